@@ -1,0 +1,80 @@
+"""A tiny drawn DRIVE, the real one where it is, and programs run as a user runs them."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unet_lightning.data.synthetic import draw_dataset
+
+TINY = (48, 46)  # (height, width): DRIVE's shape, a twelfth of its side
+# A run of seconds on the tiny photographs.
+TINY_RUN = ("trainer=cpu", "model.base_c=2", "data.repeats=1", "data.augment.crop=32", "trainer.max_epochs=2")
+
+Completed = subprocess.CompletedProcess[str]
+Program = Callable[..., Completed]
+
+
+@pytest.fixture(scope="session")
+def tiny_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 40 drawn photographs of 48 x 46 in DRIVE's layout; read only."""
+    folder = tmp_path_factory.mktemp("data") / "DRIVE"
+    draw_dataset(folder, seed=0, size=TINY)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_drive() -> Path:
+    """The real data set."""
+    root = os.environ.get("DRIVE_ROOT")
+    if not root or not Path(root, "training").is_dir():
+        pytest.skip("needs the real DRIVE: set DRIVE_ROOT to the folder with training/ and test/")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def program(tiny_drive: Path) -> Program:
+    """Runs `python -m unet_lightning.<name>` in a folder of its own, on the tiny data set."""
+
+    def run(name: str, *arguments: object, cwd: Path, timeout: float = 120, **environment: str) -> Completed:
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
+        env |= {"DRIVE_ROOT": str(tiny_drive)} | environment
+        command = [sys.executable, "-m", f"unet_lightning.{name}", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+
+    return run
+
+
+@pytest.fixture
+def in_process(tiny_drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., str]:
+    """Runs a program that must end with one line of error, in this process (torch is imported once); its message."""
+
+    def run(name: str, *arguments: object) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
+        monkeypatch.setattr(sys, "argv", [f"unet_lightning.{name}", *map(str, arguments)])
+        module = importlib.import_module(f"unet_lightning.{name}")
+        with pytest.raises(SystemExit) as ended:
+            getattr(module, "run", module.main)()
+        assert ended.value.code == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert [line for line in lines if line.startswith("error: ")] == lines[-1:]
+        return lines[-1]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run folder; copy it before changing it."""
+    cwd = tmp_path_factory.mktemp("trained")
+    done = program("train", *TINY_RUN, f"hydra.run.dir={cwd / 'run'}", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return cwd / "run"

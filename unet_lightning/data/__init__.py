@@ -1,0 +1,1 @@
+"""Photographs and labels: from files to padded batches."""
