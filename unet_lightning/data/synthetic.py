@@ -1,0 +1,170 @@
+"""Fundus-like photographs drawn from a seed, in DRIVE's layout and size, so that everything runs without a download.
+
+They are made to be learnt, not to be thresholded: light is uneven, haemorrhages are as dark as vessels, the thinnest
+vessels drown in noise, and vessels differ in contrast.
+"""
+
+import math
+import os
+import random
+import shutil
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur, pil_to_tensor, to_pil_image
+
+from unet_lightning.data.drive import SIZE, DriveDataset, expected_files
+
+OVERSAMPLING = 2  # lines are drawn on a finer grid and averaged
+SECOND_OBSERVER_MISSES = 2.2  # vessels thinner than this (pixels at DRIVE's size) are left out by the second observer
+RETINA = (0.78, 0.42, 0.22)  # mean colour, red to blue
+VESSEL_DEPTH = (0.25, 0.45, 0.30)  # share of the light that a full vessel takes, red to blue
+
+
+class SyntheticDataset(DriveDataset):
+    """40 drawn photographs with a field of view, a first and (in test) a second observer, named as DRIVE's are.
+
+    Args:
+        root: where they are kept; drawn there, below a folder of the seed's, where they are missing.
+        split: `train` (21 to 40) or `test` (01 to 20).
+        seed: of every photograph.
+        size: (height, width), pixels.
+    """
+
+    name = "synthetic"
+
+    def __init__(self, root: str | Path, split: str, seed: int = 0, size: tuple[int, int] = SIZE) -> None:
+        folder = Path(root) / f"seed-{seed}"
+        if not folder.is_dir():
+            draw_dataset(folder, seed, size)
+        super().__init__(folder, split)
+
+
+def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
+    """Draws 40 photographs with their masks and labels into `folder`, which appears when all are there.
+
+    Args:
+        folder: does not exist yet.
+        seed: of every photograph.
+        size: (height, width), pixels.
+    """
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        for number in range(1, 41):
+            for what, image in draw_photograph(random.Random(f"{seed}/{number}"), size).items():
+                if what not in (files := expected_files(number)):
+                    continue  # the training images have no second observer
+                path = partial / files[what]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                image.save(path)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # another process that draws the same may have come first
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def draw_photograph(rng: random.Random, size: tuple[int, int]) -> dict[str, Image.Image]:
+    """One photograph: `photo` (RGB), `fov`, `label` and `second_label` (L, 0 and 255)."""
+    height, width = size
+    unit = width / SIZE[1]  # one pixel of DRIVE
+    generator = torch.Generator().manual_seed(rng.getrandbits(62))
+    y, x = torch.meshgrid(torch.arange(height).float(), torch.arange(width).float(), indexing="ij")
+    fov = (y - height / 2) ** 2 + (x - width / 2) ** 2 <= (270 * unit) ** 2
+    side = rng.choice((-1, 1))  # left or right eye
+    disc = (width / 2 + side * rng.uniform(130, 180) * unit, height / 2 + rng.uniform(-40, 40) * unit)
+
+    vessels = grow_tree(rng, disc, side, unit)
+    depth = _draw_lines(vessels, size, thinnest=0.0, shaded=True)
+    label = _draw_lines(vessels, size, thinnest=0.0, shaded=False) >= 0.5
+    second = _draw_lines(vessels, size, thinnest=SECOND_OBSERVER_MISSES * unit, shaded=False) >= 0.5
+
+    light = 1 + 0.35 * _clouds(size, 90 * unit, generator)
+    tint = torch.tensor(RETINA).view(3, 1, 1) * (1 + 0.06 * torch.randn(3, 1, 1, generator=generator))
+    photo = tint * light * (1 - torch.tensor(VESSEL_DEPTH).view(3, 1, 1) * depth)
+    photo = photo * (1 + 0.05 * _clouds(size, 3 * unit, generator))  # texture of the background
+    for _ in range(rng.randint(8, 16)):  # haemorrhages and exudates: as dark as vessels, or brighter
+        shade = rng.choice((-0.4, -0.3, 0.3))
+        spot = _spot(x, y, (rng.uniform(0, width), rng.uniform(0, height)), rng.uniform(3, 9) * unit)
+        photo = photo * (1 + shade * spot)
+    photo = photo + 0.45 * _spot(x, y, disc, 32 * unit) * torch.tensor((0.3, 0.9, 0.6)).view(3, 1, 1) * (
+        1 - 0.5 * depth
+    )
+    macula = (width / 2 - side * 60 * unit, disc[1] + 20 * unit)
+    photo = photo * (1 - 0.3 * _spot(x, y, macula, 45 * unit))
+    photo = gaussian_blur(photo, [5, 5], [0.8, 0.8]) + 0.025 * torch.randn(3, height, width, generator=generator)
+    return {
+        "photo": to_pil_image(_bytes(photo * fov)),
+        "fov": to_pil_image(_bytes(fov.float())),
+        "label": to_pil_image(_bytes((label & fov).float())),
+        "second_label": to_pil_image(_bytes((second & fov).float())),
+    }
+
+
+Line = tuple[list[tuple[float, float]], float, float]  # points (x, y), width in pixels, darkness 0 to 1
+
+
+def grow_tree(rng: random.Random, disc: tuple[float, float], side: int, unit: float) -> list[Line]:
+    """Arteries and veins that leave the disc, bend around the macula and fork until they are thin.
+
+    At a fork the cubes of the widths are kept (Murray's law, 1926).
+    """
+    lines: list[Line] = []
+    stems = [(math.radians(angle), rng.uniform(6.0, 8.5)) for angle in (-125, -105, -60, 60, 105, 125)]
+    # Angles are from the disc towards the macula; y grows downwards.
+    toward = math.pi if side > 0 else 0.0
+    tips = [(disc, toward + angle + rng.uniform(-0.25, 0.25), w, rng.uniform(0.6, 1.0)) for angle, w in stems]
+    while tips:
+        (x, y), heading, width, darkness = tips.pop()
+        points = [(x, y)]
+        bend = rng.gauss(0, 0.02)
+        for _ in range(int(rng.uniform(5, 12) * width**0.5)):
+            heading += bend + rng.gauss(0, 0.08)
+            x, y = x + 6 * unit * math.cos(heading), y + 6 * unit * math.sin(heading)
+            points.append((x, y))
+        lines.append((points, max(width, 1.0) * unit, darkness))
+        if width < 1.1:
+            continue
+        share = rng.uniform(0.15, 0.5)
+        turn = rng.choice((-1, 1)) * rng.uniform(0.5, 1.0)
+        tips.append(((x, y), heading - 0.35 * turn, width * (1 - share) ** (1 / 3) * 0.93, darkness))
+        tips.append(((x, y), heading + turn, width * share ** (1 / 3) * 0.93, darkness))
+    return lines
+
+
+def _draw_lines(lines: list[Line], size: tuple[int, int], thinnest: float, shaded: bool) -> Tensor:
+    """Coverage of each pixel by lines of at least `thinnest`, times their darkness where shaded; `(H, W)` 0 to 1."""
+    height, width = size
+    canvas = Image.new("L", (width * OVERSAMPLING, height * OVERSAMPLING))
+    pen = ImageDraw.Draw(canvas)
+    for points, line_width, darkness in sorted(lines, key=lambda line: line[1]):
+        if line_width >= thinnest:
+            # Thin vessels are fainter, as the camera's blur makes them.
+            ink = round(255 * darkness * min(1.0, 0.35 + line_width / 6)) if shaded else 255
+            scaled = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
+            pen.line(scaled, fill=ink, width=max(1, round(line_width * OVERSAMPLING)), joint="curve")
+    coverage: Tensor = pil_to_tensor(canvas.resize((width, height), Image.Resampling.BOX))[0].float() / 255
+    return coverage
+
+
+def _clouds(size: tuple[int, int], grain: float, generator: torch.Generator) -> Tensor:
+    """Smooth noise between -1 and 1 whose features are about `grain` pixels wide, `(H, W)`."""
+    cells = [max(2, round(side / grain)) for side in size]
+    noise = torch.rand(1, 1, *cells, generator=generator) * 2 - 1
+    return torch.nn.functional.interpolate(noise, size, mode="bicubic", align_corners=False)[0, 0].clamp(-1, 1)
+
+
+def _spot(x: Tensor, y: Tensor, centre: tuple[float, float], radius: float) -> Tensor:
+    """A disc with a soft rim, 0 to 1."""
+    distance = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2).sqrt()
+    return torch.sigmoid((radius - distance) / (0.15 * radius))
+
+
+def _bytes(image: Tensor) -> Tensor:
+    """[0, 1] to uint8, `(C, H, W)`."""
+    image = (image.clamp(0, 1) * 255).round().to(torch.uint8)
+    return image if image.ndim == 3 else image.unsqueeze(0)
