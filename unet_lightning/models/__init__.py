@@ -1,0 +1,1 @@
+"""Networks: `(B, C, H, W)` in, `{"out": logits}` out."""

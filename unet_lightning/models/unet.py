@@ -1,0 +1,134 @@
+"""The U-Net of the tutorial: padded convolutions with BatchNorm, bilinear or transposed upsampling.
+
+Parameter names are those of the tutorial's checkpoints, so that such a file loads as it is.
+
+Source: O. Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unet_lightning.errors import ConfigError
+
+SMALLEST = 16  # four poolings halve the side to 1 pixel
+
+
+class DoubleConv(nn.Sequential):
+    """(3 x 3 convolution, BatchNorm, ReLU) twice; height and width stay.
+
+    Args:
+        in_channels: channels in.
+        out_channels: channels out.
+        mid_channels: channels between the two; `out_channels` where None.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, mid_channels: int | None = None) -> None:
+        mid = mid_channels or out_channels
+        super().__init__(
+            nn.Conv2d(in_channels, mid, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(mid),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(mid, out_channels, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Down(nn.Sequential):
+    """Halves height and width by max pooling, then a DoubleConv."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(nn.MaxPool2d(2, stride=2), DoubleConv(in_channels, out_channels))
+
+
+class Up(nn.Module):
+    """Doubles height and width, joins the skip connection, then a DoubleConv.
+
+    Args:
+        in_channels: channels after the concatenation.
+        out_channels: channels out.
+        bilinear: interpolate (no parameters), else a transposed convolution that halves the channels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, bilinear: bool) -> None:
+        super().__init__()
+        self.up: nn.Module
+        if bilinear:
+            self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+            self.conv = DoubleConv(in_channels, out_channels, in_channels // 2)
+        else:
+            self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, kernel_size=2, stride=2)
+            self.conv = DoubleConv(in_channels, out_channels)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """`(B, C', H', W')` and the skip `(B, C, H, W)` in, `(B, out_channels, H, W)` out."""
+        x = self.up(x)
+        dh, dw = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
+        if dh or dw:  # padding by 0 would still copy
+            x = F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))
+        out: Tensor = self.conv(torch.cat([skip, x], dim=1))
+        return out
+
+
+class OutConv(nn.Sequential):
+    """The 1 x 1 convolution that gives a logit a class."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(nn.Conv2d(in_channels, num_classes, kernel_size=1))
+
+
+class UNet(nn.Module):
+    """U-Net with four levels below the first: base_c times 1, 2, 4, 8 and 16 channels.
+
+    With bilinear upsampling the deepest level and the outputs of the first three up blocks have half of that.
+
+    Args:
+        in_channels: channels of the image.
+        num_classes: classes, background among them.
+        bilinear: bilinear upsampling, else transposed convolutions.
+        base_c: channels of the first level.
+
+    Raises:
+        ConfigError: a number below 1.
+    """
+
+    def __init__(self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32) -> None:
+        super().__init__()
+        for name, value in (("in_channels", in_channels), ("num_classes", num_classes), ("base_c", base_c)):
+            if value < 1:
+                raise ConfigError(f"model.{name} must be at least 1, found {value}.")
+        half = 2 if bilinear else 1
+        self.in_conv = DoubleConv(in_channels, base_c)
+        self.down1 = Down(base_c, base_c * 2)
+        self.down2 = Down(base_c * 2, base_c * 4)
+        self.down3 = Down(base_c * 4, base_c * 8)
+        self.down4 = Down(base_c * 8, base_c * 16 // half)
+        self.up1 = Up(base_c * 16, base_c * 8 // half, bilinear)
+        self.up2 = Up(base_c * 8, base_c * 4 // half, bilinear)
+        self.up3 = Up(base_c * 4, base_c * 2 // half, bilinear)
+        self.up4 = Up(base_c * 2, base_c, bilinear)
+        self.out_conv = OutConv(base_c, num_classes)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits of every pixel.
+
+        Args:
+            x: `(B, in_channels, H, W)` float, normalised; any H and W (below 16 the image is padded with 0).
+
+        Returns:
+            `{"out": (B, num_classes, H, W)}`.
+        """
+        height, width = x.shape[-2:]
+        if min(height, width) < SMALLEST:
+            x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)))
+        x1 = self.in_conv(x)  # (B, base_c, H, W)
+        x2 = self.down1(x1)  # (B, 2 base_c, H/2, W/2)
+        x3 = self.down2(x2)
+        x4 = self.down3(x3)
+        x5 = self.down4(x4)  # (B, 8 or 16 base_c, H/16, W/16)
+        x = self.up1(x5, x4)
+        x = self.up2(x, x3)
+        x = self.up3(x, x2)
+        x = self.up4(x, x1)  # (B, base_c, H, W)
+        return {"out": self.out_conv(x)[..., :height, :width]}
