@@ -1,0 +1,57 @@
+"""Cross-entropy with class weights over the pixels that are not ignored."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.errors import ConfigError
+from unet_lightning.losses.dice import without_ignored
+
+
+def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
+    """Weighted mean of the negative log-likelihood over the batch: sum of w nll / sum of w, as torch defines it.
+
+    Unlike torch's mean it is 0, not NaN, for a batch without a counted pixel.
+
+    Args:
+        logits: `(B, C, H, W)`, any floating type; computed in float32.
+        target: `(B, H, W)` int64 with classes below C, or IGNORE.
+        class_weights: `(C,)` float32; all 1 where None.
+
+    Returns:
+        scalar float32.
+    """
+    logits, counted = without_ignored(logits, target)
+    total = F.cross_entropy(logits, target, class_weights, ignore_index=IGNORE, reduction="sum")
+    weights = torch.ones(logits.shape[1], device=logits.device) if class_weights is None else class_weights
+    weight = (weights[target.masked_fill(~counted[:, 0], 0)] * counted[:, 0]).sum()
+    return total / weight.clamp(min=torch.finfo(torch.float32).tiny)
+
+
+class CrossEntropyLoss(nn.Module):
+    """Module over `cross_entropy`.
+
+    Args:
+        class_weights: one a class; None weighs all alike.
+
+    Raises:
+        ConfigError: as many weights as classes are needed (found at the first batch).
+    """
+
+    weights: Tensor | None
+
+    def __init__(self, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        weights = None if class_weights is None else torch.tensor(list(class_weights), dtype=torch.float32)
+        # Not persistent: a checkpoint's weights are the network's, the loss is in its hyper-parameters.
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """`(B, C, H, W)` logits and `(B, H, W)` target in, a scalar float32 out."""
+        if self.weights is not None and len(self.weights) != logits.shape[1]:
+            raise ConfigError(f"{len(self.weights)} class weights for {logits.shape[1]} classes: give one a class.")
+        with torch.autocast(logits.device.type, enabled=False):
+            return cross_entropy(logits, target, self.weights)
