@@ -1,0 +1,1 @@
+"""Figures of merit inside the field of view."""

@@ -1,0 +1,70 @@
+"""Overlap of a binary vessel map with a target: counts inside the field of view first, rates after."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import binary_stat_scores
+
+from unet_lightning.data.labels import IGNORE
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixels inside the field of view, by what they are and what they are called. Add them to pool images."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Pools two sets of pixels."""
+        return Counts(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.true_negative + other.true_negative,
+            self.false_negative + other.false_negative,
+        )
+
+    @property
+    def dice(self) -> float:
+        """2 TP / (2 TP + FP + FN); 1 where neither has a vessel."""
+        return _rate(2 * self.true_positive, self.false_positive + self.false_negative)
+
+    @property
+    def accuracy(self) -> float:
+        """(TP + TN) / all."""
+        return _rate(self.true_positive + self.true_negative, self.false_positive + self.false_negative)
+
+    @property
+    def sensitivity(self) -> float:
+        """TP / (TP + FN): the share of the vessel pixels that was found."""
+        return _rate(self.true_positive, self.false_negative)
+
+    @property
+    def specificity(self) -> float:
+        """TN / (TN + FP): the share of the background that was left alone."""
+        return _rate(self.true_negative, self.false_positive)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP): the share of the found pixels that are vessels."""
+        return _rate(self.true_positive, self.false_positive)
+
+
+def count(vessels: Tensor, target: Tensor) -> Counts:
+    """Counts of one image.
+
+    Args:
+        vessels: `(H, W)` bool.
+        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
+    """
+    scores = binary_stat_scores(vessels.to(torch.int64), target.to(torch.int64), ignore_index=IGNORE).tolist()
+    true_positive, false_positive, true_negative, false_negative, _ = scores
+    return Counts(true_positive, false_positive, true_negative, false_negative)
+
+
+def _rate(right: int, wrong: int) -> float:
+    """Right by all; 1 where there is nothing to get wrong."""
+    return right / (right + wrong) if right + wrong else 1.0

@@ -1,0 +1,39 @@
+"""Pictures of a run, drawn by Matplotlib."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+from unet_lightning.files import whole_file
+
+matplotlib.use("Agg")  # no screen is needed; before pyplot
+from matplotlib import pyplot as plt
+
+# Okabe and Ito's palette: told apart by colour-blind readers and on a dark fundus.
+BLUE, ORANGE = "#0072B2", "#E69F00"
+
+
+def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Losses and validation Dice over the epochs of a run.
+
+    Args:
+        rows: of metrics.csv; a figure may be missing in a row.
+        path: of the PNG.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    left_curves = [("train/loss", ORANGE, "training"), ("val/loss", BLUE, "validation")]
+    right_curves = [("val/dice_per_image", BLUE, "per image"), ("val/dice_pooled", ORANGE, "pooled")]
+    for axes, title, curves in ((left, "Loss", left_curves), (right, "Validation Dice", right_curves)):
+        for name, colour, label in curves:
+            points = [(row["epoch"] + 1, row[name]) for row in rows if name in row]
+            if points:
+                # A single epoch is a point: a line would not show.
+                axes.plot(*zip(*points, strict=True), color=colour, label=label, marker="." if len(points) < 3 else "")
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
