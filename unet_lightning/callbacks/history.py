@@ -1,0 +1,66 @@
+"""metrics.csv and curves.png of a run, from rows that travel in the checkpoint."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_warn
+
+from unet_lightning.files import write_rows
+
+
+class History(Callback):
+    """Writes one row an epoch into metrics.csv, and draws curves.png when training ends.
+
+    The rows are part of the checkpoint: a resumed run has the rows up to where it goes on from, each once.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.rows: list[dict[str, float]] = []
+        self.started = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on after the rows of the checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Starts the clock of the epoch."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Adds a row; checkpoints are saved after it, as Lightning runs them last."""
+        metrics = {
+            name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name or name == "lr"
+        }
+        if not validated(trainer):
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val/")}
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
+        self.rows.append(row | {"seconds": round(time.monotonic() - self.started, 3)})
+        if trainer.is_global_zero:
+            write_rows(self.rows, self.folder / "metrics.csv")
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draws the curves."""
+        if trainer.is_global_zero and self.rows:
+            try:
+                from unet_lightning.reporting.figures import draw_curves
+            except ImportError:
+                rank_zero_warn("No curves.png: it needs Matplotlib, from pip install 'unet-lightning[report]'.")
+            else:
+                draw_curves(self.rows, self.folder / "curves.png")
+
+
+def validated(trainer: L.Trainer) -> bool:
+    """Whether the epoch that ends has been validated: its val/ figures are new."""
+    every = trainer.check_val_every_n_epoch
+    return every is None or (trainer.current_epoch + 1) % every == 0

@@ -1,0 +1,227 @@
+"""The Lightning side of a data set: splits, normalisation, loaders."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from unet_lightning.data.collate import collate
+from unet_lightning.data.fundus import FundusDataset
+from unet_lightning.data.labels import IGNORE, Batch, Sample
+from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
+from unet_lightning.data.transforms import to_input
+from unet_lightning.errors import ConfigError
+
+Split = Literal["train", "val", "test"]
+MOST_WORKERS = 8
+
+
+class RetinalDataModule(L.LightningDataModule):
+    """Train and val are parts of the data set's train split; test is its test split, for evaluation alone.
+
+    Args:
+        dataset: called with `root` and `split` (`train` or `test`).
+        root: folder of the data set.
+        augment: transform of uint8 training samples.
+        val_ids: images of the fixed validation split; None trains on all and validates on none.
+        folds: number of cross-validation folds instead of `val_ids`; fold k validates on every `folds`-th image.
+        fold: which of them, from 0.
+        normalize: `auto` (mean and standard deviation of the training photographs inside the field of view), or a
+            mapping with `mean` and `std`, one a channel in [0, 1].
+        batch_size: training samples a process and step; validation and test take one photograph at a time.
+        repeats: visits of each training photograph an epoch.
+        num_workers: loading processes; `auto` is none where the CPU trains (they would compete), else up to 8.
+        seed: of order and augmentation.
+
+    Raises:
+        ConfigError: a value out of range, or values that contradict each other.
+        DataError: from the data set.
+    """
+
+    def __init__(
+        self,
+        dataset: Callable[..., FundusDataset],
+        root: str | Path,
+        augment: v2.Transform,
+        val_ids: Sequence[str] | None = None,
+        folds: int | None = None,
+        fold: int | None = None,
+        normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",
+        batch_size: int = 4,
+        repeats: int = 1,
+        num_workers: int | Literal["auto"] = "auto",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("repeats", repeats)):
+            if value < 1:
+                raise ConfigError(f"data.{name} must be at least 1, found {value}.")
+        if (folds is None) != (fold is None):
+            raise ConfigError(f"data.folds and data.fold go together: found folds={folds} and fold={fold}.")
+        if folds is not None and fold is not None and not (folds >= 2 and 0 <= fold < folds):
+            raise ConfigError(
+                f"data.folds must be at least 2 and data.fold from 0 to folds - 1: found {folds}, {fold}."
+            )
+        if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
+            raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
+        self.dataset, self.root, self.augment = dataset, root, augment
+        self.val_ids, self.folds, self.fold = val_ids, folds, fold
+        self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed
+        self.mean: list[float] | None = None
+        self.std: list[float] | None = None
+        if normalize != "auto":
+            self.mean, self.std = _checked_normalisation(normalize)
+        self.train: FundusDataset | None = None
+        self.val: FundusDataset | None = None
+
+    def photographs(self, split: Split) -> FundusDataset:
+        """The photographs of a split, as uint8 and without augmentation.
+
+        Raises:
+            ConfigError: an empty split, or more folds than images.
+        """
+        if split == "test":
+            return self.dataset(root=self.root, split="test")
+        development = self.dataset(root=self.root, split="train")
+        ids = development.image_ids
+        if self.folds is not None:
+            if self.folds > len(ids):
+                raise ConfigError(f"data.folds={self.folds} for {len(ids)} images: at most one fold an image.")
+            held_out = ids[self.fold :: self.folds]
+        else:
+            held_out = list(self.val_ids or [])
+        chosen = development.subset(held_out if split == "val" else [i for i in ids if i not in held_out])
+        if split == "train" and not len(chosen):
+            raise ConfigError("data.val_ids holds every image: none is left to train on.")
+        return chosen
+
+    def setup(self, stage: str) -> None:
+        """Decodes the photographs and computes the normalisation, unless it is known."""
+        if stage in ("fit", "validate") and self.val is None:
+            self.train, self.val = self.photographs("train"), self.photographs("val")
+            if self.mean is None:
+                self.mean, self.std = channel_statistics(self.train.samples)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as plain data: how to normalise, and which images it has seen."""
+        return {
+            "dataset": self.train.name if self.train else None,
+            "train_ids": self.train.image_ids if self.train else [],
+            "val_ids": self.val.image_ids if self.val else [],
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the normalisation of a checkpoint.
+
+        Raises:
+            ConfigError: the run goes on with other images than it began with.
+        """
+        for name, dataset in (("train_ids", self.train), ("val_ids", self.val)):
+            if dataset is not None and dataset.image_ids != state_dict[name]:
+                raise ConfigError(
+                    f"The checkpoint's {name} are {', '.join(state_dict[name])}, the data has "
+                    f"{', '.join(dataset.image_ids)}. Resume with the same split, or start a new run."
+                )
+        self.mean, self.std = state_dict["mean"], state_dict["std"]
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Augmented crops in an order of (seed, epoch)."""
+        assert self.train is not None
+        transform = v2.Compose([self.augment, self._to_input()])
+        sampler = EpochSampler(len(self.train), self.repeats, self.seed, self._rank, self._world_size)
+        return self._loader(TransformedDataset(self.train, transform), sampler, self.batch_size, self._workers())
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Whole photographs; each rank takes its own, none twice.
+
+        Raises:
+            ConfigError: fewer photographs than processes.
+        """
+        assert self.val is not None
+        if 0 < len(self.val) < self._world_size:
+            raise ConfigError(
+                f"{len(self.val)} validation images for {self._world_size} processes: give each process one, by "
+                "data.val_ids or data.folds, or set trainer.devices lower."
+            )
+        return self._whole(self.val, range(self._rank, len(self.val), self._world_size))
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Whole photographs of the test split."""
+        test = self.photographs("test")
+        return self._whole(test, range(len(test)))
+
+    def _whole(self, dataset: FundusDataset, items: range) -> DataLoader[Batch]:
+        """Photographs one by one, normalised."""
+        draws = [Draw(item, seed=0) for item in items]
+        return self._loader(TransformedDataset(dataset, self._to_input()), draws, batch_size=1, workers=0)
+
+    def _loader(
+        self, dataset: TransformedDataset, sampler: Iterable[Draw], batch_size: int, workers: int
+    ) -> DataLoader[Batch]:
+        """A loader with the memory that suits the device."""
+        return DataLoader(
+            cast(Dataset[Batch], dataset),  # collate makes the batches
+            batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self._on_gpu,
+            collate_fn=collate,
+        )
+
+    def _to_input(self) -> v2.Transform:
+        """Normalisation with the figures of the training images."""
+        if self.mean is None or self.std is None:
+            raise ConfigError("The normalisation is not known: fit first, or give data.normalize its mean and std.")
+        return to_input(self.mean, self.std)
+
+    def _workers(self) -> int:
+        """Loading processes of this rank."""
+        if self.num_workers != "auto":
+            return self.num_workers
+        local = self.trainer.num_devices if self.trainer else 1
+        return min(MOST_WORKERS, (os.cpu_count() or 1) // local) if self._on_gpu else 0
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+
+def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over all pixels inside the field of view, in [0, 1].
+
+    Args:
+        samples: with uint8 images.
+    """
+    pixels = torch.cat([sample.image[:, sample.target != IGNORE] for sample in samples], dim=1)  # (3, N) uint8
+    # Exact from the histogram of 256 levels, without a float copy of every pixel.
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    weights = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels.int()]) / pixels.shape[1]
+    mean = weights.double() @ levels  # (3,)
+    std = (weights.double() @ levels**2 - mean**2).clamp(min=0).sqrt()
+    return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
+
+
+def _checked_normalisation(normalize: Any) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation as given."""
+    if not isinstance(normalize, Mapping) or set(normalize) != {"mean", "std"}:
+        raise ConfigError(f"data.normalize must be auto, or a mapping with mean and std; found {normalize}.")
+    mean, std = list(normalize["mean"]), list(normalize["std"])
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise ConfigError(f"data.normalize needs three means and three positive stds; found {mean} and {std}.")
+    return mean, std

@@ -1,0 +1,140 @@
+"""The LightningModule: network, loss and metrics around one shared step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torchmetrics import MeanMetric
+from torchmetrics.classification import BinaryF1Score
+
+from unet_lightning.build import build
+from unet_lightning.data.labels import IGNORE, Batch
+from unet_lightning.errors import ConfigError
+from unet_lightning.inference.predictor import vessel_probability
+from unet_lightning.losses.combined import loss_of_outputs
+
+
+class VesselSegmentationTask(L.LightningModule):
+    """Trains a segmentation network; validation and test log Dice inside the field of view at threshold 0.5.
+
+    Hyper-parameters are plain data, `{"_target_": "package.Class", ...}` (see `build`), so that a checkpoint loads
+    without running code.
+
+    Args:
+        model: the network.
+        loss: called with logits `(B, C, H, W)` and target `(B, H, W)`.
+        optimizer: called with the network's parameters.
+        scheduler: called with the optimizer, `total_steps` and `steps_per_epoch`, stepped after each optimizer step;
+            None keeps the learning rate.
+        channels_last: memory format of network and images; faster on CPU and CUDA.
+
+    Raises:
+        ConfigError: from `build`.
+    """
+
+    def __init__(
+        self,
+        model: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        optimizer: Mapping[str, Any],
+        scheduler: Mapping[str, Any] | None = None,
+        channels_last: bool = True,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)  # the program logs the whole config
+        self.network = build(model)
+        self.loss = build(loss)
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.planned_steps: int | None = None  # of the run that a checkpoint comes from
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
+        self.configure_metrics()
+
+    def configure_metrics(self) -> None:
+        """Dice of each image, Dice of all pixels, and the mean loss; each exact over several processes."""
+        for split in ("val", "test"):
+            setattr(self, f"{split}_loss", MeanMetric())
+            # An image without vessels in which none is found is perfect, not 0.
+            options: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
+            setattr(self, f"{split}_dice_per_image", BinaryF1Score(multidim_average="samplewise", **options))
+            setattr(self, f"{split}_dice_pooled", BinaryF1Score(**options))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimizer and, where there is one, a learning rate for each step."""
+        optimizer = build(self.optimizer, params=self.network.parameters())
+        if self.scheduler is None:
+            return {"optimizer": optimizer}
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ConfigError(
+                "A scheduler needs an end: set trainer.max_epochs or trainer.max_steps, or scheduler=none."
+            )
+        if self.planned_steps not in (None, steps):
+            raise ConfigError(
+                f"The learning rate of this run was planned over {self.planned_steps} optimizer steps, now there are "
+                f"{int(steps)}. Resume with the same trainer.max_epochs, or begin a new run with model.weights set to "
+                "its last.ckpt."
+            )
+        epochs = self.trainer.max_epochs or 1
+        per_epoch = max(1, int(steps) // epochs) if epochs > 0 else int(steps)
+        schedule = build(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps how many steps the schedule was planned over."""
+        steps = self.trainer.estimated_stepping_batches
+        checkpoint["planned_steps"] = None if self.scheduler is None else int(steps)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the plan of the run that goes on; `configure_optimizers` compares."""
+        self.planned_steps = checkpoint["planned_steps"]
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Logits: `(B, 3, H, W)` float32 in, `{"out": (B, C, H, W)}` out."""
+        outputs: dict[str, Tensor] = self.network(image.contiguous(memory_format=self.memory_format))
+        return outputs
+
+    def shared_step(self, batch: Batch, split: str) -> Tensor:
+        """Loss of a batch; in val and test the metrics are updated too."""
+        outputs = self(batch.image)
+        loss = loss_of_outputs(self.loss, outputs, batch.target)
+        if split != "train":
+            probability = vessel_probability(outputs["out"])
+            getattr(self, f"{split}_loss").update(loss, weight=len(batch.target))
+            for name in ("dice_per_image", "dice_pooled"):
+                getattr(self, f"{split}_{name}").update(probability, batch.target)
+        return loss
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One optimizer step's loss."""
+        loss = self.shared_step(batch, "train")
+        size = len(batch.target)
+        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=size)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """One whole photograph."""
+        self.shared_step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """One whole photograph."""
+        self.shared_step(batch, "test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs and resets the validation metrics."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs and resets the test metrics."""
+        self._log_metrics("test")
+
+    def _log_metrics(self, split: str) -> None:
+        for name in ("loss", "dice_per_image", "dice_pooled"):
+            metric = getattr(self, f"{split}_{name}")
+            self.log(f"{split}/{name}", metric.compute().mean(), prog_bar=name == "dice_per_image")
+            metric.reset()
