@@ -1,0 +1,106 @@
+"""What the Hydra programs share: where conf/ is, one line for an error, objects from a config.
+
+Torch and Lightning are imported when a run begins: --help and --cfg answer without them.
+"""
+
+import functools
+import importlib.util
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unet_lightning.errors import ConfigError, UserError
+
+_PACKAGE = Path(__file__).resolve().parent
+# Within the package once installed from a wheel, beside it in a clone.
+CONF = str(_PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf")
+
+
+def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
+    """Ends the process with one line on stderr and exit code 1 for what a person can mend; the rest is a traceback."""
+
+    @functools.wraps(program)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return program(*args, **kwargs)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            sys.exit(1)
+
+    return guarded
+
+
+def resume_arguments(arguments: list[str]) -> list[str]:
+    """Turns `resume=<run folder>` into the config and the output folder of that run; later overrides still apply.
+
+    Args:
+        arguments: of the command line, without the program.
+
+    Raises:
+        RunError: the folder is no run.
+    """
+    folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
+    if not folders or folders[-1] in ("null", ""):
+        return arguments
+    from unet_lightning.runfolder import RunFolder
+
+    run = RunFolder(Path(folders[-1]).resolve())
+    run.check()
+    # Lightning appends to these arguments when it starts further ranks, and Hydra wants its flags first.
+    flags = [f"--config-dir={run.path}", "--config-name=config"]
+    return [*flags, "+hydra=default", f"hydra.run.dir='{run.path}'", *arguments]
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The config as resolved dicts, lists and numbers."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def quiet_libraries() -> None:
+    """Keeps Lightning's tips, and what it says twice, out of the terminal."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()  # Hydra's root logger has its own
+        logger.setLevel(logging.WARNING)
+    # Lightning 2.6 asks torch.utils._pytree for a name that torch is about to drop.
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    # A run that goes on writes beside its earlier checkpoints.
+    warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
+    # Photographs are kept in memory: loading processes do not pay on a CPU.
+    warnings.filterwarnings("ignore", r"The '\w+_dataloader' does not have many workers")
+
+
+def require(module: str, extra: str, why: str) -> None:
+    """Raises ConfigError where an optional package is not installed, before any work is done."""
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"{why}: pip install 'unet-lightning[{extra}]'.")
+
+
+def instantiate(config: DictConfig | dict[str, Any], key: str, **arguments: Any) -> Any:
+    """Hydra's instantiate with an error that a person can mend.
+
+    Args:
+        config: with `_target_`.
+        key: its place in the whole config, for the message.
+        arguments: further ones for the target.
+
+    Raises:
+        UserError: what the target raised, or ConfigError with its message.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate as hydra_instantiate
+
+    try:
+        return hydra_instantiate(config, **arguments)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from error
+        raise ConfigError(f"{key} cannot be built: {cause or error}") from error

@@ -1,0 +1,138 @@
+"""Trains a network: `python -m unet_lightning.train model.bilinear=false`."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from unet_lightning.launch import CONF, instantiate, one_line_errors, plain, quiet_libraries, resume_arguments
+
+if TYPE_CHECKING:
+    import lightning as L
+
+    from unet_lightning.data.datamodule import RetinalDataModule
+    from unet_lightning.runfolder import RunFolder
+    from unet_lightning.task import VesselSegmentationTask
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
+@one_line_errors
+def main(cfg: DictConfig) -> float | None:
+    """Trains one configuration; a sweep calls it for each job and may use what it returns.
+
+    Returns:
+        the best validation figure, or None where validation is off.
+
+    Raises:
+        UserError: shown as one line; the exit code is 1.
+    """
+    import lightning as L
+
+    from unet_lightning.runfolder import RunFolder
+
+    quiet_libraries()
+    run = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    resumed = cfg.resume is not None
+    cfg.resume = None  # config.yaml describes the run, not this command
+    config = plain(cfg)
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = instantiate(config["data"], "data")
+    task = build_task(config)
+    data.setup("fit")  # the data's faults come up before a run folder is claimed
+    trainer = build_trainer(config)
+    if trainer.is_global_zero:
+        if not resumed:
+            run.claim()
+        run.write_config(config)
+        run.link_latest()
+        log.info(describe(task, data))
+    succeeded = False
+    try:
+        for logger in trainer.loggers:
+            logger.log_hyperparams(config)
+        trainer.fit(task, data, ckpt_path=last_checkpoint(run) if resumed else None, weights_only=True)
+        succeeded = True
+    finally:
+        close_loggers(trainer, succeeded)
+    return report(trainer, run.path)
+
+
+def last_checkpoint(run: "RunFolder") -> Path | None:
+    """Where to go on from; None, from the beginning, where the run was stopped in its first epoch."""
+    if run.last.is_file():
+        return run.last
+    log.info(f"{run.path} has no checkpoint yet: it starts from the beginning.")
+    return None
+
+
+def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:
+    """What is trained on what."""
+    size = sum(parameter.numel() for parameter in task.network.parameters())
+    train, val = data.photographs("train"), data.photographs("val")
+    return (
+        f"{type(task.network).__name__} with {size:,} parameters on {train.name}: {len(train)} images to train, "
+        f"{len(val)} to validate"
+    )
+
+
+def build_task(config: dict[str, Any]) -> "VesselSegmentationTask":
+    """The LightningModule of a config, with the weights of `model.weights` where given."""
+    from unet_lightning.models.weights import load_weights
+    from unet_lightning.task import VesselSegmentationTask
+
+    model = dict(config["model"])
+    weights = model.pop("weights")  # a checkpoint has its own
+    task = VesselSegmentationTask(
+        model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
+    )
+    if weights is not None:
+        load_weights(task.network, Path(weights))
+    return task
+
+
+def build_trainer(config: dict[str, Any]) -> "L.Trainer":
+    """The Trainer of a config with its callbacks and loggers."""
+    callbacks = [instantiate(spec, f"callbacks.{name}") for name, spec in config["callbacks"].items() if spec]
+    loggers = [instantiate(spec, f"logger.{name}") for name, spec in config["logger"].items() if spec]
+    trainer: L.Trainer = instantiate(config["trainer"], "trainer", callbacks=callbacks, logger=loggers)
+    return trainer
+
+
+def close_loggers(trainer: "L.Trainer", succeeded: bool) -> None:
+    """Ends the W&B run with its state, so that the next job of a sweep gets its own."""
+    from lightning.pytorch.loggers import WandbLogger
+
+    for logger in trainer.loggers:
+        logger.finalize("success" if succeeded else "failed")
+        if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+            logger.experiment.finish(exit_code=0 if succeeded else 1)
+
+
+def report(trainer: "L.Trainer", folder: Path) -> float | None:
+    """Says what came out and what comes next; returns the best validation figure."""
+    checkpoint = trainer.checkpoint_callback
+    best = getattr(checkpoint, "best_model_score", None)
+    if trainer.is_global_zero:
+        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        if best is not None:
+            log.info(f"Best {getattr(checkpoint, 'monitor', '')}: {float(best):.4f}")
+        log.info(f"Run folder: {shown}")
+        log.info(f"Evaluate it: python -m unet_lightning.evaluate run={shown}")
+    return None if best is None else float(best)
+
+
+@one_line_errors
+def run() -> None:
+    """The program: the command line, then Hydra."""
+    sys.argv[1:] = resume_arguments(sys.argv[1:])
+    main()
+
+
+if __name__ == "__main__":
+    run()
