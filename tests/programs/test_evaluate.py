@@ -1,0 +1,99 @@
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module")
+def evaluated(program, tiny_run, tmp_path_factory):
+    run = shutil.copytree(tiny_run, tmp_path_factory.mktemp("evaluated") / "run")
+    done = program("evaluate", f"run={run}", cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    return run, done
+
+
+def test_every_test_image_has_a_row_for_the_model_and_the_second_observer(evaluated):
+    table = (evaluated[0] / "evaluation/drive-test/per_image.csv").read_text()
+    rows = list(csv.DictReader(table.splitlines()))
+    ids = [f"{number:02d}" for number in range(1, 21)]
+    for observer in ("model", "second observer"):
+        assert [row["image_id"] for row in rows if row["observer"] == observer] == ids
+
+
+def test_the_table_in_the_terminal_is_the_one_in_the_folder(evaluated):
+    run, done = evaluated
+    figures = json.loads((run / "evaluation/drive-test/metrics.json").read_text())["figures"]
+    shown = f"{figures['second observer']['pooled']['dice']:.4f}"
+    assert shown in done.stdout
+    assert shown in (run / "evaluation/drive-test/table.md").read_text()
+
+
+def test_nothing_but_the_evaluation_is_written(evaluated, tiny_run):
+    run, _ = evaluated
+    assert {path.name for path in run.parent.iterdir()} == {"run"}
+    assert {path.name for path in run.iterdir()} == {path.name for path in tiny_run.iterdir()} | {"evaluation"}
+    assert len(list((run / "evaluation/drive-test/probabilities").glob("*.png"))) == 20
+
+
+def test_test_images_are_no_leak_and_validation_images_are(program, evaluated):
+    run, done = evaluated
+    assert "LEAK" not in done.stdout
+    done = program("evaluate", f"run={run}", "split=val", cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    assert "LEAK" in done.stdout
+    protocol = json.loads((run / "evaluation/drive-val/metrics.json").read_text())["protocol"]
+    assert protocol["leak"] == ["25", "30", "35", "40"]
+
+
+def test_without_test_labels_the_test_split_says_why_and_validation_works(program, tiny_run, tiny_drive, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    today = shutil.copytree(tiny_drive, tmp_path / "DRIVE")
+    for observer in ("1st_manual", "2nd_manual"):
+        shutil.rmtree(today / "test" / observer)
+    done = program("evaluate", f"run={run}", f"data.root={today}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "test images have no labels here" in done.stderr
+    done = program("evaluate", f"run={run}", f"data.root={today}", "split=val", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    photo = today / "test/images/01_test.tif"
+    done = program("predict", photo, "--run", run, "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run=nowhere", "nowhere is no run folder: it does not exist"),
+        ("run=.", "it has no config.yaml"),
+        ("split=train", "split must be test or val"),
+        ("threshold=1.5", "threshold must be from 0 to 1, found 1.5"),
+        ("threshold=high", "threshold must be from 0 to 1, found high"),
+        ("device=cuda", "no GPU"),
+        ("data.root=nowhere", "No DRIVE in nowhere"),
+    ],
+)
+def test_bad_values_end_with_one_line(in_process, tiny_run, tmp_path, override, message):
+    if override == "device=cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert message in in_process("evaluate", f"run={tiny_run}", override)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_model_is_refused(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    checkpoint = torch.load(run / "checkpoints/best.ckpt", weights_only=True)
+    checkpoint["hyper_parameters"]["model"]["base_c"] = 3
+    torch.save(checkpoint, run / "checkpoints/best.ckpt")
+    assert "is of another model" in in_process("evaluate", f"run={run}")
+
+
+def test_the_second_observer_scores_what_the_literature_says(program, tiny_run, real_drive, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    done = program("evaluate", f"run={run}", f"data.root={real_drive}", cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((run / "evaluation/drive-test/metrics.json").read_text())["figures"]["second observer"]
+    assert round(figures["mean"]["dice"], 4) == 0.7881
+    pooled = [round(figures["pooled"][name], 4) for name in ("dice", "accuracy", "sensitivity", "specificity")]
+    assert pooled == [0.7891, 0.9473, 0.7746, 0.9725]

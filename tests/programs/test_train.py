@@ -1,0 +1,144 @@
+import csv
+import shutil
+import time
+
+import pytest
+import torch
+import yaml
+from conftest import TINY_RUN
+
+
+def rows(folder):
+    return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+
+
+def test_a_run_folder_holds_all_that_a_later_program_needs(tiny_run):
+    names = {path.name for path in tiny_run.iterdir()}
+    assert names >= {"config.yaml", "checkpoints", "metrics.csv", "curves.png", "train.log"}
+    assert {path.name for path in (tiny_run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert yaml.safe_load((tiny_run / "config.yaml").read_text())["model"]["base_c"] == 2
+
+
+def test_metrics_have_one_row_an_epoch(tiny_run):
+    assert [(row["epoch"], row["step"]) for row in rows(tiny_run)] == [("0", "2"), ("1", "4")]
+    assert all(float(row["val/dice_per_image"]) >= 0 and float(row["lr"]) > 0 for row in rows(tiny_run))
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_a_checkpoint_is_data(tiny_run, name):
+    checkpoint = torch.load(tiny_run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    assert checkpoint["RetinalDataModule"]["val_ids"] == ["25", "30", "35", "40"]
+    assert len(checkpoint["RetinalDataModule"]["train_ids"]) == 16
+
+
+def test_resume_goes_on_in_the_same_folder_and_ends_as_if_never_stopped(program, tmp_path):
+    # A constant learning rate does not depend on where the run ends.
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    settings = [*TINY_RUN, "scheduler=none", "trainer.deterministic=true"]
+    for folder, epochs in ((whole, 4), (parted, 2)):
+        done = program("train", *settings, f"trainer.max_epochs={epochs}", f"hydra.run.dir={folder}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    resumed = program("train", f"resume={parted}", "trainer.max_epochs=4", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert not (tmp_path / "outputs").exists()
+    drop = {"seconds"}
+    assert [{k: r[k] for k in r.keys() - drop} for r in rows(parted)] == [
+        {k: r[k] for k in r.keys() - drop} for r in rows(whole)
+    ]
+    first, second = (torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in (whole, parted))
+    assert all(torch.equal(first["state_dict"][name], value) for name, value in second["state_dict"].items())
+
+
+def test_resume_of_a_finished_run_with_a_schedule_refuses_another_length(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    message = in_process("train", f"resume={run}", "trainer.max_epochs=3")
+    assert "planned over 4 optimizer steps, now there are 6" in message
+
+
+def test_a_run_goes_on_where_it_has_been_moved_to(program, tiny_run, tmp_path):
+    moved = shutil.copytree(tiny_run, tmp_path / "moved")
+    before = (tiny_run / "checkpoints/last.ckpt").stat().st_mtime_ns
+    done = program("train", f"resume={moved}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Best val/dice_per_image" in done.stdout
+    assert (tiny_run / "checkpoints/last.ckpt").stat().st_mtime_ns == before
+    assert str(tmp_path) not in (moved / "config.yaml").read_text()
+
+
+def test_weights_of_the_tutorial_are_where_training_begins(program, tmp_path):
+    from unet_lightning.models.unet import UNet
+
+    torch.save({"model": UNet(base_c=2).state_dict()}, tmp_path / "tutorial.pth")
+    settings = [*TINY_RUN, "trainer.max_epochs=1", "optimizer.lr=0", f"hydra.run.dir={tmp_path / 'run'}"]
+    done = program("train", *settings, f"model.weights={tmp_path / 'tutorial.pth'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    trained = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    begun = torch.load(tmp_path / "tutorial.pth", weights_only=True)["model"]
+    assert torch.equal(trained["network.in_conv.0.weight"], begun["in_conv.0.weight"])
+
+
+def test_a_multirun_gives_each_job_its_folder_config_and_results(program, tmp_path):
+    done = program("train", "-m", *TINY_RUN, "model.bilinear=true,false", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for job, bilinear in (("0", True), ("1", False)):
+        folder = tmp_path / "sweep" / job
+        assert yaml.safe_load((folder / "config.yaml").read_text())["model"]["bilinear"] is bilinear
+        keys = torch.load(folder / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+        assert ("network.up1.up.weight" in keys) is not bilinear
+        assert len(rows(folder)) == 2
+
+
+def test_two_processes_train_one_run(program, tmp_path):
+    settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.batch_size=2", "hydra.run.dir=run"]
+    done = program("train", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 1
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["4", "8"]  # 16 images, 2 processes of 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "run"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.base_c=0", "model.base_c must be at least 1, found 0"),
+        ("trainer.precision=banana", "Precision 'banana' is invalid"),
+        ("data.batch_size=0", "data.batch_size must be at least 1, found 0"),
+        ("data.val_ids=['99']", "No image 99"),
+        ("data.folds=5", "data.folds and data.fold go together"),
+        ("+model.depth=3", "unexpected keyword argument 'depth'"),
+        ("+loss.weights.focal=1.0", "give one weight a term"),
+        ("model.weights=nowhere.pth", "looked for nowhere.pth"),
+        ("model._target_=os.system", "not trusted"),
+        ("trainer.devices=-7", "devices"),
+        ("data.root=nowhere", "data=synthetic"),
+        ("resume=nowhere", "no run folder"),
+    ],
+)
+def test_bad_values_end_with_one_line_and_no_run(in_process, tmp_path, override, message):
+    assert message in in_process("train", *TINY_RUN, override, "hydra.run.dir=run")
+    assert not (tmp_path / "run/config.yaml").exists()
+
+
+def test_a_missing_mask_is_named(in_process, tiny_drive, tmp_path):
+    broken = shutil.copytree(tiny_drive, tmp_path / "DRIVE")
+    (broken / "training/mask/33_training_mask.gif").unlink()
+    message = in_process("train", *TINY_RUN, f"data.root={tmp_path}")
+    assert "No field-of-view mask for image 33: looked for" in message
+    assert "33_training_mask.gif" in message
+
+
+def test_a_run_does_not_overwrite_another(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    assert f"resume={run}" in in_process("train", *TINY_RUN, f"hydra.run.dir={run}")
+    assert (run / "metrics.csv").read_text() == (tiny_run / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]])
+def test_help_and_config_answer_without_torch(program, tmp_path, flags):
+    start = time.monotonic()
+    done = program("train", *flags, cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
+    seconds = time.monotonic() - start
+    assert done.returncode == 0
+    assert "bilinear" in done.stdout
+    assert "| torch\n" not in done.stderr
+    assert seconds < 10  # a limit for a busy machine; 1.5 s are measured by hand
