@@ -1,0 +1,36 @@
+# Everything runs in .venv, made on first use from Python 3.11 and pip alone.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format clean
+
+# Draws photographs, trains two minutes, evaluates and predicts.
+demo: $(READY)
+	$(BIN)/python -m unet_lightning.train experiment=demo
+	$(BIN)/python -m unet_lightning.evaluate run=outputs/demo/latest
+	$(BIN)/python -m unet_lightning.predict data/synthetic/seed-0/test/images/01_test.tif --run outputs/demo/latest --out predictions
+	@echo "Pictures: predictions/01_test_overlay.png, predictions/01_test_mask.png and outputs/demo/latest/curves.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# Lint, types and tests: what CI runs.
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
