@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/python -m unet_lightning.train experiment=demo
 	$(BIN)/python -m unet_lightning.evaluate run=outputs/demo/latest
-	$(BIN)/python -m unet_lightning.predict data/synthetic/seed-0/test/images/01_test.tif --run outputs/demo/latest --out predictions
+	$(BIN)/python -m unet_lightning.predict data/synthetic/seed-0-584x565/test/images/01_test.tif --run outputs/demo/latest --out predictions
 	@echo "Pictures: predictions/01_test_overlay.png, predictions/01_test_mask.png and outputs/demo/latest/curves.png"
 
 test: $(READY)

@@ -1,5 +1,6 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,11 @@ class RunFolder:
             raise RunError(
                 f"{self.path} already holds a run. Go on with it by resume={self.path}, or choose another folder."
             )
+
+    def discard_empty(self) -> None:
+        """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
+        if self.path.is_dir() and not any(path.is_dir() or path.stat().st_size for path in self.path.iterdir()):
+            shutil.rmtree(self.path)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the resolved config, with its own folder left open: the folder may be moved, or the run repeated."""

@@ -9,6 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from unet_lightning.errors import UserError
 from unet_lightning.launch import CONF, instantiate, one_line_errors, plain, quiet_libraries, resume_arguments
 
 if TYPE_CHECKING:
@@ -42,13 +43,18 @@ def main(cfg: DictConfig) -> float | None:
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    data = instantiate(config["data"], "data")
-    task = build_task(config)
-    data.setup("fit")  # the data's faults come up before a run folder is claimed
-    trainer = build_trainer(config)
-    if trainer.is_global_zero:
-        if not resumed:
+    try:  # whatever is wrong comes up before the folder becomes a run
+        data = instantiate(config["data"], "data")
+        task = build_task(config)
+        data.setup("fit")
+        trainer = build_trainer(config)
+        data.check_processes(trainer.world_size)
+        if trainer.is_global_zero and not resumed:
             run.claim()
+    except UserError:
+        run.discard_empty()
+        raise
+    if trainer.is_global_zero:
         run.write_config(config)
         run.link_latest()
         log.info(describe(task, data))

@@ -101,6 +101,8 @@ def test_two_processes_train_one_run(program, tmp_path):
     ("override", "message"),
     [
         ("model.base_c=0", "model.base_c must be at least 1, found 0"),
+        ("model.base_c=wide", "model.base_c must be at least 1, found wide"),
+        ("trainer.devices=9", "4 validation images for 9 processes"),
         ("trainer.precision=banana", "Precision 'banana' is invalid"),
         ("data.batch_size=0", "data.batch_size must be at least 1, found 0"),
         ("data.val_ids=['99']", "No image 99"),
@@ -116,7 +118,7 @@ def test_two_processes_train_one_run(program, tmp_path):
 )
 def test_bad_values_end_with_one_line_and_no_run(in_process, tmp_path, override, message):
     assert message in in_process("train", *TINY_RUN, override, "hydra.run.dir=run")
-    assert not (tmp_path / "run/config.yaml").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_mask_is_named(in_process, tiny_drive, tmp_path):

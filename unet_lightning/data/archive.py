@@ -3,6 +3,7 @@
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -42,15 +43,25 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     # Within `out`, so that the last step is a rename on one file system.
     with TemporaryDirectory(prefix=".drive-", dir=out) as temporary:
         loose, ready = Path(temporary) / "loose", Path(temporary) / "DRIVE"
+        room = MOST_BYTES
         for archive in archives:
-            unpack(archive, loose)
+            room = unpack(archive, loose, room=room)
         collect(loose, ready)
         os.rename(ready, target)
     return target
 
 
-def unpack(archive: Path, folder: Path, depth: int = 0) -> None:
+def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MOST_BYTES) -> int:
     """Unpacks a zip, and the zips within it.
+
+    Args:
+        archive: the zip.
+        folder: what is unpacked goes below it.
+        depth: zips around this one.
+        room: bytes that may still be unpacked.
+
+    Returns:
+        the room that is left.
 
     Raises:
         DataError: no zip, or one that is broken, names a place outside the folder, a link, a file twice, or more
@@ -58,7 +69,8 @@ def unpack(archive: Path, folder: Path, depth: int = 0) -> None:
     """
     with _open(archive) as file:
         members = [member for member in file.infolist() if not member.is_dir() and not _is_litter(member.filename)]
-        check_members(archive, members)
+        check_members(archive, members, room)
+        room -= sum(member.file_size for member in members)
         for member in members:
             path = folder / member.filename
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,16 +81,17 @@ def unpack(archive: Path, folder: Path, depth: int = 0) -> None:
             if path.suffix.lower() == ".zip":
                 if depth == DEEPEST:
                     raise DataError(f"{archive} holds zips within zips within zips: not an archive of DRIVE.")
-                unpack(path, folder, depth + 1)
+                room = unpack(path, folder, depth + 1, room)
                 path.unlink()
+    return room
 
 
-def check_members(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int = MOST_BYTES) -> None:
     """Raises DataError for what no honest archive holds; nothing is unpacked yet."""
     names = [member.filename for member in members]
     if len(names) != len(set(names)):
         raise DataError(f"{archive} names a file twice: not an official archive.")
-    if len(members) > MOST_FILES or sum(member.file_size for member in members) > MOST_BYTES:
+    if len(members) > MOST_FILES or sum(member.file_size for member in members) > room:
         raise DataError(f"{archive} is far larger than DRIVE (over {MOST_FILES} files or 2 GiB): it was not unpacked.")
     for member in members:
         path = PurePosixPath(member.filename)
@@ -147,5 +160,5 @@ def _open(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(archive) as file:
             yield file
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
         raise DataError(f"{archive} is no zip, or a broken one ({error}). Download it again.") from error

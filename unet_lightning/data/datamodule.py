@@ -59,7 +59,7 @@ class RetinalDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("repeats", repeats)):
-            if value < 1:
+            if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"data.{name} must be at least 1, found {value}.")
         if (folds is None) != (fold is None):
             raise ConfigError(f"data.folds and data.fold go together: found folds={folds} and fold={fold}.")
@@ -104,8 +104,17 @@ class RetinalDataModule(L.LightningDataModule):
         """Decodes the photographs and computes the normalisation, unless it is known."""
         if stage in ("fit", "validate") and self.val is None:
             self.train, self.val = self.photographs("train"), self.photographs("val")
+            _ = self.train.samples, self.val.samples  # decoded now, for all loading processes, and faults come up now
             if self.mean is None:
                 self.mean, self.std = channel_statistics(self.train.samples)
+
+    def check_processes(self, world_size: int) -> None:
+        """Raises ConfigError where a process would have no validation photograph: the others would wait for it."""
+        if self.val is not None and 0 < len(self.val) < world_size:
+            raise ConfigError(
+                f"{len(self.val)} validation images for {world_size} processes: give each process one, by "
+                "data.val_ids or data.folds, or set trainer.devices lower."
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, as plain data: how to normalise, and which images it has seen."""
@@ -123,6 +132,8 @@ class RetinalDataModule(L.LightningDataModule):
         Raises:
             ConfigError: the run goes on with other images than it began with.
         """
+        if self.train is not None and self.train.name != state_dict["dataset"]:
+            raise ConfigError(f"The checkpoint was trained on {state_dict['dataset']}, the data is {self.train.name}.")
         for name, dataset in (("train_ids", self.train), ("val_ids", self.val)):
             if dataset is not None and dataset.image_ids != state_dict[name]:
                 raise ConfigError(
@@ -139,17 +150,8 @@ class RetinalDataModule(L.LightningDataModule):
         return self._loader(TransformedDataset(self.train, transform), sampler, self.batch_size, self._workers())
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Whole photographs; each rank takes its own, none twice.
-
-        Raises:
-            ConfigError: fewer photographs than processes.
-        """
+        """Whole photographs; each rank takes its own, none twice."""
         assert self.val is not None
-        if 0 < len(self.val) < self._world_size:
-            raise ConfigError(
-                f"{len(self.val)} validation images for {self._world_size} processes: give each process one, by "
-                "data.val_ids or data.folds, or set trainer.devices lower."
-            )
         return self._whole(self.val, range(self._rank, len(self.val), self._world_size))
 
     def test_dataloader(self) -> DataLoader[Batch]:
@@ -211,9 +213,10 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
     pixels = torch.cat([sample.image[:, sample.target != IGNORE] for sample in samples], dim=1)  # (3, N) uint8
     # Exact from the histogram of 256 levels, without a float copy of every pixel.
     levels = torch.arange(256, dtype=torch.float64) / 255
-    weights = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels.int()]) / pixels.shape[1]
-    mean = weights.double() @ levels  # (3,)
-    std = (weights.double() @ levels**2 - mean**2).clamp(min=0).sqrt()
+    counts = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels.int()])  # (3, 256)
+    weights = counts.double() / pixels.shape[1]
+    mean = weights @ levels  # (3,)
+    std = (weights @ levels**2 - mean**2).clamp(min=0).sqrt()
     return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
 
 
@@ -221,7 +224,11 @@ def _checked_normalisation(normalize: Any) -> tuple[list[float], list[float]]:
     """Mean and standard deviation as given."""
     if not isinstance(normalize, Mapping) or set(normalize) != {"mean", "std"}:
         raise ConfigError(f"data.normalize must be auto, or a mapping with mean and std; found {normalize}.")
-    mean, std = list(normalize["mean"]), list(normalize["std"])
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise ConfigError(f"data.normalize needs three means and three positive stds; found {mean} and {std}.")
+    mean, std = normalize["mean"], normalize["std"]
+    three = all(isinstance(figures, Sequence) and len(figures) == 3 for figures in (mean, std))
+    if not three or min(mean) < 0 or min(std) <= 0 or max(*mean, *std) > 1:
+        raise ConfigError(
+            f"data.normalize needs three means and three positive stds, all up to 1; found {mean} and {std}."
+        )
+    mean, std = list(mean), list(std)
     return mean, std

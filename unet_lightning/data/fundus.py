@@ -65,8 +65,8 @@ class FundusDataset(Dataset[Sample]):
         unknown = [image_id for image_id in image_ids if image_id not in records]
         if unknown:
             raise ConfigError(
-                f"No image {', '.join(unknown)} in this split of {self.name}: it has {', '.join(records)}. Ids are "
-                "text in YAML: write '01', not 1."
+                f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(records)}. "
+                "Ids are text in YAML: write '01', not 1."
             )
         chosen = FundusDataset(records[image_id] for image_id in image_ids)
         chosen.name = self.name
@@ -163,7 +163,7 @@ def read_binary(path: Path, what: str) -> Tensor:
 def _open(path: Path, what: str) -> Image.Image:
     """The decoded image; Pillow's own limit on pixels is an error here, not a warning."""
     if not path.is_file():
-        raise DataError(f"No {what}: looked for {path}.")
+        raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -27,7 +27,7 @@ class SyntheticDataset(DriveDataset):
     """40 drawn photographs with a field of view, a first and (in test) a second observer, named as DRIVE's are.
 
     Args:
-        root: where they are kept; drawn there, below a folder of the seed's, where they are missing.
+        root: where they are kept; drawn there, below a folder of the seed's and size's, where they are missing.
         split: `train` (21 to 40) or `test` (01 to 20).
         seed: of every photograph.
         size: (height, width), pixels.
@@ -36,7 +36,7 @@ class SyntheticDataset(DriveDataset):
     name = "synthetic"
 
     def __init__(self, root: str | Path, split: str, seed: int = 0, size: tuple[int, int] = SIZE) -> None:
-        folder = Path(root) / f"seed-{seed}"
+        folder = Path(root) / f"seed-{seed}-{size[0]}x{size[1]}"
         if not folder.is_dir():
             draw_dataset(folder, seed, size)
         super().__init__(folder, split)

@@ -1,7 +1,8 @@
 """Joint transforms of a photograph and its target.
 
-Geometry first and on uint8, where it is about twice as fast; what it brings in is 0 in the image and IGNORE in the
-target. Then colour, then float. Chance comes from torch's own generator, which `TransformedDataset` seeds.
+Geometry first and on uint8, where it is about twice as fast; what it brings in is 0 in the image (colour, which comes
+after, may tint it) and IGNORE in the target. Then float. Chance comes from torch's own generator, which
+`TransformedDataset` seeds.
 """
 
 import math
@@ -83,7 +84,7 @@ def rotate_zoom_crop(
         contrast: greatest relative change of contrast, 0 to 1.
         saturation: greatest relative change of saturation, 0 to 1.
     """
-    window = math.ceil(crop * math.sqrt(2))
+    window = math.ceil(crop * math.sqrt(2) / min(1.0, zoom[0]))
     return v2.Compose(
         [
             v2.RandomCrop(window, pad_if_needed=True, fill=FILL),

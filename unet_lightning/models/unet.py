@@ -96,7 +96,7 @@ class UNet(nn.Module):
     def __init__(self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32) -> None:
         super().__init__()
         for name, value in (("in_channels", in_channels), ("num_classes", num_classes), ("base_c", base_c)):
-            if value < 1:
+            if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"model.{name} must be at least 1, found {value}.")
         half = 2 if bilinear else 1
         self.in_conv = DoubleConv(in_channels, base_c)

@@ -1,0 +1,101 @@
+from collections import Counter
+
+import pytest
+import torch
+from torchvision import tv_tensors
+
+from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.data.drive import DriveDataset
+from unet_lightning.data.labels import Sample
+from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
+from unet_lightning.data.transforms import turn_flip_crop
+
+
+def epoch(sampler, number=0):
+    sampler.set_epoch(number)
+    return list(sampler)
+
+
+def batches(values, size):
+    return [Counter(values[start : start + size]) for start in range(0, len(values), size)]
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    orders = {(seed, number): epoch(EpochSampler(10, 3, seed), number) for seed in (0, 1) for number in (0, 1)}
+    again = EpochSampler(10, 3, 0)
+    assert epoch(again, 1) == orders[0, 1] and epoch(again, 0) == orders[0, 0]
+    assert len({tuple(draw.item for draw in order) for order in orders.values()}) == 4
+    assert len({draw.seed for order in orders.values() for draw in order}) == 4 * 30  # no augmentation comes twice
+
+
+def test_order_does_not_depend_on_the_global_generator():
+    torch.manual_seed(1)
+    first = epoch(EpochSampler(10, 3, 0))
+    torch.manual_seed(2)
+    assert epoch(EpochSampler(10, 3, 0)) == first
+
+
+def test_each_sample_is_visited_repeats_times_with_a_new_augmentation_each():
+    sampler = EpochSampler(5, 3, 0)
+    order = epoch(sampler)
+    assert Counter(draw.item for draw in order) == dict.fromkeys(range(5), 3)
+    assert len({draw.seed for draw in order}) == len(order) == len(sampler) == 15
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_ranks_together_draw_what_one_process_draws_batch_by_batch(world_size):
+    alone = batches(epoch(EpochSampler(6, 4, 7), 3), 2 * world_size)
+    ranks = [batches(epoch(EpochSampler(6, 4, 7, rank, world_size), 3), 2) for rank in range(world_size)]
+    assert [sum(parts, Counter()) for parts in zip(*ranks, strict=True)] == alone
+
+
+@pytest.mark.parametrize(("size", "world_size", "length"), [(5, 2, 3), (7, 4, 2), (1, 3, 1)])
+def test_uneven_visits_wrap_to_the_first(size, world_size, length):
+    alone = epoch(EpochSampler(size, 1, 0))
+    samplers = [EpochSampler(size, 1, 0, rank, world_size) for rank in range(world_size)]
+    ranks = [epoch(sampler) for sampler in samplers]
+    assert [len(sampler) for sampler in samplers] == [len(rank) for rank in ranks] == [length] * world_size
+    together = [draw for turn in zip(*ranks, strict=True) for draw in turn]
+    assert together == (alone * world_size)[: length * world_size]
+
+
+@pytest.fixture
+def dataset():
+    image = torch.randint(256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    sample = Sample(tv_tensors.Image(image), tv_tensors.Mask(image[0] % 2), "21")
+    return TransformedDataset([sample, sample], turn_flip_crop(16, 0.2, 0.2, 0.2))
+
+
+def test_same_draw_is_the_same_sample_whatever_came_before(dataset):
+    torch.manual_seed(1)
+    first = dataset[Draw(0, 5)]
+    torch.manual_seed(2)
+    again, other = dataset[Draw(0, 5)], dataset[Draw(0, 6)]
+    assert torch.equal(first.image, again.image) and torch.equal(first.target, again.target)
+    assert not torch.equal(first.image, other.image)
+
+
+def test_global_generator_is_left_as_it_was(dataset):
+    before = torch.get_rng_state()
+    dataset[Draw(0, 5)]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_batches_are_the_same_for_any_number_of_workers(tiny_drive):
+    epochs = []
+    for workers in (0, 2):
+        data = RetinalDataModule(
+            DriveDataset, tiny_drive, turn_flip_crop(16, 0.2, 0.2, 0.2), val_ids=["21"], num_workers=workers
+        )
+        data.setup("fit")
+        loader = data.train_dataloader()
+        seen = []
+        for number in range(2):
+            loader.sampler.set_epoch(number)
+            seen.extend(loader)
+        epochs.append(seen)
+    alone, workers = epochs
+    assert len(alone) == len(workers) == 10  # two epochs of 19 crops in batches of 4
+    for one, two in zip(alone, workers, strict=True):
+        assert one.image_id == two.image_id
+        assert torch.equal(one.image, two.image) and torch.equal(one.target, two.target)
