@@ -1,5 +1,5 @@
 # Everything runs in .venv, made on first use from Python 3.11 and pip alone.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

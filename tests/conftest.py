@@ -62,7 +62,7 @@ def in_process(tiny_drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "argv", [f"unet_lightning.{name}", *map(str, arguments)])
         module = importlib.import_module(f"unet_lightning.{name}")
         with pytest.raises(SystemExit) as ended:
-            getattr(module, "run", module.main)()
+            getattr(module, "cli", module.main)()
         assert ended.value.code == 1
         lines = capsys.readouterr().err.splitlines()
         assert [line for line in lines if line.startswith("error: ")] == lines[-1:]

@@ -42,10 +42,10 @@ def find(name: str) -> Any:
     Raises:
         ConfigError: it is outside the trusted packages, or not there.
     """
-    own = [prefix for prefix in os.environ.get("UNET_LIGHTNING_TRUSTED", "").split(",") if prefix]
-    trusted = (*TRUSTED, *own)
-    module_name, _, attribute = name.rpartition(".")
-    if not _below(module_name, trusted):
+    own = [prefix.strip() for prefix in os.environ.get("UNET_LIGHTNING_TRUSTED", "").split(",")]
+    trusted = (*TRUSTED, *filter(None, own))
+    module_name, _, attribute = str(name).rpartition(".")
+    if any(part.startswith("_") for part in str(name).split(".")) or not _below(module_name, trusted):
         raise ConfigError(
             f"_target_ {name} is not trusted: only {', '.join(trusted)} are. Where it is your own package, put its "
             "name into the environment variable UNET_LIGHTNING_TRUSTED."
@@ -55,7 +55,10 @@ def find(name: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"_target_ {name} is not there: {error}") from error
     # A trusted module also holds what it has imported: only what it defines may be called.
-    if not callable(found) or not _below(getattr(found, "__module__", "") or "", trusted):
+    home = getattr(found, "__module__", "") or ""
+    # Classes may live in private modules (torch.optim._muon.Muon); private functions can import what they are told.
+    private = not isinstance(found, type) and any(part.startswith("_") for part in home.split("."))
+    if not callable(found) or private or not _below(home, trusted):
         raise ConfigError(f"_target_ {name} is not trusted: it is not defined in {', '.join(trusted)}.")
     return found
 

@@ -6,19 +6,24 @@ Torch and Lightning are imported when a run begins: --help and --cfg answer with
 import functools
 import importlib.util
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from unet_lightning.errors import ConfigError, UserError
 
 _PACKAGE = Path(__file__).resolve().parent
 # Within the package once installed from a wheel, beside it in a clone.
 CONF = str(_PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf")
+
+# What Lightning leaves behind in the process that starts the ranks.
+RANK_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,6 +80,43 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
     # Photographs are kept in memory: loading processes do not pay on a CPU.
     warnings.filterwarnings("ignore", r"The '\w+_dataloader' does not have many workers")
+
+
+@contextmanager
+def standalone_job() -> Iterator[None]:
+    """Within a sweep, lets further ranks start as ranks of this job, and the next job start afresh.
+
+    Lightning starts a rank by repeating this process's command line, which in a sweep is the whole sweep; the rank
+    would train the configuration of the first job.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    job: Any = HydraConfig.get()
+    if job.mode != RunMode.MULTIRUN:
+        yield
+        return
+    import torch.distributed
+    from lightning.pytorch.utilities import rank_zero_only
+
+    folders = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+    arguments, environment = sys.argv[1:], {name: os.environ.get(name) for name in RANK_VARIABLES}
+    # Hydra wants its flags first; Lightning appends hydra.run.dir from this config.
+    sys.argv[1:] = [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"]
+    sys.argv[1:] += [*job.overrides.task, "hydra.mode=RUN"]
+    with read_write(job):
+        job.run.dir = job.runtime.output_dir
+    try:
+        yield
+    finally:
+        sys.argv[1:] = arguments
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning keeps it as an attribute of the function
 
 
 def require(module: str, extra: str, why: str) -> None:

@@ -1,7 +1,11 @@
 """Learning rates, one a step: each is given the optimizer, the steps of the run and the steps of an epoch."""
 
+import math
+
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from unet_lightning.errors import ConfigError
 
 
 def poly(
@@ -37,18 +41,35 @@ def poly(
 
 
 def onecycle(
-    optimizer: Optimizer, total_steps: int, steps_per_epoch: int, warmup: float = 0.2, final_share: float = 1e-4
+    optimizer: Optimizer, total_steps: int, steps_per_epoch: int, warmup: float = 0.2, start: float = 0.04
 ) -> LRScheduler:
-    """One cycle with cosine flanks: up from a twenty-fifth of the peak, then down.
+    """One cycle with cosine flanks: up from `start` to the peak, then down to almost 0. Momentum stays as it is.
 
     Args:
         optimizer: its learning rate is the peak.
         total_steps: optimizer steps of the run.
         steps_per_epoch: not needed here.
         warmup: share of the run on the way up, 0 to 1.
-        final_share: last learning rate, as a share of the first.
+        start: first learning rate, as a share of the peak.
 
-    Source: L. N. Smith and N. Topin, "Super-Convergence", 2018; torch.optim.lr_scheduler.OneCycleLR.
+    Raises:
+        ConfigError: a warm-up that is no share.
+
+    Source: L. N. Smith and N. Topin, "Super-Convergence", 2018. torch's OneCycleLR also moves momentum and beta1, and
+    fails where the warm-up is a single step.
     """
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    return OneCycleLR(optimizer, peaks, total_steps=total_steps, pct_start=warmup, final_div_factor=1 / final_share)
+    if not 0 <= warmup <= 1:
+        raise ConfigError(f"scheduler.warmup must be from 0 to 1, found {warmup}.")
+    rise = round(warmup * total_steps)
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return start + (1 - start) * _cosine(step / rise)
+        return 1 - _cosine(min(1.0, (step - rise) / max(1, total_steps - rise)))
+
+    return LambdaLR(optimizer, factor)
+
+
+def _cosine(share: float) -> float:
+    """From 0 to 1 along half a wave."""
+    return (1 - math.cos(math.pi * share)) / 2

@@ -1,5 +1,6 @@
 """The LightningModule: network, loss and metrics around one shared step."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,8 +79,8 @@ class VesselSegmentationTask(L.LightningModule):
                 f"{int(steps)}. Resume with the same trainer.max_epochs, or begin a new run with model.weights set to "
                 "its last.ckpt."
             )
-        epochs = self.trainer.max_epochs or 1
-        per_epoch = max(1, int(steps) // epochs) if epochs > 0 else int(steps)
+        self.trainer.fit_loop.setup_data()  # the loaders tell how long an epoch is
+        per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         schedule = build(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -10,7 +10,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from unet_lightning.errors import UserError
-from unet_lightning.launch import CONF, instantiate, one_line_errors, plain, quiet_libraries, resume_arguments
+from unet_lightning.launch import (
+    CONF,
+    instantiate,
+    one_line_errors,
+    plain,
+    quiet_libraries,
+    resume_arguments,
+    standalone_job,
+)
 
 if TYPE_CHECKING:
     import lightning as L
@@ -56,13 +64,15 @@ def main(cfg: DictConfig) -> float | None:
         raise
     if trainer.is_global_zero:
         run.write_config(config)
-        run.link_latest()
+        if run.path.parent.name == cfg.name:  # not beside a folder of the user's own, nor within a sweep
+            run.link_latest()
         log.info(describe(task, data))
     succeeded = False
     try:
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
-        trainer.fit(task, data, ckpt_path=last_checkpoint(run) if resumed else None, weights_only=True)
+        with standalone_job():
+            trainer.fit(task, data, ckpt_path=last_checkpoint(run) if resumed else None, weights_only=True)
         succeeded = True
     finally:
         close_loggers(trainer, succeeded)
@@ -134,11 +144,11 @@ def report(trainer: "L.Trainer", folder: Path) -> float | None:
 
 
 @one_line_errors
-def run() -> None:
+def cli() -> None:
     """The program: the command line, then Hydra."""
     sys.argv[1:] = resume_arguments(sys.argv[1:])
     main()
 
 
 if __name__ == "__main__":
-    run()
+    cli()

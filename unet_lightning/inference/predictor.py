@@ -74,7 +74,7 @@ class Predictor:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is the GPU where there is one.
+    """The device called `name`: `auto` (the GPU where there is one), `cpu` or `cuda`.
 
     Raises:
         ConfigError: `cuda` where there is none.

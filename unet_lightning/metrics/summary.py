@@ -39,7 +39,7 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
 
     Args:
         vessels: `(H, W)` bool, one an image.
-        targets: `(H, W)` integer with IGNORE outside the field of view, one an image.
+        targets: `(H, W)` integer with IGNORE outside the field of view, one an image, at least one image.
         probabilities: `(H, W)` float32 in [0, 1], one an image, or none (a human observer has none).
     """
     counts = [count(*pair) for pair in zip(vessels, targets, strict=True)]
@@ -54,8 +54,13 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
         )
     columns = {name: [row[name] for row in per_image] for name in per_image[0]}
     mean = {name: statistics.fmean(values) for name, values in columns.items()}
-    sd = {name: statistics.stdev(values) if len(values) > 1 else math.nan for name, values in columns.items()}
+    sd = {name: _sd(values) for name, values in columns.items()}
     return Summary(per_image, mean, sd, pooled)
+
+
+def _sd(values: Sequence[float]) -> float:
+    """Sample standard deviation; NaN for a single value, and where one is NaN."""
+    return statistics.stdev(values) if len(values) > 1 and not any(map(math.isnan, values)) else math.nan
 
 
 def _rates(counts: Counts) -> dict[str, float]:

@@ -31,8 +31,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"The checkpoint {path} is no checkpoint, or holds objects that would run code when loaded; it was not "
             "loaded. Save the state dict alone: torch.save(network.state_dict(), path)."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise RunError(f"The checkpoint {path} is broken: {error}") from error
+    except Exception as error:  # whatever a parser stumbles over
+        raise RunError(f"The checkpoint {path} is broken, or no checkpoint: {error}") from error
     if not isinstance(checkpoint, dict):
         raise RunError(f"The checkpoint {path} holds {type(checkpoint).__name__}, expected a mapping of tensors.")
     return checkpoint
@@ -49,7 +49,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
         RunError: the file is not a checkpoint, or one of another network.
     """
     checkpoint = read_checkpoint(path)
-    found = network_state(checkpoint.get("model") or checkpoint.get("state_dict") or checkpoint)
+    states = [checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint]
+    found = network_state(next(state for state in states if isinstance(state, Mapping)))
     expected = network.state_dict()
     missing = sorted(expected.keys() - found.keys())
     unexpected = sorted(found.keys() - expected.keys())

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unet_lightning.metrics.summary import RANKINGS, Summary
@@ -28,10 +29,10 @@ def results_table(observers: Mapping[str, Summary], protocol: Mapping[str, Any])
     )
     if leak:
         caption += f" LEAK: the network was trained or selected on {', '.join(leak)}."
-    table = Table(box=box.MARKDOWN, caption=caption, caption_justify="left", caption_style="")
+    table = Table(box=box.MARKDOWN, caption=escape(caption), caption_justify="left", caption_style="")
     table.add_column("")
     for name in observers:
-        table.add_column(f"{name} LEAK" if leak and name == "model" else name, justify="right")
+        table.add_column(escape(f"{name} LEAK" if leak and name == "model" else name), justify="right")
     figures = observers.values()
     table.add_row("dice_per_image", *(f"{s.mean['dice']:.4f} ({s.sd['dice']:.4f})" for s in figures))
     table.add_row("dice_pooled", *(f"{s.pooled['dice']:.4f}" for s in figures))
@@ -44,7 +45,7 @@ def show(table: Table) -> str:
     """Prints the table to the terminal and returns it as Markdown."""
     Console().print(table)
     text = io.StringIO()
-    Console(file=text, width=100).print(table)
+    Console(file=text, width=100, color_system=None, force_terminal=False).print(table)
     lines = [line.strip() for line in text.getvalue().splitlines()]
     end = max(number for number, line in enumerate(lines) if line.startswith("|")) + 1
     return "\n".join([*filter(None, lines[:end]), "", *filter(None, lines[end:])]) + "\n"

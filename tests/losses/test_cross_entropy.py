@@ -1,0 +1,50 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.errors import ConfigError
+from unet_lightning.losses.cross_entropy import CrossEntropyLoss
+
+LOG2, LOG3, LOG4 = math.log(2), math.log(3), math.log(4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "target", "expected"),
+    [
+        # Probabilities (1/4, 3/4) and (1/2, 1/2).
+        (None, [0, 1], (LOG4 + LOG2) / 2),
+        ((1, 2), [0, 1], (LOG4 + 2 * LOG2) / 3),
+        ((1, 2), [1, 0], (2 * (LOG4 - LOG3) + LOG2) / 3),
+        ((1, 2), [IGNORE, 1], LOG2),
+        ((1, 2), [0, IGNORE], LOG4),
+        ((1, 2), [IGNORE, IGNORE], 0),
+    ],
+)
+def test_cross_entropy_by_hand(weights, target, expected):
+    logits = torch.tensor([[[[0.0, 0.0]], [[LOG3, 0.0]]]])  # (1, 2, 1, 2)
+    assert CrossEntropyLoss(weights)(logits, torch.tensor([[target]])).item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, (1.0, 2.0, 0.5)])
+def test_cross_entropy_is_torchs_weighted_mean_over_the_batch(weights):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 3, 7, 9, generator=generator) * 3
+    target = torch.randint(3, (3, 7, 9), generator=generator)
+    target[0, :5] = IGNORE  # so that a mean over images would differ
+    expected = F.cross_entropy(logits, target, None if weights is None else torch.tensor(weights), ignore_index=IGNORE)
+    assert CrossEntropyLoss(weights)(logits, target).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 2.0, 1.0]])
+def test_another_number_of_weights_than_classes_is_refused(weights):
+    with pytest.raises(ConfigError, match=rf"{len(weights)} class weights for 2 classes"):
+        CrossEntropyLoss(weights)(torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int64))
+
+
+def test_class_weights_stay_out_of_the_checkpoint():
+    loss = CrossEntropyLoss([1, 2])
+    assert loss.weights.tolist() == [1, 2]
+    assert loss.state_dict() == {}
