@@ -18,7 +18,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="TIFF, PNG, JPEG, ...")
     parser.add_argument("--run", required=True, type=Path, help="the run folder of the network")
     parser.add_argument("--out", required=True, type=Path, help="folder for the pictures, made where it is missing")
-    parser.add_argument("--fov", type=Path, help="field-of-view mask of the photograph: blank outside")
+    parser.add_argument(
+        "--fov",
+        default="auto",
+        metavar="MASK",
+        help="field-of-view mask of the photographs, outside which nothing is a vessel; auto finds it in each "
+        "photograph (the default), none leaves all pixels",
+    )
     parser.add_argument("--threshold", type=float, default=0.5, help="vessel from this probability on (0.5)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     return parser.parse_args(arguments)
@@ -42,24 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
 
     from unet_lightning.data.fundus import read_binary, read_photo
+    from unet_lightning.inference.fov import find_field_of_view
     from unet_lightning.inference.maps import save_image, save_mask, save_probability
     from unet_lightning.inference.predictor import Predictor, choose_device
     from unet_lightning.reporting.overlay import overlay
     from unet_lightning.runfolder import RunFolder
 
     trained = RunFolder(args.run).load()
-    fov = None if args.fov is None else read_binary(args.fov, "field-of-view mask")
+    mask = None if args.fov in ("auto", "none") else read_binary(Path(args.fov), "field-of-view mask")
     predictor = Predictor(trained.network, trained.mean, trained.std, choose_device(args.device))
     photos = {path: read_photo(path) for path in args.photos}  # all are checked before the first is predicted
     for path, photo in photos.items():
-        if fov is not None and fov.shape != photo.shape[1:]:
+        if mask is not None and mask.shape != photo.shape[1:]:
             raise DataError(
-                f"The field-of-view mask {args.fov} is {tuple(fov.shape)}, the photograph {path} "
+                f"The field-of-view mask {args.fov} is {tuple(mask.shape)}, the photograph {path} "
                 f"{tuple(photo.shape[1:])} (height, width): both must have one size."
             )
     for path, photo in photos.items():
         probability, milliseconds = predictor.timed(photo)
         vessels = probability >= args.threshold
+        fov = find_field_of_view(photo) if args.fov == "auto" else mask
         if fov is not None:
             probability, vessels = torch.where(fov, probability, 0.0), vessels & fov
         save_mask(vessels, args.out / f"{path.stem}_mask.png")

@@ -3,6 +3,7 @@ import shutil
 import pytest
 from PIL import Image
 
+from unet_lightning.data.fundus import read_binary
 from unet_lightning.inference.maps import save_mask
 
 
@@ -33,6 +34,18 @@ def test_outside_the_field_of_view_is_blank(program, tiny_run, photo, tmp_path):
     # At threshold 0 every pixel is a vessel, but for those outside.
     with Image.open(tmp_path / "out/03_test_mask.png") as mask:
         assert mask.getbbox() == (10, 10, 20, 20)
+
+
+def test_without_a_mask_the_field_of_view_is_found(program, tiny_run, photo, tmp_path):
+    arguments = ["--run", tiny_run, "--threshold", "0"]
+    assert program("predict", photo, *arguments, "--out", tmp_path / "found", cwd=tmp_path).returncode == 0
+    assert (
+        program("predict", photo, *arguments, "--fov", "none", "--out", tmp_path / "all", cwd=tmp_path).returncode == 0
+    )
+    found, whole = (read_binary(tmp_path / folder / "03_test_mask.png", "mask") for folder in ("found", "all"))
+    assert whole.all()
+    assert not found[0, 0]
+    assert found[24, 23]
 
 
 @pytest.mark.parametrize(

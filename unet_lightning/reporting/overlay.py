@@ -16,5 +16,5 @@ def overlay(photo: Tensor, vessels: Tensor) -> Tensor:
     Returns:
         `(3, H, W)` uint8.
     """
-    painted: Tensor = draw_segmentation_masks(photo, vessels, alpha=0.6, colors=SKY_BLUE)
+    painted: Tensor = draw_segmentation_masks(photo, vessels, alpha=0.85, colors=SKY_BLUE)
     return painted

@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from unet_lightning.data.drive import expected_files
+from unet_lightning.data.fundus import read_binary, read_photo
+from unet_lightning.inference.fov import find_field_of_view
+
+
+def disc(height, width, radius):
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (y - height // 2) ** 2 + (x - width // 2) ** 2 <= radius**2
+
+
+def iou(found, expected):
+    return float((found & expected).sum() / (found | expected).sum())
+
+
+@pytest.mark.parametrize("radius", [90, 130])  # within the photograph, and cut off above and below
+def test_a_disc_before_a_dark_ground_is_found_with_the_dark_spots_in_it(radius):
+    expected = disc(200, 280, radius)
+    photo = torch.where(expected, 180, 4).expand(3, -1, -1).to(torch.uint8).clone()
+    photo[:, 100:115, 140:160] = 0
+    assert iou(find_field_of_view(photo), expected) > 0.97
+
+
+@pytest.mark.parametrize("level", [0, 7, 200])
+def test_a_photograph_without_a_dark_ground_is_all_field_of_view(level):
+    assert find_field_of_view(torch.full((3, 30, 40), level, dtype=torch.uint8)).all()
+
+
+def test_every_field_of_view_of_the_real_data_set_is_found(real_drive):
+    for number in range(1, 41):
+        files = expected_files(number)
+        found = find_field_of_view(read_photo(real_drive / files["photo"]))
+        assert iou(found, read_binary(real_drive / files["fov"], "mask")) > 0.98, number
