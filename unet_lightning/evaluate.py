@@ -1,6 +1,8 @@
 """Measures a run: `python -m unet_lightning.evaluate run=outputs/quick/latest`."""
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,11 +107,18 @@ def write_results(
         for observer, summary in observers.items()
         for image_id, row in zip(dataset.image_ids, summary.per_image, strict=True)
     ]
-    figures = {name: {"mean": s.mean, "sd": s.sd, "pooled": s.pooled} for name, s in observers.items()}
+    figures = {
+        name: {"mean": known(s.mean), "sd": known(s.sd), "pooled": known(s.pooled)} for name, s in observers.items()
+    }
     write_rows(rows, folder / "per_image.csv")
     write_text(folder / "metrics.json", json.dumps({"protocol": protocol, "figures": figures}, indent=2))
     write_text(folder / "table.md", show(results_table(observers, protocol)))
     print(f"Written to {folder}")
+
+
+def known(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures for JSON, which has no NaN: null where there is none, such as the SD of one image."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
 if __name__ == "__main__":

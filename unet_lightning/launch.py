@@ -78,6 +78,8 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     # A run that goes on writes beside its earlier checkpoints.
     warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
+    # The run says itself how many images it validates on, none among them.
+    warnings.filterwarnings("ignore", r"Total length of `DataLoader` across ranks is zero")
     # Photographs are kept in memory: loading processes do not pay on a CPU.
     warnings.filterwarnings("ignore", r"The '\w+_dataloader' does not have many workers")
 

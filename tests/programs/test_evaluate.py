@@ -47,6 +47,16 @@ def test_test_images_are_no_leak_and_validation_images_are(program, evaluated):
     assert protocol["leak"] == ["25", "30", "35", "40"]
 
 
+def test_a_data_set_may_be_named_anew_and_one_image_has_no_spread(program, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    done = program("evaluate", f"run={run}", "data=drive", "data.val_ids=['25']", "split=val", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (run / "evaluation/drive-val/metrics.json").read_text()
+    figures = json.loads(text, parse_constant=pytest.fail)["figures"]["model"]
+    assert figures["sd"]["dice"] is None
+    assert figures["mean"]["dice"] == figures["pooled"]["dice"]
+
+
 def test_without_test_labels_the_test_split_says_why_and_validation_works(program, tiny_run, tiny_drive, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     today = shutil.copytree(tiny_drive, tmp_path / "DRIVE")

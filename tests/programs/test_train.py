@@ -65,6 +65,18 @@ def test_a_run_goes_on_where_it_has_been_moved_to(program, tiny_run, tmp_path):
     assert str(tmp_path) not in (moved / "config.yaml").read_text()
 
 
+def test_without_validation_images_all_are_trained_on_and_the_last_checkpoint_counts(program, tmp_path):
+    run = tmp_path / "run"
+    settings = [*TINY_RUN, "data.val_ids=null", "trainer.max_epochs=1", f"hydra.run.dir={run}"]
+    done = program("train", *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "20 images to train, 0 to validate" in done.stdout
+    assert "Total length" not in done.stderr
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
+    done = program("evaluate", f"run={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_latest_leads_to_the_newest_run_of_a_name(program, tmp_path):
     for day in ("first", "second"):
         done = program("train", *TINY_RUN, "trainer.max_epochs=1", f"hydra.run.dir=outputs/train/{day}", cwd=tmp_path)
