@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test check lint format clean
 
 # Draws photographs, trains two minutes, evaluates and predicts.
 demo: $(READY)
@@ -17,11 +17,12 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 # Lint, types and tests: what CI runs.
-check: $(READY)
+check: lint test
+
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
 
 format: $(READY)
 	$(BIN)/ruff format .
