@@ -46,6 +46,9 @@ def main(cfg: DictConfig) -> None:
     seconds = [dataset.second_target(index) for index in range(len(dataset))]
     drawn = [second == VESSEL for second in seconds if second is not None]
     human = summarise(drawn, targets) if len(drawn) == len(targets) else None
+    if drawn and human is None:
+        lacking = [i for i, second in zip(dataset.image_ids, seconds, strict=True) if second is None]
+        print(f"No row for the second observer: no label of theirs for {', '.join(lacking)}.")
     folder = run.evaluation(dataset.name, cfg.split)
     for image_id, probability in zip(dataset.image_ids, probabilities, strict=True):
         save_probability(probability, folder / "probabilities" / f"{image_id}.png")
@@ -56,7 +59,7 @@ def check(cfg: DictConfig) -> None:
     """Raises ConfigError for a value out of range."""
     if cfg.split not in ("val", "test"):
         raise ConfigError(f"split must be test or val, found {cfg.split}.")
-    if not isinstance(cfg.threshold, float | int) or not 0 <= cfg.threshold <= 1:
+    if isinstance(cfg.threshold, bool) or not isinstance(cfg.threshold, float | int) or not 0 <= cfg.threshold <= 1:
         raise ConfigError(f"threshold must be from 0 to 1, found {cfg.threshold}.")
     if cfg.device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda, found {cfg.device}.")
@@ -99,6 +102,7 @@ def write_results(
         "checkpoint": str(trained.checkpoint),
         "epoch": trained.epoch,
         "seed": trained.seed,
+        "initial_weights": trained.initial_weights,
         "unet_lightning": __version__,
         "leak": leaked,
     }
@@ -108,7 +112,14 @@ def write_results(
         for image_id, row in zip(dataset.image_ids, summary.per_image, strict=True)
     ]
     figures = {
-        name: {"mean": known(s.mean), "sd": known(s.sd), "pooled": known(s.pooled)} for name, s in observers.items()
+        name: {
+            "mean": known(s.mean),
+            "sd": known(s.sd),
+            "low": known({figure: low for figure, (low, _) in s.interval.items()}),
+            "high": known({figure: high for figure, (_, high) in s.interval.items()}),
+            "pooled": known(s.pooled),
+        }
+        for name, s in observers.items()
     }
     write_rows(rows, folder / "per_image.csv")
     write_text(folder / "metrics.json", json.dumps({"protocol": protocol, "figures": figures}, indent=2))

@@ -48,6 +48,7 @@ def resume_arguments(arguments: list[str]) -> list[str]:
 
     Raises:
         RunError: the folder is no run.
+        ConfigError: in a sweep.
     """
     folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
     if not folders or folders[-1] in ("null", ""):
@@ -56,6 +57,10 @@ def resume_arguments(arguments: list[str]) -> list[str]:
 
     run = RunFolder(Path(folders[-1]).resolve())
     run.check()
+    if f"--config-dir={run.path}" in arguments:  # Lightning starts further ranks with the arguments of this process
+        return arguments
+    if any(argument in ("-m", "--multirun") for argument in arguments):
+        raise ConfigError("resume goes on with one run: leave -m out, and give each job's folder in turn.")
     # Lightning appends to these arguments when it starts further ranks, and Hydra wants its flags first.
     flags = [f"--config-dir={run.path}", "--config-name=config"]
     return [*flags, "+hydra=default", f"hydra.run.dir='{run.path}'", *arguments]
@@ -106,6 +111,7 @@ def standalone_job() -> Iterator[None]:
     # Hydra wants its flags first; Lightning appends hydra.run.dir from this config.
     sys.argv[1:] = [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"]
     sys.argv[1:] += [*job.overrides.task, "hydra.mode=RUN"]
+    sys.argv[1:] += [given for given in job.overrides.hydra if given.startswith(("hydra/", "hydra.searchpath"))]
     with read_write(job):
         job.run.dir = job.runtime.output_dir
     try:

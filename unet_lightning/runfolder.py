@@ -1,6 +1,6 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
-import shutil
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,7 @@ from torch import nn
 from unet_lightning.build import build
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_text
-from unet_lightning.models.weights import load_weights, read_checkpoint
-
-DATA_STATE = "RetinalDataModule"  # Lightning keeps the state of a data module under the name of its class
+from unet_lightning.models.weights import DATA_STATE, load_weights, read_checkpoint
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Trained:
         checkpoint: the file.
         epoch: of the checkpoint, from 0.
         seed: of the run.
+        initial_weights: the file that training began from, or None.
     """
 
     network: nn.Module
@@ -39,6 +38,7 @@ class Trained:
     checkpoint: Path
     epoch: int
     seed: int
+    initial_weights: str | None
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,11 @@ class RunFolder:
 
     def discard_empty(self) -> None:
         """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
-        if self.path.is_dir() and not any(path.is_dir() or path.stat().st_size for path in self.path.iterdir()):
-            shutil.rmtree(self.path)
+        for log in self.path.glob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+        with contextlib.suppress(OSError):  # not empty
+            self.path.rmdir()
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the resolved config, with its own folder left open: the folder may be moved, or the run repeated."""
@@ -99,15 +102,18 @@ class RunFolder:
         assert isinstance(config, dict)
         return {str(key): value for key, value in config.items()}
 
-    def link_latest(self) -> None:
-        """Points `latest`, beside the folder, to it; where the file system has no links there is none."""
-        link = self.path.parent / "latest"
-        try:
-            if link.is_symlink():
-                link.unlink()
-            link.symlink_to(self.path.name)
-        except OSError:
-            pass
+    def link_latest(self, name: str) -> None:
+        """Points `<name>/latest` to this run of that name, or job of a sweep; a folder of another place has none.
+
+        Where the file system has no links there is none either.
+        """
+        for home in (self.path.parent, self.path.parent.parent):
+            if home.name == name:
+                link = home / "latest"
+                with contextlib.suppress(OSError):
+                    link.unlink(missing_ok=True)
+                    link.symlink_to(self.path.relative_to(home))
+                return
 
     def load(self) -> Trained:
         """The network of the best checkpoint, or of the last one where validation was off.
@@ -127,7 +133,15 @@ class RunFolder:
             )
         network = build(checkpoint["hyper_parameters"]["model"])
         load_weights(network, path)
-        seen = [*data["train_ids"], *data["val_ids"]]
+        seen = [*data["train_ids"], *data["val_ids"], *data["inherited_ids"]]
         return Trained(
-            network, data["mean"], data["std"], data["dataset"], seen, path, checkpoint["epoch"], config["seed"]
+            network=network,
+            mean=data["mean"],
+            std=data["std"],
+            dataset=data["dataset"],
+            seen_ids=seen,
+            checkpoint=path.resolve(),
+            epoch=checkpoint["epoch"],
+            seed=config["seed"],
+            initial_weights=config["model"].get("weights"),
         )

@@ -10,12 +10,16 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryF1Score
+from torchmetrics.functional.classification import binary_f1_score
 
 from unet_lightning.build import build
-from unet_lightning.data.labels import IGNORE, Batch
+from unet_lightning.data.labels import IGNORE, VESSEL, Batch
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.predictor import vessel_probability
 from unet_lightning.losses.combined import loss_of_outputs
+
+# An image without vessels in which none is found is perfect, not 0.
+DICE: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
 
 
 class VesselSegmentationTask(L.LightningModule):
@@ -49,6 +53,7 @@ class VesselSegmentationTask(L.LightningModule):
         self.network = build(model)
         self.loss = build(loss)
         self.optimizer, self.scheduler = optimizer, scheduler
+        self.weights_from: dict[str, Any] = {}  # the data that given weights have seen, where they tell
         self.planned_steps: int | None = None  # of the run that a checkpoint comes from
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
@@ -57,11 +62,30 @@ class VesselSegmentationTask(L.LightningModule):
     def configure_metrics(self) -> None:
         """Dice of each image, Dice of all pixels, and the mean loss; each exact over several processes."""
         for split in ("val", "test"):
+            # Sums and counts alone: processes may have different numbers of images.
             setattr(self, f"{split}_loss", MeanMetric())
-            # An image without vessels in which none is found is perfect, not 0.
-            options: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
-            setattr(self, f"{split}_dice_per_image", BinaryF1Score(multidim_average="samplewise", **options))
-            setattr(self, f"{split}_dice_pooled", BinaryF1Score(**options))
+            setattr(self, f"{split}_dice_per_image", MeanMetric())
+            setattr(self, f"{split}_dice_pooled", BinaryF1Score(**DICE))
+
+    def rehearse(self) -> None:
+        """Takes a blank image through network and loss, and builds the optimizer: what does not fit shows now.
+
+        Raises:
+            ConfigError: network, loss and optimizer do not go together.
+        """
+        size = 64  # pixels
+        training = self.training
+        self.eval()  # BatchNorm's statistics stay
+        try:
+            with torch.no_grad():
+                target = torch.zeros(1, size, size, dtype=torch.int64)
+                target[:, size // 2 :] = VESSEL
+                loss_of_outputs(self.loss, self(torch.zeros(1, 3, size, size)), target)
+            build(self.optimizer, params=self.network.parameters())
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            raise ConfigError(f"Network, loss and optimizer do not go together: {error}") from error
+        finally:
+            self.train(training)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimizer and, where there is one, a learning rate for each step."""
@@ -105,8 +129,9 @@ class VesselSegmentationTask(L.LightningModule):
         if split != "train":
             probability = vessel_probability(outputs["out"])
             getattr(self, f"{split}_loss").update(loss, weight=len(batch.target))
-            for name in ("dice_per_image", "dice_pooled"):
-                getattr(self, f"{split}_{name}").update(probability, batch.target)
+            dice = binary_f1_score(probability, batch.target, multidim_average="samplewise", **DICE)  # (B,)
+            getattr(self, f"{split}_dice_per_image").update(dice)
+            getattr(self, f"{split}_dice_pooled").update(probability, batch.target)
         return loss
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -137,5 +162,6 @@ class VesselSegmentationTask(L.LightningModule):
     def _log_metrics(self, split: str) -> None:
         for name in ("loss", "dice_per_image", "dice_pooled"):
             metric = getattr(self, f"{split}_{name}")
-            self.log(f"{split}/{name}", metric.compute().mean(), prog_bar=name == "dice_per_image")
+            # Every process has the same figure already; sync_dist tells Lightning so.
+            self.log(f"{split}/{name}", metric.compute(), prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()

@@ -9,7 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from unet_lightning.errors import UserError
+from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.launch import (
     CONF,
     instantiate,
@@ -41,8 +41,6 @@ def main(cfg: DictConfig) -> float | None:
     Raises:
         UserError: shown as one line; the exit code is 1.
     """
-    import lightning as L
-
     from unet_lightning.runfolder import RunFolder
 
     quiet_libraries()
@@ -50,13 +48,9 @@ def main(cfg: DictConfig) -> float | None:
     resumed = cfg.resume is not None
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
-    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
     try:  # whatever is wrong comes up before the folder becomes a run
-        data = instantiate(config["data"], "data")
-        task = build_task(config)
-        data.setup("fit")
-        trainer = build_trainer(config)
-        data.check_processes(trainer.world_size)
+        data, task, trainer = assemble(config)
         if trainer.is_global_zero and not resumed:
             run.claim()
     except UserError:
@@ -64,19 +58,40 @@ def main(cfg: DictConfig) -> float | None:
         raise
     if trainer.is_global_zero:
         run.write_config(config)
-        if run.path.parent.name == cfg.name:  # not beside a folder of the user's own, nor within a sweep
-            run.link_latest()
+        if not resumed:
+            run.link_latest(cfg.name)
         log.info(describe(task, data))
+    start_loggers(trainer, config)
     succeeded = False
     try:
-        for logger in trainer.loggers:
-            logger.log_hyperparams(config)
         with standalone_job():
             trainer.fit(task, data, ckpt_path=last_checkpoint(run) if resumed else None, weights_only=True)
         succeeded = True
     finally:
         close_loggers(trainer, succeeded)
     return report(trainer, run.path)
+
+
+def assemble(config: dict[str, Any]) -> "tuple[RetinalDataModule, VesselSegmentationTask, L.Trainer]":
+    """Data, task and Trainer of a config, seeded and checked against one another.
+
+    Raises:
+        UserError: any of them is wrong, or they do not go together.
+    """
+    import lightning as L
+
+    seed = config["seed"]
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
+    L.seed_everything(seed, workers=True, verbose=False)
+    data: RetinalDataModule = instantiate(config["data"], "data")
+    task = build_task(config)
+    task.rehearse()
+    data.setup("fit")
+    data.inherit(task.weights_from)
+    trainer = build_trainer(config)
+    data.check_processes(trainer.world_size)
+    return data, task, trainer
 
 
 def last_checkpoint(run: "RunFolder") -> Path | None:
@@ -103,12 +118,12 @@ def build_task(config: dict[str, Any]) -> "VesselSegmentationTask":
     from unet_lightning.task import VesselSegmentationTask
 
     model = dict(config["model"])
-    weights = model.pop("weights")  # a checkpoint has its own
+    weights = model.pop("weights", None)  # a checkpoint has its own
     task = VesselSegmentationTask(
         model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
     )
     if weights is not None:
-        load_weights(task.network, Path(weights))
+        task.weights_from = load_weights(task.network, Path(weights))
     return task
 
 
@@ -118,6 +133,22 @@ def build_trainer(config: dict[str, Any]) -> "L.Trainer":
     loggers = [instantiate(spec, f"logger.{name}") for name, spec in config["logger"].items() if spec]
     trainer: L.Trainer = instantiate(config["trainer"], "trainer", callbacks=callbacks, logger=loggers)
     return trainer
+
+
+def start_loggers(trainer: "L.Trainer", config: dict[str, Any]) -> None:
+    """Gives each logger the config, which starts it.
+
+    Raises:
+        ConfigError: one cannot start: no account, no network, no package.
+    """
+    for logger in trainer.loggers:
+        try:
+            logger.log_hyperparams(config)
+        except Exception as error:  # each logger has errors of its own
+            raise ConfigError(
+                f"{type(logger).__name__} cannot start: {error} W&B works without an account by "
+                "logger.wandb.mode=offline; logger=csv needs none."
+            ) from error
 
 
 def close_loggers(trainer: "L.Trainer", succeeded: bool) -> None:

@@ -4,14 +4,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from unet_lightning.callbacks.history import History, validated
+from unet_lightning.callbacks.history import History
 
 
-def trainer(epoch, every=1, **metrics):
+def trainer(epoch, **metrics):
     return SimpleNamespace(
         current_epoch=epoch,
         global_step=10 * (epoch + 1),
-        check_val_every_n_epoch=every,
         is_global_zero=True,
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
     )
@@ -21,8 +20,10 @@ def figures(epoch):
     return {"train/loss": 1.0 - epoch / 4, "val/loss": 0.5, "lr": 0.25, "loss": 9.0}
 
 
-def run_epoch(history, trainer):
+def run_epoch(history, trainer, validated=True):
     history.on_train_epoch_start(trainer, None)
+    if validated:
+        history.on_validation_end(trainer, None)
     history.on_train_epoch_end(trainer, None)
 
 
@@ -70,17 +71,9 @@ def test_rows_loaded_from_a_state_are_not_shared_with_it(tmp_path):
 def test_an_epoch_without_validation_has_no_stale_figures(tmp_path):
     history = History(tmp_path)
     for epoch in range(2):
-        run_epoch(history, trainer(epoch, every=2, **figures(epoch)))
+        run_epoch(history, trainer(epoch, **figures(epoch)), validated=epoch == 1)
     assert ["val/loss" in row for row in history.rows] == [False, True]
     assert [row["val/loss"] for row in read(tmp_path)] == ["", "0.5"]
-
-
-@pytest.mark.parametrize(
-    ("every", "expected"),
-    [(1, [True] * 4), (2, [False, True, False, True]), (3, [False, False, True, False]), (None, [True] * 4)],
-)
-def test_an_epoch_is_validated_when_its_number_from_1_is_a_multiple(every, expected):
-    assert [validated(trainer(epoch, every)) for epoch in range(4)] == expected
 
 
 def test_only_the_first_process_writes(tmp_path):

@@ -85,10 +85,10 @@ def test_bilinear_upsampling_aligns_corners():
     assert torch.allclose(out[0, 1], torch.tensor([0.0, 1.0, 2.0, 3.0]).expand(4, 4), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["base_c", "in_channels", "num_classes"])
-def test_numbers_below_1_are_refused_by_name(name):
-    with pytest.raises(ConfigError, match=rf"model\.{name} must be at least 1, found 0"):
-        UNet(**{name: 0})
+@pytest.mark.parametrize(("name", "least"), [("base_c", 1), ("in_channels", 1), ("num_classes", 2)])
+def test_numbers_that_make_no_network_are_refused_by_name(name, least):
+    with pytest.raises(ConfigError, match=rf"model\.{name} must be at least {least}, found {least - 1}"):
+        UNet(**{name: least - 1})
 
 
 def test_gradient_reaches_every_parameter(network):

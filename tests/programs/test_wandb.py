@@ -57,9 +57,17 @@ def test_each_job_of_a_sweep_is_an_offline_run_with_its_config_history_and_exit_
 
 def test_a_run_that_fails_is_recorded_as_failed(program, tmp_path):
     settings = [*TINY_RUN, "logger=wandb", "logger.wandb.mode=offline", "hydra.run.dir=run"]
-    # Three weights for two classes: found when the first batch is scored.
-    done = program("train", *settings, "loss.terms.cross_entropy.class_weights=[1,1,1]", cwd=tmp_path)
+    # The schedule is built when training begins.
+    done = program("train", *settings, "scheduler.warmup=2", cwd=tmp_path)
     assert done.returncode == 1
-    assert "3 class weights for 2 classes" in done.stderr
+    assert "scheduler.warmup must be from 0 to 1" in done.stderr
     (records,) = runs(tmp_path / "run")
     assert exit_codes(records) == [1]
+
+
+def test_without_an_account_the_way_out_is_named(program, tmp_path):
+    environment = {"HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}
+    done = program("train", *TINY_RUN, "logger=wandb", "hydra.run.dir=run", cwd=tmp_path, **environment)
+    assert done.returncode == 1
+    assert "logger.wandb.mode=offline" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -24,6 +24,7 @@ class History(Callback):
         self.folder = Path(folder)
         self.rows: list[dict[str, float]] = []
         self.started = 0.0
+        self.validated = False
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""
@@ -35,14 +36,18 @@ class History(Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Starts the clock of the epoch."""
-        self.started = time.monotonic()
+        self.started, self.validated = time.monotonic(), False
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Notes that the val/ figures of this epoch are new."""
+        self.validated = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Adds a row; checkpoints are saved after it, as Lightning runs them last."""
         metrics = {
             name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name or name == "lr"
         }
-        if not validated(trainer):
+        if not self.validated:  # Lightning keeps the figures of the last validation
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val/")}
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
         self.rows.append(row | {"seconds": round(time.monotonic() - self.started, 3)})
@@ -58,9 +63,3 @@ class History(Callback):
                 rank_zero_warn("No curves.png: it needs Matplotlib, from pip install 'unet-lightning[report]'.")
             else:
                 draw_curves(self.rows, self.folder / "curves.png")
-
-
-def validated(trainer: L.Trainer) -> bool:
-    """Whether the epoch that ends has been validated: its val/ figures are new."""
-    every = trainer.check_val_every_n_epoch
-    return every is None or (trainer.current_epoch + 1) % every == 0

@@ -39,7 +39,19 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     target = out / "DRIVE"
     if target.exists():
         raise DataError(f"{target} is already there: remove it first, or use it (data.root={target}).")
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
     out.mkdir(parents=True, exist_ok=True)
+    try:
+        _import(archives, out, target)
+    except BaseException:
+        for folder in missing:  # the innermost first
+            folder.rmdir()
+        raise
+    return target
+
+
+def _import(archives: Sequence[Path], out: Path, target: Path) -> None:
+    """Unpacks beside the target, checks, and renames."""
     # Within `out`, so that the last step is a rename on one file system.
     with TemporaryDirectory(prefix=".drive-", dir=out) as temporary:
         loose, ready = Path(temporary) / "loose", Path(temporary) / "DRIVE"
@@ -48,7 +60,6 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
             room = unpack(archive, loose, room=room)
         collect(loose, ready)
         os.rename(ready, target)
-    return target
 
 
 def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MOST_BYTES) -> int:

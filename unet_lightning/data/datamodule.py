@@ -78,6 +78,7 @@ class RetinalDataModule(L.LightningDataModule):
             self.mean, self.std = _checked_normalisation(normalize)
         self.train: FundusDataset | None = None
         self.val: FundusDataset | None = None
+        self.inherited_ids: list[str] = []  # images that the initial weights have seen
 
     def photographs(self, split: Split) -> FundusDataset:
         """The photographs of a split, as uint8 and without augmentation.
@@ -116,12 +117,22 @@ class RetinalDataModule(L.LightningDataModule):
                 "data.val_ids or data.folds, or set trainer.devices lower."
             )
 
+    def inherit(self, state: Mapping[str, Any]) -> None:
+        """Takes over which images of this data set the initial weights have seen.
+
+        Args:
+            state: what `state_dict` gave in the run that the weights are from; empty where nothing is known.
+        """
+        if self.train is not None and state.get("dataset") == self.train.name:
+            self.inherited_ids = [*state["train_ids"], *state["val_ids"], *state["inherited_ids"]]
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, as plain data: how to normalise, and which images it has seen."""
         return {
             "dataset": self.train.name if self.train else None,
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
+            "inherited_ids": self.inherited_ids,
             "mean": self.mean,
             "std": self.std,
         }
@@ -141,6 +152,7 @@ class RetinalDataModule(L.LightningDataModule):
                     f"{', '.join(dataset.image_ids)}. Resume with the same split, or start a new run."
                 )
         self.mean, self.std = state_dict["mean"], state_dict["std"]
+        self.inherited_ids = state_dict["inherited_ids"]
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Augmented crops in an order of (seed, epoch)."""

@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from unet_lightning.data.labels import IGNORE
+from unet_lightning.errors import ConfigError
 
 FILL: Any = {tv_tensors.Image: 0, tv_tensors.Mask: IGNORE}
 
@@ -32,6 +33,12 @@ class RandomRightAngle(v2.Transform):  # type: ignore[misc]  # torchvision has n
         return tv_tensors.wrap(torch.rot90(inpt, params["turns"], (-2, -1)), like=inpt)
 
 
+def check_crop(crop: int) -> None:
+    """Raises ConfigError where the side of a crop is no whole number of pixels from 1."""
+    if not isinstance(crop, int) or crop < 1:
+        raise ConfigError(f"data.augment.crop must be a whole number of pixels from 1, found {crop}.")
+
+
 def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
     """The tutorial's augmentation.
 
@@ -40,6 +47,7 @@ def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
         min_size: least length of the shorter side after a random resize, pixels.
         max_size: greatest length of the shorter side, pixels.
     """
+    check_crop(crop)
     return v2.Compose(
         [
             v2.RandomResize(min_size, max_size + 1),  # the upper end is exclusive
@@ -59,6 +67,7 @@ def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: fl
         contrast: greatest relative change of contrast, 0 to 1.
         saturation: greatest relative change of saturation, 0 to 1.
     """
+    check_crop(crop)
     return v2.Compose(
         [
             v2.RandomCrop(crop, pad_if_needed=True, fill=FILL),
@@ -84,6 +93,7 @@ def rotate_zoom_crop(
         contrast: greatest relative change of contrast, 0 to 1.
         saturation: greatest relative change of saturation, 0 to 1.
     """
+    check_crop(crop)
     window = math.ceil(crop * math.sqrt(2) / min(1.0, zoom[0]))
     return v2.Compose(
         [

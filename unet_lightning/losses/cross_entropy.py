@@ -25,6 +25,7 @@ def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None =
         scalar float32.
     """
     logits, counted = without_ignored(logits, target)
+    class_weights = None if class_weights is None else class_weights.float()  # precision bf16-true halves buffers
     total = F.cross_entropy(logits, target, class_weights, ignore_index=IGNORE, reduction="sum")
     weights = torch.ones(logits.shape[1], device=logits.device) if class_weights is None else class_weights
     weight = (weights[target.masked_fill(~counted[:, 0], 0)] * counted[:, 0]).sum()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
+from unet_lightning.metrics.statistics import bootstrap_interval
 
 RATES = ("dice", "accuracy", "sensitivity", "specificity", "precision")
 RANKINGS = ("auroc", "average_precision")
@@ -25,12 +26,14 @@ class Summary:
         per_image: a row an image.
         mean: over images.
         sd: sample standard deviation over images; NaN for a single one.
+        interval: 95 % bootstrap interval of the mean, lower and upper end.
         pooled: over the pixels of all images.
     """
 
     per_image: list[dict[str, float]]
     mean: dict[str, float]
     sd: dict[str, float]
+    interval: dict[str, tuple[float, float]]
     pooled: dict[str, float]
 
 
@@ -55,7 +58,8 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
     columns = {name: [row[name] for row in per_image] for name in per_image[0]}
     mean = {name: statistics.fmean(values) for name, values in columns.items()}
     sd = {name: _sd(values) for name, values in columns.items()}
-    return Summary(per_image, mean, sd, pooled)
+    interval = {name: bootstrap_interval(values) for name, values in columns.items()}
+    return Summary(per_image, mean, sd, interval, pooled)
 
 
 def _sd(values: Sequence[float]) -> float:

@@ -90,14 +90,18 @@ class UNet(nn.Module):
         base_c: channels of the first level.
 
     Raises:
-        ConfigError: a number below 1.
+        ConfigError: a number below 1, or a single class: background is one.
     """
 
     def __init__(self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32) -> None:
         super().__init__()
-        for name, value in (("in_channels", in_channels), ("num_classes", num_classes), ("base_c", base_c)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"model.{name} must be at least 1, found {value}.")
+        for name, value, least in (
+            ("in_channels", in_channels, 1),
+            ("num_classes", num_classes, 2),
+            ("base_c", base_c, 1),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise ConfigError(f"model.{name} must be at least {least}, found {value}.")
         half = 2 if bilinear else 1
         self.in_conv = DoubleConv(in_channels, base_c)
         self.down1 = Down(base_c, base_c * 2)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unet_lightning.errors import RunError
 
+DATA_STATE = "RetinalDataModule"  # Lightning keeps the state of a data module under the name of its class
 TASK_PREFIX = "network."  # the name of the network within VesselSegmentationTask
 
 
@@ -38,12 +39,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
     """Puts the weights of a checkpoint into `network`.
 
     Args:
         network: any network; every parameter and buffer must be in the file, with its shape.
         path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's) or a plain state dict.
+
+    Returns:
+        the state of the data module that a checkpoint of ours carries, with the images that it has seen; else empty.
 
     Raises:
         RunError: the file is not a checkpoint, or one of another network.
@@ -67,6 +71,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
             "model.num_classes to what it was trained with."
         )
     network.load_state_dict(found)
+    return dict(checkpoint.get(DATA_STATE) or {})
 
 
 def network_state(state: Mapping[str, Any]) -> dict[str, Tensor]:

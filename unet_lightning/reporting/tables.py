@@ -24,9 +24,13 @@ def results_table(observers: Mapping[str, Summary], protocol: Mapping[str, Any])
     leak = protocol["leak"]
     caption = (
         f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images, inside the {protocol['region']}, "
-        f"threshold {protocol['threshold']}. dice_per_image is the mean (SD) over images; the others are of the "
-        "pooled pixels."
+        f"threshold {protocol['threshold']}. dice_per_image is the mean (SD) over images with its "
+        "bootstrap interval; the others are of the pooled pixels."
     )
+    if protocol["initial_weights"]:
+        caption += (
+            f" Training began from {protocol['initial_weights']}; other programs' files do not say what they saw."
+        )
     if leak:
         caption += f" LEAK: the network was trained or selected on {', '.join(leak)}."
     table = Table(box=box.MARKDOWN, caption=escape(caption), caption_justify="left", caption_style="")
@@ -35,6 +39,9 @@ def results_table(observers: Mapping[str, Summary], protocol: Mapping[str, Any])
         table.add_column(escape(f"{name} LEAK" if leak and name == "model" else name), justify="right")
     figures = observers.values()
     table.add_row("dice_per_image", *(f"{s.mean['dice']:.4f} ({s.sd['dice']:.4f})" for s in figures))
+    table.add_row(
+        "  95 % interval", *(f"{low:.4f} to {high:.4f}" for low, high in (s.interval["dice"] for s in figures))
+    )
     table.add_row("dice_pooled", *(f"{s.pooled['dice']:.4f}" for s in figures))
     for name in POOLED:
         table.add_row(name, *(f"{s.pooled[name]:.4f}" if name in s.pooled else "-" for s in figures))
