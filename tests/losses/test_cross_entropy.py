@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -6,7 +7,7 @@ from torch.nn import functional as F
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import ConfigError
-from unet_lightning.losses.cross_entropy import CrossEntropyLoss
+from unet_lightning.losses.cross_entropy import CrossEntropyLoss, cross_entropy
 
 LOG2, LOG3, LOG4 = math.log(2), math.log(3), math.log(4)
 
@@ -48,3 +49,26 @@ def test_class_weights_stay_out_of_the_checkpoint():
     loss = CrossEntropyLoss([1, 2])
     assert loss.weights.tolist() == [1, 2]
     assert loss.state_dict() == {}
+
+
+def test_it_equals_a_plain_float64_loop():
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(2, 2, 4, 5, generator=generator)
+    target = torch.randint(2, (2, 4, 5), generator=generator)
+    target[0, 1:3, 2] = IGNORE
+    weights = [1.0, 2.0]
+    total = weight = 0.0
+    for b, y, x in itertools.product(range(2), range(4), range(5)):
+        label = int(target[b, y, x])
+        if label != IGNORE:
+            scores = [float(score) for score in logits[b, :, y, x].double()]
+            total -= weights[label] * (scores[label] - math.log(sum(map(math.exp, scores))))
+            weight += weights[label]
+    assert cross_entropy(logits, target, torch.tensor(weights)).item() == pytest.approx(total / weight, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_class_weights_survive_a_change_of_precision(dtype):
+    loss = CrossEntropyLoss([1.0, 2.0])
+    logits, target = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64)
+    assert loss.to(dtype)(logits.to(dtype), target).item() == pytest.approx(math.log(2), abs=1e-3)

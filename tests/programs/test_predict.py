@@ -84,6 +84,13 @@ def test_two_photographs_of_one_name_are_refused(in_process, tiny_run, photo, tm
     assert "Two photographs are called 03_test" in message
 
 
+def test_a_place_that_cannot_be_written_is_named(in_process, tiny_run, photo, tmp_path):
+    (tmp_path / "out").write_text("a file, not a folder")
+    message = in_process("predict", photo, "--run", tiny_run, "--out", tmp_path / "out")
+    assert "Cannot write" in message
+    assert "03_test_mask.png" in message
+
+
 def test_a_folder_that_is_no_run_is_refused(in_process, photo, tmp_path):
     message = in_process("predict", photo, "--run", tmp_path, "--out", tmp_path / "out")
     assert f"{tmp_path} is no run folder: it has no config.yaml" in message
