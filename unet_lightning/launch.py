@@ -75,6 +75,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 def quiet_libraries() -> None:
     """Keeps Lightning's tips, and what it says twice, out of the terminal."""
+    import lightning.pytorch  # noqa: F401  its import sets the levels that are changed here
+
     for name in ("lightning.pytorch", "lightning.fabric"):
         logger = logging.getLogger(name)
         logger.handlers.clear()  # Hydra's root logger has its own

@@ -160,6 +160,7 @@ def test_two_processes_train_one_run(program, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 1
     assert "sync_dist" not in done.stderr
+    assert "GPU available" not in done.stdout
     assert [row["step"] for row in rows(tmp_path / "run")] == ["4", "8"]  # 16 images, 2 processes of 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
