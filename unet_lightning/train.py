@@ -48,9 +48,12 @@ def main(cfg: DictConfig) -> float | None:
     resumed = cfg.resume is not None
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
-    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
+    checkpoint = last_checkpoint(run) if resumed else None
     try:  # whatever is wrong comes up before the folder becomes a run
-        data, task, trainer = assemble(config)
+        if not config["data"]["root"]:
+            raise ConfigError("data.root is empty: set it to the folder of the data set.")
+        config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
+        data, task, trainer = assemble(config, fresh=checkpoint is None)
         if trainer.is_global_zero and not resumed:
             run.claim()
     except UserError:
@@ -65,15 +68,19 @@ def main(cfg: DictConfig) -> float | None:
     succeeded = False
     try:
         with standalone_job():
-            trainer.fit(task, data, ckpt_path=last_checkpoint(run) if resumed else None, weights_only=True)
+            trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
         succeeded = True
     finally:
         close_loggers(trainer, succeeded)
     return report(trainer, run.path)
 
 
-def assemble(config: dict[str, Any]) -> "tuple[RetinalDataModule, VesselSegmentationTask, L.Trainer]":
+def assemble(config: dict[str, Any], fresh: bool) -> "tuple[RetinalDataModule, VesselSegmentationTask, L.Trainer]":
     """Data, task and Trainer of a config, seeded and checked against one another.
+
+    Args:
+        config: resolved.
+        fresh: no checkpoint follows, so that `model.weights` is where training begins.
 
     Raises:
         UserError: any of them is wrong, or they do not go together.
@@ -85,7 +92,7 @@ def assemble(config: dict[str, Any]) -> "tuple[RetinalDataModule, VesselSegmenta
         raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
     L.seed_everything(seed, workers=True, verbose=False)
     data: RetinalDataModule = instantiate(config["data"], "data")
-    task = build_task(config)
+    task = build_task(config if fresh else config | {"model": config["model"] | {"weights": None}})
     task.rehearse()
     data.setup("fit")
     data.inherit(task.weights_from)

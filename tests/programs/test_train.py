@@ -128,6 +128,9 @@ def test_weights_of_the_tutorial_are_where_training_begins(program, tmp_path):
     trained = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
     begun = torch.load(tmp_path / "tutorial.pth", weights_only=True)["model"]
     assert torch.equal(trained["network.in_conv.0.weight"], begun["in_conv.0.weight"])
+    (tmp_path / "tutorial.pth").unlink()  # a run that goes on has weights of its own
+    done = program("train", f"resume={tmp_path / 'run'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_multirun_gives_each_job_its_folder_config_and_results(program, tmp_path):
@@ -189,6 +192,7 @@ def test_two_processes_train_one_run(program, tmp_path):
         ("model._target_=os.system", "not trusted"),
         ("trainer.devices=-7", "devices"),
         ("data.root=nowhere", "data=synthetic"),
+        ("data.root=null", "data.root is empty"),
         ("resume=nowhere", "no run folder"),
     ],
 )
