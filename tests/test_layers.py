@@ -26,14 +26,17 @@ LAYERS = {
     "launch": 3,
     "train": 3,
     "evaluate": 3,
+    "evaluation": 3,
+    "leaderboard": 3,
+    "provenance": 3,
     "predict": 3,
     "prepare": 3,
 }
 LIBRARIES = {
     0: {"torch"},
-    1: {"torch", "torchvision", "torchmetrics", "PIL", "numpy", "matplotlib", "rich"},
+    1: {"torch", "torchvision", "torchmetrics", "PIL", "numpy", "matplotlib", "rich", "skimage", "scipy", "jinja2"},
     2: {"torch", "torchvision", "torchmetrics", "lightning"},
-    3: {"torch", "lightning", "hydra", "omegaconf"},
+    3: {"torch", "lightning", "hydra", "omegaconf", "rich"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -1,6 +1,7 @@
 """The Lightning side of a data set: splits, normalisation, loaders."""
 
 import os
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,6 +17,7 @@ from unet_lightning.data.labels import IGNORE, Batch, Sample
 from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
+from unet_lightning.inference.fov import diameter
 
 Split = Literal["train", "val", "test"]
 MOST_WORKERS = 8
@@ -133,8 +135,10 @@ class RetinalDataModule(L.LightningDataModule):
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
             "inherited_ids": self.inherited_ids,
+            "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
+            "diameter": median_diameter(self.train.samples) if self.train else None,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -230,6 +234,15 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
     mean = weights @ levels  # (3,)
     std = (weights @ levels**2 - mean**2).clamp(min=0).sqrt()
     return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
+
+
+def median_diameter(samples: Sequence[Sample]) -> int | None:
+    """The median over the photographs of how far the field of view reaches across, pixels.
+
+    None where no photograph has ground outside its field of view, so that nothing tells its scale.
+    """
+    fields = [field for sample in samples if not (field := sample.target != IGNORE).all()]
+    return int(statistics.median_low(diameter(field) for field in fields)) if fields else None
 
 
 def _checked_normalisation(normalize: Any) -> tuple[list[float], list[float]]:

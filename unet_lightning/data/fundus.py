@@ -46,6 +46,7 @@ class FundusDataset(Dataset[Sample]):
     """
 
     name = "fundus"
+    classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = list(records)

@@ -31,6 +31,17 @@ def find_field_of_view(photo: Tensor) -> Tensor:
     return fov if fov.float().mean() >= LEAST_SHARE else torch.ones_like(fov)
 
 
+def diameter(fov: Tensor) -> int:
+    """How far a field of view reaches, the longer of its height and its width, pixels.
+
+    A disc that is cut off above and below keeps its width, so that this stays the diameter.
+
+    Args:
+        fov: `(H, W)` bool with at least one True.
+    """
+    return max(int(axis[-1] - axis[0]) + 1 for axis in (fov.any(dim).nonzero()[:, 0] for dim in (0, 1)))
+
+
 def _spans(mask: Tensor, dim: int) -> Tensor:
     """True from the first to the last True along `dim`."""
     counted = mask.int()
