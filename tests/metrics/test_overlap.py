@@ -1,10 +1,13 @@
+import math
+
 import pytest
 import torch
+from sklearn.metrics import jaccard_score, matthews_corrcoef
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.overlap import Counts, count
 
-RATES = ("dice", "accuracy", "sensitivity", "specificity", "precision")
+RATES = ("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "mcc")
 
 
 def rates(counts):
@@ -29,13 +32,15 @@ def test_a_table_is_counted_by_hand(dtype):
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        (Counts(3, 1, 4, 2), [6 / 9, 7 / 10, 3 / 5, 4 / 5, 3 / 4]),
-        (Counts(0, 1, 1, 1), [0, 1 / 3, 0, 1 / 2, 0]),
-        (Counts(4, 0, 5, 0), [1, 1, 1, 1, 1]),
-        (Counts(0, 0, 9, 0), [1, 1, 1, 1, 1]),  # no vessel is there and none is found
-        (Counts(0, 2, 2, 0), [0, 1 / 2, 1, 1 / 2, 0]),  # no vessel is there, two are found
-        (Counts(0, 0, 2, 2), [0, 1 / 2, 0, 1, 1]),  # two are there, none is found
-        (Counts(0, 0, 0, 0), [1, 1, 1, 1, 1]),
+        (Counts(3, 1, 4, 2), [6 / 9, 3 / 6, 7 / 10, 3 / 5, 4 / 5, 3 / 4, 10 / math.sqrt(4 * 5 * 5 * 6)]),
+        (Counts(0, 1, 1, 1), [0, 0, 1 / 3, 0, 1 / 2, 0, -1 / 2]),
+        (Counts(4, 0, 5, 0), [1] * 7),
+        (Counts(4, 0, 0, 0), [1] * 7),  # vessel everywhere, and found everywhere,
+        (Counts(0, 0, 9, 0), [1] * 7),  # no vessel is there and none is found
+        (Counts(0, 2, 2, 0), [0, 0, 1 / 2, 1, 1 / 2, 0, 0]),  # no vessel is there, two are found
+        (Counts(0, 0, 2, 2), [0, 0, 1 / 2, 0, 1, 1, 0]),  # two are there, none is found
+        (Counts(0, 3, 0, 2), [0, 0, 0, 0, 0, 0, -1]),  # the contrary
+        (Counts(0, 0, 0, 0), [1] * 7),
     ],
     ids=str,
 )
@@ -71,4 +76,39 @@ def test_an_image_of_ignored_pixels_counts_nothing():
 
 def test_the_target_itself_is_perfect():
     _, target = draw(5)
-    assert rates(count(target == 1, target)) == [1, 1, 1, 1, 1]
+    assert rates(count(target == 1, target)) == [1] * 7
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_iou_and_correlation_agree_with_scikit_learn(seed):
+    vessels, target = draw(seed)
+    counts, counted = count(vessels, target), target != IGNORE
+    truth, found = target[counted].numpy(), vessels[counted].numpy()
+    assert counts.iou == pytest.approx(jaccard_score(truth, found))
+    assert counts.mcc == pytest.approx(matthews_corrcoef(truth, found))
+
+
+def test_correlation_is_that_of_zeros_and_ones():
+    vessels, target = draw(6)
+    counted = target != IGNORE
+    expected = torch.corrcoef(torch.stack([vessels[counted].double(), target[counted].double()]))[0, 1]
+    assert count(vessels, target).mcc == pytest.approx(float(expected))
+
+
+def test_correlation_of_more_pixels_than_fit_into_64_bits_is_exact():
+    one = Counts(3, 1, 4, 2)
+    many = Counts(*(10**9 * number for number in vars(one).values()))
+    assert many.mcc == pytest.approx(one.mcc)
+
+
+def test_turning_and_mirroring_the_image_changes_nothing():
+    vessels, target = draw(7)
+    for turn in (torch.t, torch.fliplr, torch.flipud):
+        assert count(turn(vessels), turn(target)) == count(vessels, target)
+
+
+def test_dice_iou_and_correlation_do_not_know_which_of_the_two_is_the_truth():
+    counts = count(*draw(8))
+    swapped = Counts(counts.true_positive, counts.false_negative, counts.true_negative, counts.false_positive)
+    assert (swapped.dice, swapped.iou, swapped.mcc) == (counts.dice, counts.iou, counts.mcc)
+    assert counts.iou == pytest.approx(counts.dice / (2 - counts.dice))

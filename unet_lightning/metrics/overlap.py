@@ -1,5 +1,6 @@
 """Overlap of a binary vessel map with a target: counts inside the field of view first, rates after."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,11 @@ class Counts:
         return _rate(2 * self.true_positive, self.false_positive + self.false_negative)
 
     @property
+    def iou(self) -> float:
+        """TP / (TP + FP + FN), the Jaccard index; 1 where neither has a vessel."""
+        return _rate(self.true_positive, self.false_positive + self.false_negative)
+
+    @property
     def accuracy(self) -> float:
         """(TP + TN) / all."""
         return _rate(self.true_positive + self.true_negative, self.false_positive + self.false_negative)
@@ -51,6 +57,21 @@ class Counts:
     def precision(self) -> float:
         """TP / (TP + FP): the share of the found pixels that are vessels."""
         return _rate(self.true_positive, self.false_positive)
+
+    @property
+    def mcc(self) -> float:
+        """Matthews correlation coefficient, from -1 to 1: the correlation of map and target as 0 and 1.
+
+        Where the map or the target is of one class it is 0 / 0: 1 where the two agree in every pixel, else 0.
+
+        Source: B. W. Matthews, Biochimica et Biophysica Acta 405(2), 1975.
+        """
+        tp, fp, tn, fn = self.true_positive, self.false_positive, self.true_negative, self.false_negative
+        # Python's integers have no end: the product of four pixel numbers does not fit into 64 bits.
+        product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+        if product == 0:
+            return float(fp + fn == 0)
+        return (tp * tn - fp * fn) / math.sqrt(product)
 
 
 def count(vessels: Tensor, target: Tensor) -> Counts:

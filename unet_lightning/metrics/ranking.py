@@ -4,9 +4,9 @@ import math
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision, binary_roc
 
-from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 
 
 def area_under_roc(probability: Tensor, target: Tensor) -> float:
@@ -29,6 +29,50 @@ def average_precision(probability: Tensor, target: Tensor) -> float:
     return float(binary_average_precision(*_inside(probability, target))) if _both_classes(target) else math.nan
 
 
+def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
+    """Points of the exact ROC curve inside the field of view, evenly along it, both ends among them.
+
+    Args:
+        probability: float32 in [0, 1], any shape.
+        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
+        points: how many to keep at most, at least 2.
+
+    Returns:
+        false positive rate and sensitivity from (0, 0) to (1, 1), `(N,)` float64 each; empty where one of the two
+        classes is absent.
+    """
+    if not _both_classes(target):
+        return torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
+    false_positive_rate, sensitivity, _ = binary_roc(*_inside(probability, target))
+    false_positive_rate, sensitivity = false_positive_rate.double(), sensitivity.double()
+    if len(sensitivity) > points:
+        along = false_positive_rate + sensitivity  # (N,), from 0 to 2: the way along a staircase
+        marks = torch.linspace(0, 2, points, dtype=torch.float64)
+        kept = torch.unique(torch.searchsorted(along, marks))
+        false_positive_rate, sensitivity = false_positive_rate[kept], sensitivity[kept]
+    return false_positive_rate, sensitivity
+
+
+def precision_recall_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
+    """Points of the exact precision-recall curve inside the field of view, at the thresholds of `roc_curve`.
+
+    Args:
+        probability: float32 in [0, 1], any shape.
+        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
+        points: how many to keep at most, at least 2.
+
+    Returns:
+        recall and precision from (0, 1) to recall 1, `(N,)` float64 each; empty where one of the two classes is
+        absent.
+    """
+    false_positive_rate, recall = roc_curve(probability, target, points)
+    vessels = (target == VESSEL).sum()
+    background = (target == BACKGROUND).sum()
+    right, wrong = recall * vessels, false_positive_rate * background
+    precision = torch.where(right + wrong > 0, right / (right + wrong), 1.0)  # nothing found: 1 by convention
+    return recall, precision
+
+
 def _inside(probability: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The counted pixels, flat."""
     counted = target != IGNORE
@@ -37,4 +81,4 @@ def _inside(probability: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def _both_classes(target: Tensor) -> bool:
     """Whether the counted pixels hold vessels and background."""
-    return len(torch.unique(target[target != IGNORE])) == 2
+    return bool((target == VESSEL).any() and (target == BACKGROUND).any())

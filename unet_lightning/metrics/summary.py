@@ -10,24 +10,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unet_lightning.metrics.calibration import brier_score, expected_calibration_error, reliability
+from unet_lightning.metrics.calibre import CalibreCounts, count_by_calibre
 from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
 from unet_lightning.metrics.statistics import bootstrap_interval
+from unet_lightning.metrics.topology import centreline_dice, component_error
 
-RATES = ("dice", "accuracy", "sensitivity", "specificity", "precision")
-RANKINGS = ("auroc", "average_precision")
+# The figures in the order of every table.
+RATES = ("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "mcc")
+RANKINGS = ("auroc", "average_precision")  # of probabilities, as are those of calibration
+CALIBRATION = ("ece", "brier")
+TOPOLOGY = ("cldice", "component_error")  # of an image: pieces of several images do not pool
+CALIBRES = ("sensitivity_thin", "sensitivity_thick")
+FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *CALIBRES)
+LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error"})
 
 
 @dataclass(frozen=True)
 class Summary:
     """Figures by name.
 
+    An image without thin (or thick) vessels has no sensitivity of them, NaN in its row: mean, SD and interval of that
+    figure are over the images that have such vessels. Any other NaN, as the AUROC of an image without vessels, makes
+    the figure's mean NaN: an image that should have counted did not.
+
     Attributes:
         per_image: a row an image.
         mean: over images.
         sd: sample standard deviation over images; NaN for a single one.
-        interval: 95 % bootstrap interval of the mean, lower and upper end.
-        pooled: over the pixels of all images.
+        interval: 95 % bootstrap interval of the mean, lower and upper end; NaN for a single image.
+        pooled: over the pixels of all images; without the figures of topology.
     """
 
     per_image: list[dict[str, float]]
@@ -45,26 +58,44 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
         targets: `(H, W)` integer with IGNORE outside the field of view, one an image, at least one image.
         probabilities: `(H, W)` float32 in [0, 1], one an image, or none (a human observer has none).
     """
-    counts = [count(*pair) for pair in zip(vessels, targets, strict=True)]
-    per_image = [_rates(image) for image in counts]
-    pooled = _rates(functools.reduce(operator.add, counts))
+    pairs = list(zip(vessels, targets, strict=True))
+    counts = [count(*pair) for pair in pairs]
+    calibres = [count_by_calibre(*pair) for pair in pairs]
+    soft: list[dict[str, float]] = [{} for _ in pairs]
+    soft_pooled: dict[str, float] = {}
     if probabilities:
-        for row, probability, target in zip(per_image, probabilities, targets, strict=True):
-            row.update(_rankings(probability, target))
-        pooled |= _rankings(
-            torch.cat([probability.flatten() for probability in probabilities]),
-            torch.cat([target.flatten() for target in targets]),
-        )
-    columns = {name: [row[name] for row in per_image] for name in per_image[0]}
-    mean = {name: statistics.fmean(values) for name, values in columns.items()}
+        soft = [_soft(*pair) for pair in zip(probabilities, targets, strict=True)]
+        soft_pooled = _soft(*(torch.cat([map_.flatten() for map_ in maps]) for maps in (probabilities, targets)))
+    per_image = [
+        _rates(counts[index]) | soft[index] | _topology(*pair) | _calibres(calibres[index])
+        for index, pair in enumerate(pairs)
+    ]
+    pooled = _rates(functools.reduce(operator.add, counts)) | soft_pooled
+    pooled |= _calibres(functools.reduce(operator.add, calibres))
+    columns = {name: _having([row[name] for row in per_image], name) for name in per_image[0]}
+    mean = {name: statistics.fmean(values) if values else math.nan for name, values in columns.items()}
     sd = {name: _sd(values) for name, values in columns.items()}
-    interval = {name: bootstrap_interval(values) for name, values in columns.items()}
-    return Summary(per_image, mean, sd, interval, pooled)
+    return Summary(per_image, mean, sd, _intervals(columns), pooled)
+
+
+def _having(values: list[float], name: str) -> list[float]:
+    """The values that count for mean, SD and interval."""
+    return [value for value in values if not math.isnan(value)] if name in CALIBRES else values
 
 
 def _sd(values: Sequence[float]) -> float:
-    """Sample standard deviation; NaN for a single value, and where one is NaN."""
+    """Sample standard deviation; NaN for a single value or none, and where one is NaN."""
     return statistics.stdev(values) if len(values) > 1 and not any(map(math.isnan, values)) else math.nan
+
+
+def _intervals(columns: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
+    """The bootstrap intervals, of the figures with equally many images at once."""
+    intervals = dict.fromkeys(columns, (math.nan, math.nan))
+    for images in {len(values) for values in columns.values()}:
+        names = [name for name, values in columns.items() if len(values) == images]
+        low, high = bootstrap_interval(torch.tensor([columns[name] for name in names], dtype=torch.float64).T)
+        intervals |= dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+    return intervals
 
 
 def _rates(counts: Counts) -> dict[str, float]:
@@ -72,8 +103,18 @@ def _rates(counts: Counts) -> dict[str, float]:
     return {name: getattr(counts, name) for name in RATES}
 
 
-def _rankings(probability: Tensor, target: Tensor) -> dict[str, float]:
-    """AUROC and average precision by name."""
-    return dict(
-        zip(RANKINGS, (area_under_roc(probability, target), average_precision(probability, target)), strict=True)
-    )
+def _soft(probability: Tensor, target: Tensor) -> dict[str, float]:
+    """The figures of probabilities by name."""
+    rankings = (area_under_roc(probability, target), average_precision(probability, target))
+    calibration = (expected_calibration_error(reliability(probability, target)), brier_score(probability, target))
+    return dict(zip(RANKINGS + CALIBRATION, rankings + calibration, strict=True))
+
+
+def _topology(vessels: Tensor, target: Tensor) -> dict[str, float]:
+    """The figures of topology by name."""
+    return dict(zip(TOPOLOGY, (centreline_dice(vessels, target), component_error(vessels, target)), strict=True))
+
+
+def _calibres(counts: CalibreCounts) -> dict[str, float]:
+    """The sensitivities by calibre by name."""
+    return {name: getattr(counts, name) for name in CALIBRES}

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+from scipy.stats import wilcoxon
+
+from unet_lightning.metrics.comparison import mean_interval, mean_over_runs, spread_over_seeds, standings
+
+
+def images(*values):
+    return {f"{number:02}": value for number, value in enumerate(values, start=1)}
+
+
+BEST = images(0.80, 0.82, 0.84, 0.86, 0.88, 0.90)
+WORSE = images(0.79, 0.80, 0.81, 0.82, 0.83, 0.84)  # less by 0.01 to 0.06
+HUMAN = images(0.81, 0.84, 0.87, 0.90, 0.93, 0.96)  # more by 0.01 to 0.06
+
+
+def test_an_image_is_averaged_over_the_runs_that_measured_it():
+    runs = [{"02": 0.6, "01": 0.8}, {"02": 0.8}, {"03": 0.5}]
+    assert mean_over_runs(runs) == pytest.approx({"01": 0.8, "02": 0.7, "03": 0.5})
+    assert list(mean_over_runs(runs)) == ["01", "02", "03"]
+
+
+def test_the_spread_is_over_the_means_of_seeds_and_not_of_folds():
+    # Means 0.7 and 0.8: SD = 0.1 / sqrt(2). Seed 0 comes as two folds of two images each.
+    runs = [
+        (0, {"01": 0.6, "02": 0.8}),
+        (0, {"03": 0.7, "04": 0.7}),
+        (1, {"01": 0.7, "02": 0.9, "03": 0.8, "04": 0.8}),
+    ]
+    assert spread_over_seeds(runs) == pytest.approx(0.1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [(0, BEST)],
+        [(0, BEST), (0, WORSE)],
+        [(0, {"01": 0.8, "02": 0.9}), (1, {"01": 0.8})],
+        [(0, {"01": math.nan}), (1, {"01": 0.8})],
+    ],
+    ids=["a single run", "a single seed", "other images", "no number"],
+)
+def test_there_is_no_spread_without_two_seeds_on_the_same_images(runs):
+    assert math.isnan(spread_over_seeds(runs))
+
+
+def test_the_interval_does_not_depend_on_the_order_of_the_images():
+    values = images(0.713, 0.802, 0.811, 0.847, 0.859, 0.902, 0.911)
+    backwards = dict(reversed(values.items()))
+    assert mean_interval(backwards) == mean_interval(values)
+    mean, (low, high) = mean_interval(values)
+    assert mean == pytest.approx(0.835)
+    assert low < mean < high
+
+
+def test_methods_are_ranked_and_compared_with_the_best_image_by_image():
+    worse, best = standings([WORSE, BEST], [True, True])
+    assert (worse.rank, best.rank) == (2, 1)
+    assert best.against_best is None and math.isnan(best.p_holm)
+    assert worse.against_best.mean == pytest.approx(-0.035)
+    assert worse.against_best.low < -0.035 < worse.against_best.high < 0
+    # All six differences have one sign: 2 of 2^6 arrangements are as extreme.
+    assert worse.against_best.p_value == worse.p_holm == pytest.approx(2 / 64)
+
+
+def test_one_that_does_not_compete_is_compared_and_leaves_the_ranks_alone():
+    human, worse, best = standings([HUMAN, WORSE, BEST], [False, True, True])
+    assert (human.rank, worse.rank, best.rank) == (None, 2, 1)
+    assert human.against_best.mean == pytest.approx(0.035)
+    # Two comparisons with 2/64 each: both are doubled.
+    assert human.p_holm == worse.p_holm == pytest.approx(4 / 64)
+
+
+def test_the_correction_counts_every_comparison():
+    third = images(0.81, 0.80, 0.85, 0.83, 0.86, 0.89)
+    methods = [BEST, WORSE, third]
+    standing = standings(methods, [True] * 3)
+    plain = wilcoxon([third[i] - BEST[i] for i in BEST]).pvalue
+    assert standing[1].p_holm == pytest.approx(min(1, 2 * 2 / 64))
+    assert standing[2].p_holm == pytest.approx(max(plain, 4 / 64))
+
+
+def test_the_lowest_is_best_where_low_is_good():
+    assert [one.rank for one in standings([BEST, WORSE], [True, True], lower_is_better=True)] == [2, 1]
+
+
+def test_equal_means_have_equal_ranks():
+    assert [one.rank for one in standings([BEST, WORSE, dict(BEST)], [True] * 3)] == [1, 3, 1]
+
+
+def test_what_has_no_mean_has_neither_rank_nor_comparison():
+    broken = BEST | {"03": math.nan}
+    found = standings([broken, BEST, {}], [True, True, False])
+    assert [one.rank for one in found] == [None, 1, None]
+    assert [one.against_best for one in found] == [None, None, None]
+    assert math.isnan(found[0].mean) and math.isnan(found[2].mean)
+
+
+def test_without_competitors_nothing_is_compared():
+    (human,) = standings([HUMAN], [False])
+    assert (human.rank, human.against_best) == (None, None)
+    assert human.mean == pytest.approx(0.885)

@@ -1,0 +1,88 @@
+"""Whether a probability means what it says: of the pixels given 0.8, do eight in ten belong to a vessel?"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unet_lightning.data.labels import IGNORE, VESSEL
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The pixels inside the field of view with a probability from `low` to below `high`.
+
+    Attributes:
+        low: lower edge, which belongs to the bin.
+        high: upper edge, which belongs to the next bin; 1 belongs to the last one.
+        pixels: how many there are.
+        probability: their mean probability; NaN where there is none.
+        share: the share of them that are vessels; NaN where there is none.
+    """
+
+    low: float
+    high: float
+    pixels: int
+    probability: float
+    share: float
+
+
+def reliability(probability: Tensor, target: Tensor, bins: int = BINS) -> list[ReliabilityBin]:
+    """The bins of a reliability diagram, equally wide, from 0 to 1.
+
+    Args:
+        probability: float32 in [0, 1], any shape.
+        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
+        bins: how many, at least 1.
+    """
+    counted = target != IGNORE
+    inside = probability[counted].float()
+    edges = torch.linspace(0, 1, bins + 1)
+    places = torch.bucketize(inside, edges[1:-1], right=True)  # (N,), 0 to bins - 1
+    pixels = torch.bincount(places, minlength=bins)
+    # In float64: a float32 that has counted to 16,777,216 stays there.
+    probabilities = torch.bincount(places, inside.double(), minlength=bins) / pixels
+    shares = torch.bincount(places, (target[counted] == VESSEL).double(), minlength=bins) / pixels
+    columns = zip(pixels.tolist(), probabilities.tolist(), shares.tolist(), strict=True)
+    return [ReliabilityBin(place / bins, (place + 1) / bins, *column) for place, column in enumerate(columns)]
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """How far mean probability and share of vessels lie apart in a bin, averaged over the pixels; 0 is best.
+
+    The probability is that of a vessel, not that of the likelier class, so that the bins go from 0 to 1.
+
+    Args:
+        bins: of `reliability`.
+
+    Returns:
+        from 0 to 1; NaN where no pixel counts.
+
+    Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+    """
+    filled = [item for item in bins if item.pixels]
+    if not filled:
+        return math.nan
+    apart = math.fsum(item.pixels * abs(item.probability - item.share) for item in filled)
+    return apart / sum(item.pixels for item in filled)
+
+
+def brier_score(probability: Tensor, target: Tensor) -> float:
+    """The mean squared difference of probability and truth inside the field of view; 0 is best.
+
+    Args:
+        probability: float32 in [0, 1], any shape.
+        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
+
+    Returns:
+        from 0 to 1; NaN where no pixel counts.
+
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78(1),
+    1950, in the form for two classes.
+    """
+    counted = target != IGNORE
+    return float((probability[counted].double() - (target[counted] == VESSEL).double()).square().mean())
