@@ -50,6 +50,18 @@ def test_folds_partition_the_images(module, folds):
         assert part.photographs("train").image_ids == [name for name in ALL if name not in ids]
 
 
+def test_all_is_train_val_and_test_together(module):
+    data = module(val_ids=["21"])
+    parts = [data.photographs(split).image_ids for split in ("train", "val", "test")]
+    assert sorted(data.photographs("all").image_ids) == sorted(name for ids in parts for name in ids)
+    assert len(data.photographs("all")) == 40
+
+
+def test_unknown_split_is_refused(module):
+    with pytest.raises(ConfigError, match="split must be train, val, test, all, found tests"):
+        module().photographs("tests")
+
+
 def test_statistics_of_a_worked_example():
     red = torch.tensor([[0, 255], [51, 99]], dtype=torch.uint8)
     image = torch.stack([red, torch.full_like(red, 51), 255 - red])

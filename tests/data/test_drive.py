@@ -5,7 +5,7 @@ import torch
 
 from unet_lightning.data.drive import DriveDataset, find_root
 from unet_lightning.data.labels import IGNORE, VESSEL
-from unet_lightning.errors import DataError
+from unet_lightning.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -48,12 +48,37 @@ def test_missing_file_is_named_with_its_image(copy, split, file, words):
         DriveDataset(copy, split)
 
 
-def test_download_without_test_labels_trains_but_cannot_be_tested_on(copy):
+def test_missing_mask_ends_with_the_remedy_and_other_fields_of_view_need_none(copy):
+    shutil.rmtree(copy / "training/mask")
+    with pytest.raises(DataError, match=r"mask for image 21: .*, or data\.dataset\.fov=auto\.$"):
+        DriveDataset(copy, "train")
+    for fov in ("auto", "none"):
+        assert len(DriveDataset(copy, "train", fov=fov).samples) == 20
+
+
+def test_download_without_test_labels_trains_and_predicts_but_cannot_be_tested_on(copy):
     shutil.rmtree(copy / "test/1st_manual")
     shutil.rmtree(copy / "test/2nd_manual")
     assert len(DriveDataset(copy, "train").samples) == 20
-    with pytest.raises(DataError, match=r"test images have no labels here: \S*1st_manual.* challenge.* split=val"):
-        DriveDataset(copy, "test")
+    test = DriveDataset(copy, "test")
+    assert len(test) == 20 and not test.labelled
+    assert test.photo(0).shape == (3, 48, 46) and test.field_of_view(0).any()
+    message = r"test images have no labels here: \S*test/1st_manual.* challenge.* split=val"
+    for dataset in (test, test.subset(["07"]), DriveDataset(copy, "all")):
+        with pytest.raises(DataError, match=message):
+            _ = dataset.samples
+        with pytest.raises(DataError, match=message):
+            dataset.second_target(0)
+
+
+def test_all_is_both_splits_in_order(tiny_drive):
+    ids = {split: DriveDataset(tiny_drive, split).image_ids for split in ("train", "test", "all")}
+    assert ids["all"] == ids["train"] + ids["test"]
+
+
+def test_unknown_split_is_refused(tiny_drive):
+    with pytest.raises(ConfigError, match=r"splits train, test and all \(both\), found val"):
+        DriveDataset(tiny_drive, "val")
 
 
 def test_second_observer_may_be_missing(copy):

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from unet_lightning.data.fundus import FundusDataset, Record, read_binary, read_photo, read_sample, read_target
+from unet_lightning.data import fundus
+from unet_lightning.data.fundus import FundusDataset, Record
 from unet_lightning.errors import ConfigError, DataError
 
 DRAWN = np.array([[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.uint8)
@@ -13,12 +16,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
 
 def save(values, path, **options):
     Image.fromarray(values).save(path, **options)
-
-
-def palette(values, black, white):
-    image = Image.fromarray(values, "P")
-    image.putpalette([*black, *white])
-    return image
+    return path
 
 
 @pytest.fixture
@@ -29,8 +27,19 @@ def record(tmp_path):
     return Record("21", tmp_path / "photo.tif", tmp_path / "label.gif", tmp_path / "fov.gif")
 
 
+@pytest.fixture
+def disc(tmp_path):
+    """A bright disc before a dark ground, with a label of lines that run through both, and a mask of the left half."""
+    y, x = np.mgrid[:60, :60]
+    inside = (y - 30) ** 2 + (x - 30) ** 2 <= 24**2
+    save(np.where(inside[..., None], (200, 120, 60), (3, 2, 1)).astype(np.uint8), tmp_path / "disc.png")
+    for name, values in (("label", y % 6 == 0), ("second", x % 6 == 0), ("fov", x < 30)):
+        save(values.astype(np.uint8) * 255, tmp_path / f"{name}.png")
+    return Record("1", *(tmp_path / f"{name}.png" for name in ("disc", "label", "fov", "second")))
+
+
 def test_target_is_1_on_vessels_0_on_background_and_255_outside_the_field_of_view(record):
-    sample = read_sample(record)
+    sample = FundusDataset([record])[0]
     assert sample.target.tolist() == [[255, 1, 0, 1], [0, 0, 1, 0], [255, 0, 0, 255]]
     assert sample.image.tolist() == PHOTO.transpose(2, 0, 1).tolist()
     assert sample.image.dtype == sample.target.dtype == torch.uint8
@@ -38,53 +47,71 @@ def test_target_is_1_on_vessels_0_on_background_and_255_outside_the_field_of_vie
 
 
 def test_without_a_mask_every_pixel_counts(record):
-    assert read_target(Record("21", record.photo, record.label), record.label, "label").tolist() == DRAWN.tolist()
+    dataset = FundusDataset([replace(record, fov=None)])
+    assert dataset[0].target.tolist() == DRAWN.tolist()
+    assert dataset.field_of_view(0) is None and dataset.region == "whole image"
 
 
 def test_second_observer_is_read_within_the_same_field_of_view(record):
     save((1 - DRAWN) * 255, record.label.with_name("second.gif"))
-    both = Record("21", record.photo, record.label, record.fov, record.label.with_name("second.gif"))
-    dataset = FundusDataset([record, both])
+    dataset = FundusDataset([record, replace(record, second_label=record.label.with_name("second.gif"))])
     assert dataset.second_target(0) is None
     assert dataset.second_target(1).tolist() == [[255, 0, 1, 0], [1, 1, 0, 1], [255, 1, 1, 255]]
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        Image.fromarray(DRAWN * 255),
-        Image.fromarray(DRAWN),
-        Image.fromarray(DRAWN * 255).convert("1"),
-        palette(DRAWN, (4, 2, 4), (252, 254, 252)),  # DRIVE's second observer
-        palette(1 - DRAWN, (255, 255, 255), (0, 0, 0)),  # indices do not say what is white
-    ],
-    ids=["grey-0-255", "grey-0-1", "one-bit", "palette-of-drive", "inverted-palette"],
-)
-def test_every_form_of_a_mask_gives_the_same_truth_values(tmp_path, image):
-    image.save(tmp_path / "mask.png")
-    with Image.open(tmp_path / "mask.png") as saved:
-        assert saved.mode == image.mode
-    assert read_binary(tmp_path / "mask.png", "mask").tolist() == DRAWN.astype(bool).tolist()
+def test_the_field_of_view_is_the_mask_or_found_or_the_whole_image(disc):
+    y, x = np.mgrid[:60, :60]
+    inside = torch.from_numpy((y - 30) ** 2 + (x - 30) ** 2 <= 24**2)
+    masked, found, whole = (FundusDataset([disc], fov=fov) for fov in ("mask", "auto", "none"))
+    assert torch.equal(masked.field_of_view(0), torch.from_numpy(x < 30))
+    both, either = found.field_of_view(0) & inside, found.field_of_view(0) | inside
+    assert both.sum() / either.sum() > 0.9
+    assert whole.field_of_view(0) is None
+    assert [dataset.region for dataset in (masked, found, whole)] == [
+        "field of view, masks of the data set",
+        "field of view, found in the photographs",
+        "whole image",
+    ]
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        Image.fromarray(DRAWN * 253 + 1),
-        Image.fromarray(np.array([[0, 1, 255]], dtype=np.uint8)),
-        palette(DRAWN, (20, 20, 20), (255, 255, 255)),
-    ],
-    ids=["nearly-black-and-white", "three-values", "grey-palette"],
-)
-def test_grey_values_are_refused(tmp_path, image):
-    image.save(tmp_path / "mask.png")
-    with pytest.raises(DataError, match=r"The mask has grey values: \S*mask\.png .*threshold it"):
-        read_binary(tmp_path / "mask.png", "mask")
+@pytest.mark.parametrize("fov", ["mask", "auto", "none"])
+def test_both_observers_are_ignored_outside_the_same_field_of_view(disc, fov):
+    dataset = FundusDataset([disc], fov=fov)
+    field = dataset.field_of_view(0)
+    outside = torch.zeros(60, 60, dtype=torch.bool) if field is None else ~field
+    for target in (dataset[0].target, dataset.second_target(0)):
+        assert torch.equal(target == 255, outside)
+        assert set(target[~outside].tolist()) == {0, 1}
 
 
-def test_empty_label_is_a_label(tmp_path):
-    save(DRAWN * 0, tmp_path / "label.png")
-    assert not read_binary(tmp_path / "label.png", "label").any()
+def test_a_field_of_view_is_found_once_a_photograph(disc, monkeypatch):
+    calls = []
+    found = fundus.find_field_of_view
+    monkeypatch.setattr(fundus, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
+    dataset = FundusDataset([disc], fov="auto")
+    for _ in range(2):
+        _ = dataset.field_of_view(0), dataset.samples, dataset.second_target(0)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("fov", ["masks", None, True])
+def test_another_field_of_view_is_refused(record, fov):
+    with pytest.raises(ConfigError, match=rf"data\.dataset\.fov must be mask, auto or none, found {fov}\."):
+        FundusDataset([record], fov=fov)
+
+
+def test_photographs_without_labels_can_be_predicted_and_not_measured(record):
+    unlabelled = replace(record, image_id="22", label=None, second_label=record.label)
+    dataset = FundusDataset([record, unlabelled])
+    assert not dataset.labelled and dataset.subset(["21"]).labelled
+    assert dataset.photo(1).tolist() == PHOTO.transpose(2, 0, 1).tolist()
+    assert dataset.field_of_view(1).tolist() == FOV.astype(bool).tolist()
+    for ask in (lambda: dataset.samples, lambda: dataset[0], lambda: dataset.second_target(1)):
+        with pytest.raises(
+            DataError, match=r"No label for image 22 of fundus.*unet_lightning\.predict.* add its label"
+        ):
+            ask()
+    assert dataset.subset(["21"])[0].image_id == "21"
 
 
 @pytest.mark.parametrize(
@@ -99,64 +126,42 @@ def test_empty_label_is_a_label(tmp_path):
         ),
         (
             "photo.tif",
-            lambda path: save(PHOTO[..., 0].astype(np.uint16), path),
-            r"photo\.tif has Pillow mode I;16: 8 bits .* Convert it to 8-bit",
-        ),
-        ("photo.tif", lambda path: save(PHOTO[..., 0].astype(np.float32), path), r"photo\.tif has Pillow mode F"),
-        (
-            "photo.tif",
             lambda path: save(PHOTO[:2], path),
-            r"image 21 differ in size: 2 x 4 .*photo\.tif, 3 x 4 .*label\.gif\. Both must",
+            r"image 21 differ in size: 2 x 4 .*photo\.tif, 3 x 4 .*gif\. Both must come from the same photograph\.$",
+        ),
+        (
+            "label.gif",
+            lambda path: save(DRAWN.T * 255, path),
+            r"Photograph and label of image 21 .* 3 x 4 .* 4 x 3 .*orientation tag is applied",
         ),
         (
             "fov.gif",
             lambda path: save(FOV[:, :3] * 255, path),
-            r"image 21 differ in size: 3 x 4 .*label\.gif, 3 x 3 .*fov\.gif\. Both must",
+            r"image 21 differ in size: 3 x 4 .*photo\.tif, 3 x 3 .*fov\.gif\. Both must",
         ),
         ("fov.gif", lambda path: save(FOV * 0, path), r"mask of image 21 is empty: \S*fov\.gif"),
         ("fov.gif", lambda path: save(FOV * 100, path), r"field-of-view mask of image 21 has grey values: \S*fov\.gif"),
     ],
-    ids=["no-photo", "no-label", "text", "16-bit", "float", "photo-size", "fov-size", "empty-fov", "grey-fov"],
+    ids=["no-photo", "no-label", "text", "photo-size", "label-turned", "fov-size", "empty-fov", "grey-fov"],
 )
 def test_what_is_wrong_with_a_file_is_named(record, name, spoil, message):
     spoil(record.photo.with_name(name))
     with pytest.raises(DataError, match=message):
-        read_sample(record)
+        _ = FundusDataset([record]).samples
 
 
-# Pillow warns of the missing directory of a cut TIFF before it gives up.
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
-@pytest.mark.parametrize("name", ["photo.tif", "photo.png", "photo.jpg"])
-def test_half_a_file_is_refused(tmp_path, name):
-    noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    save(noise, path := tmp_path / name, **({"compression": "tiff_lzw"} if name == "photo.tif" else {}))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(DataError, match=rf"photograph is (not an image|broken): \S*{name}.*(Expected TIFF|Copy it)"):
-        read_photo(path)
+def test_a_second_label_of_another_size_is_refused(record):
+    second = save(DRAWN[:2] * 255, record.label.with_name("second.gif"))
+    with pytest.raises(DataError, match=r"second observer of image 21 differ in size: 3 x 4 .* 2 x 4 .*second\.gif"):
+        FundusDataset([replace(record, second_label=second)]).second_target(0)
 
 
-@pytest.mark.parametrize("limit", [11, 5], ids=["where-pillow-warns", "where-pillow-refuses"])
-def test_more_pixels_than_pillow_allows_are_refused(record, monkeypatch, limit):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # the photograph has 12
-    with pytest.raises(DataError, match=rf"more than {limit} pixels: \S*photo\.tif\. Cut or shrink"):
-        read_photo(record.photo)
-
-
-def test_grey_photograph_has_three_equal_channels(tmp_path):
-    save(PHOTO[..., 0], tmp_path / "grey.png")
-    assert read_photo(tmp_path / "grey.png").tolist() == [PHOTO[..., 0].tolist()] * 3
-
-
-def test_alpha_channel_is_dropped(tmp_path):
-    save(np.concatenate([PHOTO, PHOTO[..., :1]], axis=2), tmp_path / "alpha.png")
-    assert read_photo(tmp_path / "alpha.png").tolist() == PHOTO.transpose(2, 0, 1).tolist()
-
-
-def test_samples_are_decoded_once(record):
+def test_samples_are_decoded_once_and_share_the_photograph(record):
     dataset = FundusDataset([record])
     first = dataset[0]
     record.photo.unlink()
     assert dataset[0] is dataset.samples[0] is first
+    assert dataset.photo(0).data_ptr() == first.image.data_ptr()
 
 
 def test_subset_has_the_order_asked_for(tmp_path):
@@ -164,6 +169,16 @@ def test_subset_has_the_order_asked_for(tmp_path):
     chosen = dataset.subset(["c", "a"])
     assert chosen.image_ids == ["c", "a"] and len(chosen) == 2
     assert dataset.image_ids == ["a", "b", "c"]
+
+
+def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(record):
+    dataset = FundusDataset([replace(record, image_id=image_id) for image_id in ("a", "b")], fov="none")
+    dataset.name, dataset.classes = "mine", ["background", "vessel"]
+    _ = dataset.samples, dataset.field_of_view(0)
+    chosen = dataset.subset(["b"])
+    assert (chosen.name, chosen.classes, chosen.fov) == ("mine", ["background", "vessel"], "none")
+    assert [sample.image_id for sample in chosen.samples] == ["b"]
+    assert [sample.image_id for sample in dataset.samples] == ["a", "b"]
 
 
 @pytest.mark.parametrize("unknown", ["d", 1], ids=["text", "a-number-as-yaml-reads-it"])

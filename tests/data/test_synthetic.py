@@ -6,8 +6,8 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unet_lightning.data import synthetic
 from unet_lightning.data.drive import DriveDataset
-from unet_lightning.data.fundus import read_photo
 from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.reading import read_photo
 from unet_lightning.data.synthetic import SyntheticDataset, draw_dataset, draw_photograph
 
 SMALL = (24, 23)
@@ -69,6 +69,12 @@ def test_dataset_is_drawn_once(tmp_path, monkeypatch):
     test = SyntheticDataset(tmp_path, "test", seed=5, size=SMALL)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == drawn
     assert (train.name, train.image_ids[0], test.image_ids[0]) == ("synthetic", "21", "01")
+
+
+def test_all_is_both_splits_and_the_field_of_view_may_be_found(tmp_path):
+    dataset = SyntheticDataset(tmp_path, "all", size=SMALL, fov="auto")
+    assert dataset.image_ids == [f"{number:02d}" for number in [*range(21, 41), *range(1, 21)]]
+    assert dataset.region == "field of view, found in the photographs"
 
 
 @pytest.mark.parametrize("other", [{"seed": 1, "size": SMALL}, {"seed": 0, "size": (28, 27)}], ids=["seed", "size"])

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from unet_lightning.data.drive import SIZE, expected_files
-from unet_lightning.data.fundus import read_binary, read_photo
+from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import DataError, UserError
 
 MOST_FILES = 2_000  # DRIVE has 140

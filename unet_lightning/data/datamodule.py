@@ -4,7 +4,7 @@ import os
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import lightning as L
 import torch
@@ -19,15 +19,15 @@ from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.fov import diameter
 
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "all"]
 MOST_WORKERS = 8
 
 
 class RetinalDataModule(L.LightningDataModule):
-    """Train and val are parts of the data set's train split; test is its test split, for evaluation alone.
+    """Train and val are parts of the data set's train split; test is its test split, for evaluation alone, all is both.
 
     Args:
-        dataset: called with `root` and `split` (`train` or `test`).
+        dataset: called with `root` and `split` (`train`, `test`, or `all`, which is both).
         root: folder of the data set.
         augment: transform of uint8 training samples.
         val_ids: images of the fixed validation split; None trains on all and validates on none.
@@ -86,10 +86,12 @@ class RetinalDataModule(L.LightningDataModule):
         """The photographs of a split, as uint8 and without augmentation.
 
         Raises:
-            ConfigError: an empty split, or more folds than images.
+            ConfigError: an unknown or empty split, or more folds than images.
         """
-        if split == "test":
-            return self.dataset(root=self.root, split="test")
+        if split not in get_args(Split):
+            raise ConfigError(f"split must be {', '.join(get_args(Split))}, found {split}.")
+        if split in ("test", "all"):
+            return self.dataset(root=self.root, split=split)
         development = self.dataset(root=self.root, split="train")
         ids = development.image_ids
         if self.folds is not None:
@@ -138,7 +140,7 @@ class RetinalDataModule(L.LightningDataModule):
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
-            "diameter": median_diameter(self.train.samples) if self.train else None,
+            "diameter": median_diameter(self.train) if self.train else None,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -236,13 +238,14 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
     return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
 
 
-def median_diameter(samples: Sequence[Sample]) -> int | None:
+def median_diameter(dataset: FundusDataset) -> int | None:
     """The median over the photographs of how far the field of view reaches across, pixels.
 
     None where no photograph has ground outside its field of view, so that nothing tells its scale.
     """
-    fields = [field for sample in samples if not (field := sample.target != IGNORE).all()]
-    return int(statistics.median_low(diameter(field) for field in fields)) if fields else None
+    found = [dataset.field_of_view(index) for index in range(len(dataset))]
+    fields = [field for field in found if field is not None and not field.all()]
+    return statistics.median_low(diameter(field) for field in fields) if fields else None
 
 
 def _checked_normalisation(normalize: Any) -> tuple[list[float], list[float]]:

@@ -1,12 +1,13 @@
 """DRIVE: which files a split has."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.layout import missing_file, of_split
 from unet_lightning.errors import DataError
 
-# Folder, suffix and ids of each split in the official archives.
-SPLITS = {"train": ("training", range(21, 41)), "test": ("test", range(1, 21))}
+TRAIN, TEST = range(21, 41), range(1, 21)
 SIZE = (584, 565)  # (height, width) of every file, pixels
 PREPARE = "python -m unet_lightning.prepare drive training.zip test.zip --out data/"
 
@@ -21,10 +22,13 @@ class DriveDataset(FundusDataset):
 
     Args:
         root: the folder with training/ and test/, or its parent that holds DRIVE/.
-        split: `train` or `test`.
+        split: `train`, `test`, or `all`, which is both.
+        fov: see `FundusDataset`.
 
     Raises:
-        DataError: the folder, a photograph, a label or a mask is missing.
+        ConfigError: another split or `fov`.
+        DataError: the folder, a photograph, a label or a mask is missing. Where no test image has a label they are
+            missed when samples are asked for.
 
     Source: J. Staal et al., "Ridge-based vessel segmentation in color images of the retina", IEEE Transactions on
     Medical Imaging 23(4), 2004; https://drive.grand-challenge.org. Free for research, not to be redistributed.
@@ -32,16 +36,24 @@ class DriveDataset(FundusDataset):
 
     name = "drive"
 
-    def __init__(self, root: str | Path, split: str) -> None:
+    def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
+        numbers = of_split(split, TRAIN, TEST)
         base = find_root(Path(root))
-        folder = base / SPLITS[split][0]
-        if split == "test" and folder.is_dir() and not any((folder / "1st_manual").glob("*_manual1.gif")):
-            raise DataError(
-                f"DRIVE's test images have no labels here: {folder / '1st_manual'} holds none, as in the archive that "
-                "the challenge offers today, so nothing can be measured on them. Evaluate on split=val, predict them "
-                "with `python -m unet_lightning.predict`, or add 1st_manual/ (and 2nd_manual/) from an older copy."
-            )
-        super().__init__(_record(folder, number) for number in SPLITS[split][1])
+        optional = set() if fov == "mask" else {"fov"}
+        # Today's archive has no label for any test image; a single one that is missing is an error.
+        test_labelled = any((base / "test" / "1st_manual").glob("*_manual1.gif"))
+        optional_in_test = optional if test_labelled else optional | {"label"}
+        super().__init__((_record(base, n, optional_in_test if n in TEST else optional) for n in numbers), fov)
+
+    def lacks_labels(self, image_ids: Sequence[str]) -> str:
+        """What to say and to do about the test images of today's archive."""
+        first = next(record for record in self.records if record.image_id in image_ids)
+        return (
+            f"DRIVE's test images have no labels here: {first.photo.parents[1] / '1st_manual'} holds none, as in the "
+            "archive that the challenge offers today, so nothing can be measured on them. Evaluate on split=val, "
+            "predict them with `python -m unet_lightning.predict`, or add 1st_manual/ (and 2nd_manual/) from an older "
+            "copy."
+        )
 
 
 def find_root(root: Path) -> Path:
@@ -73,16 +85,14 @@ def expected_files(number: int) -> dict[str, str]:
     return files
 
 
-def _record(folder: Path, number: int) -> Record:
-    """The record of one image; the second observer's label only where the file is there."""
-    files = {what: folder.parent / file for what, file in expected_files(number).items()}
+def _record(base: Path, number: int, optional: Collection[str]) -> Record:
+    """The record of one image; what is optional, or the second observer's, is None where it is not there."""
+    paths = {what: base / file for what, file in expected_files(number).items()}
+    found = {what: path for what, path in paths.items() if path.is_file()}
+    image_id = f"{number:02d}"
     for what, words in (("photo", "photograph"), ("label", "first observer's label"), ("fov", "field-of-view mask")):
-        if not files[what].is_file():
-            raise DataError(
-                f"No {words} for image {number:02d}: looked for {files[what]}. Set data.root to the folder that holds "
-                f"training/ and test/, or unpack the archives again: `{PREPARE}`."
-            )
-    second = files.get("second_label")
-    if second is not None and not second.is_file():
-        second = None
-    return Record(f"{number:02d}", files["photo"], files["label"], files["fov"], second)
+        if what not in found and what not in optional:
+            remedy = f"Set data.root to the folder that holds training/ and test/, or unpack the archives: `{PREPARE}`"
+            other = ", or data.dataset.fov=auto." if what == "fov" else "."
+            raise missing_file(words, image_id, paths[what], remedy + other)
+    return Record(image_id, found["photo"], found.get("label"), found.get("fov"), found.get("second_label"))

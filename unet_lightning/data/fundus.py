@@ -1,25 +1,26 @@
 """Fundus photographs with labels: read once, checked, kept in memory as uint8."""
 
-import warnings
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
-from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.reading import read_binary, read_classes, read_photo, size_of
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.fov import find_field_of_view
 
-# What a fundus camera gives; 16-bit (I;16, I) and floating-point (F) scans need a choice of range first.
-PHOTO_MODES = ("RGB", "RGBA", "L", "P", "CMYK", "YCbCr")
-
-PALETTE_SLACK = 8  # grey levels that a palette's black and white may be off
+# Where pixels count, by the value of data.dataset.fov.
+REGIONS = {
+    "mask": "field of view, masks of the data set",
+    "auto": "field of view, found in the photographs",
+    "none": "whole image",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Record:
 
     image_id: str
     photo: Path
-    label: Path
+    label: Path | None = None
     fov: Path | None = None
     second_label: Path | None = None
 
@@ -36,25 +37,47 @@ class Record:
 class FundusDataset(Dataset[Sample]):
     """Photographs with labels, field of view burned in, decoded at the first use and kept as uint8.
 
-    A data set is a subclass that lists its `Record`s.
+    A data set is a subclass that lists its `Record`s. Photographs without a label can be looked at and predicted; the
+    samples are there when all have one. With two classes a label is a mask of the second one; with more it holds the
+    index of each pixel's class.
 
     Args:
         records: one a photograph.
+        fov: where pixels count: `mask` (inside the data set's mask, in the whole image where there is none), `auto`
+            (inside the field of view found in each photograph) or `none` (in the whole image).
 
     Raises:
-        DataError: a file is missing or broken, a size differs, or a mask has grey values.
+        ConfigError: another `fov`.
+        DataError: when something is read: a file is missing or broken, a size differs, or a mask has grey values.
     """
 
     name = "fundus"
     classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
 
-    def __init__(self, records: Iterable[Record]) -> None:
+    def __init__(self, records: Iterable[Record], fov: str = "mask") -> None:
+        if fov not in REGIONS:
+            raise ConfigError(f"data.dataset.fov must be mask, auto or none, found {fov}.")
         self.records = list(records)
+        self.fov = fov
+        self._photos: dict[int, Tensor] = {}
+        self._fields: dict[int, Tensor | None] = {}
+        self._samples: list[Sample] | None = None
 
     @property
     def image_ids(self) -> list[str]:
         """The names of the photographs, in the order of the samples."""
         return [record.image_id for record in self.records]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every photograph has a label of the first observer."""
+        return all(record.label is not None for record in self.records)
+
+    @property
+    def region(self) -> str:
+        """Where pixels count, in words for a table."""
+        masks = self.fov != "mask" or any(record.fov is not None for record in self.records)
+        return REGIONS[self.fov if masks else "none"]
 
     def subset(self, image_ids: Sequence[str]) -> "FundusDataset":
         """The photographs named, in that order.
@@ -69,19 +92,50 @@ class FundusDataset(Dataset[Sample]):
                 f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(records)}. "
                 "Ids are text in YAML: write '01', not 1."
             )
-        chosen = FundusDataset(records[image_id] for image_id in image_ids)
-        chosen.name = self.name
+        chosen = copy.copy(self)  # with its name and classes, and what its class says of missing labels
+        FundusDataset.__init__(chosen, (records[image_id] for image_id in image_ids), self.fov)
         return chosen
 
-    @cached_property
+    @property
     def samples(self) -> list[Sample]:
-        """All samples, decoded."""
-        return [read_sample(record) for record in self.records]
+        """All samples, decoded.
+
+        Raises:
+            DataError: a photograph without a label; see also the class.
+        """
+        if self._samples is None:
+            self._require_labels()
+            self._samples = [self._sample(index) for index in range(len(self))]
+        return self._samples
+
+    def photo(self, index: int) -> Tensor:
+        """The photograph, `(3, H, W)` uint8; it needs no label."""
+        if index not in self._photos:
+            self._photos[index] = read_photo(self.records[index].photo)
+        return self._photos[index]
+
+    def field_of_view(self, index: int) -> Tensor | None:
+        """Where pixels count, `(H, W)` bool; None is the whole image."""
+        if index not in self._fields:
+            self._fields[index] = self._field(index)
+        return self._fields[index]
 
     def second_target(self, index: int) -> Tensor | None:
-        """What the second observer drew, `(H, W)` uint8 with IGNORE outside the field of view, or None."""
-        record = self.records[index]
-        return None if record.second_label is None else read_target(record, record.second_label, "second observer")
+        """What the second observer drew, as a target within the same field of view, or None.
+
+        Raises:
+            DataError: a photograph without a label of the first observer, whom the second is compared with.
+        """
+        self._require_labels()
+        path = self.records[index].second_label
+        return None if path is None else self._target(index, path, "second observer")
+
+    def lacks_labels(self, image_ids: Sequence[str]) -> str:
+        """What to say and to do about photographs without a label."""
+        return (
+            f"No label for image {', '.join(image_ids)} of {self.name}, so nothing can be trained or measured on it. "
+            "Predict it with `python -m unet_lightning.predict`, or add its label."
+        )
 
     def __len__(self) -> int:
         """Number of photographs."""
@@ -91,96 +145,50 @@ class FundusDataset(Dataset[Sample]):
         """Sample with a uint8 image."""
         return self.samples[index]
 
+    def _require_labels(self) -> None:
+        """Raises DataError where a photograph has no label."""
+        if not self.labelled:
+            raise DataError(self.lacks_labels([record.image_id for record in self.records if record.label is None]))
 
-def read_sample(record: Record) -> Sample:
-    """Photograph and label of one record, as tv_tensors.
+    def _sample(self, index: int) -> Sample:
+        """Photograph and label, as tv_tensors."""
+        record = self.records[index]
+        assert record.label is not None
+        target = self._target(index, record.label, "label")
+        return Sample(tv_tensors.Image(self.photo(index)), tv_tensors.Mask(target), record.image_id)
 
-    Raises:
-        DataError: see `FundusDataset`.
-    """
-    image = read_photo(record.photo)
-    target = read_target(record, record.label, "label")
-    if image.shape[1:] != target.shape:
+    def _target(self, index: int, path: Path, what: str) -> Tensor:
+        """An observer's label with IGNORE burned in outside the field of view, `(H, W)` uint8."""
+        named = f"{what} of image {self.records[index].image_id}"
+        if len(self.classes) > 2:
+            target = read_classes(path, named, self.classes)
+        else:
+            target = read_binary(path, named).to(torch.uint8)
+        self._check_size(index, target, path, what)
+        field = self.field_of_view(index)
+        return target if field is None else target.masked_fill(~field, IGNORE)
+
+    def _field(self, index: int) -> Tensor | None:
+        """The field of view, read or found."""
+        record = self.records[index]
+        if self.fov == "auto":
+            return find_field_of_view(self.photo(index))
+        if self.fov == "none" or record.fov is None:
+            return None
+        field = read_binary(record.fov, f"field-of-view mask of image {record.image_id}")
+        self._check_size(index, field, record.fov, "field-of-view mask")
+        if not field.any():
+            raise DataError(f"The field-of-view mask of image {record.image_id} is empty: {record.fov}.")
+        return field
+
+    def _check_size(self, index: int, image: Tensor, path: Path, what: str) -> None:
+        """Raises DataError where an image has not the size of its photograph."""
+        record, photo = self.records[index], self.photo(index)
+        if image.shape == photo.shape[1:]:
+            return
+        turned = image.shape == (photo.shape[2], photo.shape[1])
         raise DataError(
-            f"Photograph and label of image {record.image_id} differ in size: {_size(image)} in {record.photo}, "
-            f"{_size(target)} in {record.label}. Both must come from the same photograph."
+            f"Photograph and {what} of image {record.image_id} differ in size: {size_of(photo)} in {record.photo}, "
+            f"{size_of(image)} in {path}. Both must come from the same photograph"
+            + (", turned alike: the camera's orientation tag is applied, as viewers do." if turned else ".")
         )
-    return Sample(tv_tensors.Image(image), tv_tensors.Mask(target), record.image_id)
-
-
-def read_target(record: Record, label_path: Path, kind: str) -> Tensor:
-    """An observer's label with IGNORE burned in outside the field of view, `(H, W)` uint8."""
-    target = read_binary(label_path, f"{kind} of image {record.image_id}").to(torch.uint8)
-    if record.fov is None:
-        return target
-    fov = read_binary(record.fov, f"field-of-view mask of image {record.image_id}")
-    if fov.shape != target.shape:
-        raise DataError(
-            f"Label and field-of-view mask of image {record.image_id} differ in size: {_size(target)} in "
-            f"{label_path}, {_size(fov)} in {record.fov}. Both must come from the same photograph."
-        )
-    if not fov.any():
-        raise DataError(f"The field-of-view mask of image {record.image_id} is empty: {record.fov}.")
-    return target.masked_fill(~fov, IGNORE)
-
-
-def read_photo(path: Path) -> Tensor:
-    """A photograph as RGB, `(3, H, W)` uint8; grey becomes three equal channels, an alpha channel is dropped.
-
-    Raises:
-        DataError: no such file, not an image, broken, too large, or more than 8 bits a channel.
-    """
-    image = _open(path, "photograph")
-    if image.mode not in PHOTO_MODES:
-        raise DataError(
-            f"The photograph {path} has Pillow mode {image.mode}: 8 bits a channel are expected. Convert it to 8-bit "
-            "RGB with the contrast that its camera software shows."
-        )
-    photo: Tensor = pil_to_tensor(image if image.mode == "RGB" else image.convert("RGB"))
-    return photo
-
-
-def read_binary(path: Path, what: str) -> Tensor:
-    """A two-valued image as bool, `(H, W)`: 0 and 255, 0 and 1, 1-bit or palette.
-
-    Raises:
-        DataError: no such file, not an image, broken, too large, or more than two values.
-    """
-    image = _open(path, what)
-    # convert("L") looks palette colours up; the raw array of a palette image holds indices instead.
-    grey: Tensor = pil_to_tensor(image.convert("L"))[0]  # (H, W)
-    if image.mode == "P":  # DRIVE's second observer is drawn in almost black (3) and almost white (253)
-        grey = grey.masked_fill(grey <= PALETTE_SLACK, 0).masked_fill(grey >= 255 - PALETTE_SLACK, 255)
-    values = torch.unique(grey).tolist()
-    if not (set(values) <= {0, 255} or set(values) <= {0, 1}):
-        shown = ", ".join(map(str, values[:4])) + (", ..." if len(values) > 4 else "")
-        raise DataError(
-            f"The {what} has grey values: {path} holds {len(values)} ({shown}), expected 0 and 255. A mask saved as "
-            "JPEG gets them; threshold it and save it as PNG."
-        )
-    return grey > 0
-
-
-def _open(path: Path, what: str) -> Image.Image:
-    """The decoded image; Pillow's own limit on pixels is an error here, not a warning."""
-    if not path.is_file():
-        raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
-                return image
-    except UnidentifiedImageError as error:
-        raise DataError(f"The {what} is not an image: {path}. Expected TIFF, PNG, JPEG, GIF or PPM.") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"The {what} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"The {what} is broken: {path} ({error}). Copy it again from its source.") from error
-
-
-def _size(image: Tensor) -> str:
-    """Height x width, for messages."""
-    return f"{image.shape[-2]} x {image.shape[-1]} (height x width)"

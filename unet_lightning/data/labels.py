@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 BACKGROUND = 0
@@ -36,3 +37,13 @@ class Batch(NamedTuple):
     image: Tensor
     target: Tensor
     image_id: list[str]
+
+
+def one_against_rest(target: Tensor, number: int) -> Tensor:
+    """VESSEL where class `number` is, BACKGROUND where another one is, IGNORE as before.
+
+    Args:
+        target: integer of any shape: classes from 0, or IGNORE.
+        number: of the class; for two classes 1 changes nothing.
+    """
+    return torch.where(target == IGNORE, target, (target == number).to(target.dtype))

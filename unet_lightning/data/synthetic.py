@@ -28,18 +28,21 @@ class SyntheticDataset(DriveDataset):
 
     Args:
         root: where they are kept; drawn there, below a folder of the seed's and size's, where they are missing.
-        split: `train` (21 to 40) or `test` (01 to 20).
+        split: `train` (21 to 40), `test` (01 to 20), or `all`, which is both.
         seed: of every photograph.
         size: (height, width), pixels.
+        fov: see `FundusDataset`.
     """
 
     name = "synthetic"
 
-    def __init__(self, root: str | Path, split: str, seed: int = 0, size: tuple[int, int] = SIZE) -> None:
+    def __init__(
+        self, root: str | Path, split: str, seed: int = 0, size: tuple[int, int] = SIZE, fov: str = "mask"
+    ) -> None:
         folder = Path(root) / f"seed-{seed}-{size[0]}x{size[1]}"
         if not folder.is_dir():
             draw_dataset(folder, seed, size)
-        super().__init__(folder, split)
+        super().__init__(folder, split, fov)
 
 
 def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:

@@ -1,0 +1,70 @@
+"""CHASE_DB1: which files a split has."""
+
+from pathlib import Path
+
+from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.layout import missing_file, of_split
+from unet_lightning.errors import DataError
+
+# Left and right eye of each child, in the order of the files.
+TRAIN = [f"{child:02d}{eye}" for child in range(1, 11) for eye in "LR"]
+TEST = [f"{child:02d}{eye}" for child in range(11, 15) for eye in "LR"]
+REMEDY = (
+    "Unpack CHASEDB1.zip (https://blogs.kingston.ac.uk/retinal/chasedb1/) and set data.root or CHASE_DB1_ROOT to the "
+    "folder with its photographs."
+)
+
+
+class ChaseDB1Dataset(FundusDataset):
+    """CHASE_DB1, the vessel reference set of the Child Heart and Health Study in England.
+
+    28 photographs of 960 x 999 (height x width), 8-bit RGB JPEG, field of view 30 degrees (about 917 pixels across;
+    891 in both of child 08), of both eyes of 14 schoolchildren, taken with a hand-held Nidek NM-200-D. Two observers
+    drew the vessels of all; the first is the reference. There are no masks of the field of view.
+
+    Train is the first 20 photographs (01L to 10R), test the last 8 (11L to 14R): the split of Q. Li et al. ("A
+    cross-modality learning approach for vessel segmentation in retinal images", IEEE Transactions on Medical Imaging
+    35(1), 2016), of MMSegmentation and of most papers; no child is in both. Some train on the first 8 and test on the
+    other 20 (deepdraw does): their figures do not compare.
+
+    Args:
+        root: the folder with Image_01L.jpg and so on, or its parent that holds CHASE_DB1/.
+        split: `train`, `test`, or `all`, which is both.
+        fov: see `FundusDataset`.
+
+    Raises:
+        ConfigError: another split or `fov`.
+        DataError: the folder, a photograph or a first observer's label is missing.
+
+    Source: M. M. Fraz et al., "An ensemble classification-based approach applied to retinal blood vessel
+    segmentation", IEEE Transactions on Biomedical Engineering 59(9), 2012.
+    """
+
+    name = "chase_db1"
+
+    def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
+        ids = of_split(split, TRAIN, TEST)
+        base = find_root(Path(root))
+        super().__init__((_record(base, image_id) for image_id in ids), fov)
+
+
+def find_root(root: Path) -> Path:
+    """The folder with the photographs in it: `root` itself, or CHASE_DB1/ below it.
+
+    Raises:
+        DataError: neither is there.
+    """
+    for candidate in (root, root / "CHASE_DB1"):
+        if any(candidate.glob("Image_*.jpg")):
+            return candidate
+    raise DataError(f"No CHASE_DB1 in {root}: looked for Image_01L.jpg there and in CHASE_DB1/. {REMEDY}")
+
+
+def _record(base: Path, image_id: str) -> Record:
+    """The record of one image; the second observer's label only where the file is there."""
+    photo = base / f"Image_{image_id}.jpg"
+    label, second = (base / f"Image_{image_id}_{observer}HO.png" for observer in ("1st", "2nd"))
+    for words, path in (("photograph", photo), ("first observer's label", label)):
+        if not path.is_file():
+            raise missing_file(words, image_id, path, REMEDY)
+    return Record(image_id, photo, label, second_label=second if second.is_file() else None)

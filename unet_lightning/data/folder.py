@@ -1,0 +1,131 @@
+"""A folder of one's own: photographs and labels of the same names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
+from unet_lightning.errors import ConfigError, DataError
+
+LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
+
+
+class FolderDataset(FundusDataset):
+    """Photographs in `images/`, labels of the same names in `labels/`, either flat or below `train/` and `test/`.
+
+    Files belong together by their name without the suffix, which is the image's id (photo_1.jpg and photo_1.png).
+    `masks/` may hold masks of the field of view, `labels2/` the labels of a second observer. A flat folder is all
+    train: validate on a part of it by `data.val_ids` or `data.folds`. Test photographs may lack labels, all of them.
+
+    With two classes a label is black and white (0 and 255, or 0 and 1). With more it is an index image, grey or
+    palette, whose values are 0, 1, ... in the order of `classes`, and 255 where no class is meant (ignored).
+
+    Args:
+        root: the folder.
+        split: `train`, `test`, or `all`, which is both.
+        fov: see `FundusDataset`.
+        classes: what a label's values mean, background first.
+        name: of the data set, in tables and file names. Two data sets of one name are taken for one where images are
+            looked for that a network has seen.
+
+    Raises:
+        ConfigError: no root, or a value out of range.
+        DataError: no such folder or split, two images of one name, or a label, mask or photograph without its partner.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None,
+        split: str,
+        fov: str = "mask",
+        classes: Sequence[str] = FundusDataset.classes,
+        name: str = "folder",
+    ) -> None:
+        self.name, self.classes = _checked_name(name), _checked_classes(classes)
+        if root is None:
+            raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
+        root = Path(root)
+        parts = _parts(root)
+        if split in ("train", "test") and split not in parts:
+            raise DataError(
+                f"{root} has no {split} split: its photographs are all in {next(iter(parts.values()))}. Evaluate them "
+                f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
+            )
+        train, test = (_records(parts[part], fov) if part in parts else [] for part in ("train", "test"))
+        twice = sorted({record.image_id for record in train} & {record.image_id for record in test})
+        if twice:
+            raise DataError(
+                f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the "
+                "image's id, by which an image that was trained on is known: rename one, or remove it from test."
+            )
+        super().__init__(of_split(split, train, test), fov)
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """The folder of each split that is there."""
+    parts = {part: root / part for part in ("train", "test") if (root / part / "images").is_dir()}
+    if (root / "images").is_dir():
+        if parts:
+            raise DataError(
+                f"{root} holds images/ and {', '.join(f'{part}/images/' for part in parts)}: keep one form."
+            )
+        return {"train": root}
+    if not parts:
+        raise DataError(f"No data set in {root}: looked for {LAYOUT}. Set data.root to the folder that holds them.")
+    return parts
+
+
+def _records(base: Path, fov: str) -> list[Record]:
+    """One record a photograph; labels and masks are there for all photographs or for none."""
+    photos = image_files(base / "images")
+    if not photos:
+        raise DataError(f"No photograph in {base / 'images'}: looked for {', '.join(IMAGE_SUFFIXES)}.")
+    labels, masks, seconds = (image_files(base / folder) for folder in ("labels", "masks", "labels2"))
+    expected = {"labels": labels} | ({"masks": masks} if fov == "mask" else {})
+    for folder, files in expected.items():
+        without = [image_id for image_id in photos if image_id not in files]
+        if files and without:
+            raise DataError(
+                f"No file in {base / folder} for the photograph {_listed(without)}: each needs one of its own name, "
+                "such as photo_1.png for photo_1.jpg."
+            )
+    for folder, files in (expected | {"labels2": seconds}).items():
+        alone = [path.name for image_id, path in files.items() if image_id not in photos]
+        if alone:
+            raise DataError(
+                f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: names differ."
+            )
+    return [
+        Record(image_id, photo, labels.get(image_id), masks.get(image_id), seconds.get(image_id))
+        for image_id, photo in photos.items()
+    ]
+
+
+def _checked_classes(classes: Sequence[str]) -> list[str]:
+    """The classes as given."""
+    names = [] if isinstance(classes, str) else list(classes)
+    if not all(map(_is_file_name, names)) or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:
+        raise ConfigError(
+            f"data.dataset.classes must be a list of 2 to {IGNORE} different names without / \\ and :, background "
+            f"first, such as [background, vessel]; found {classes}."
+        )
+    return names
+
+
+def _checked_name(name: str) -> str:
+    """The name as given."""
+    if not _is_file_name(name):
+        raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
+    return name
+
+
+def _is_file_name(name: Any) -> bool:
+    """Whether a name can be a part of the names of files."""
+    return isinstance(name, str) and bool(name) and name[0] != "." and not any(letter in name for letter in "/\\:")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """At most ten names, for messages."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,69 @@
+"""HRF: which files a split has."""
+
+from pathlib import Path
+
+from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.layout import image_files, missing_file, of_split
+from unet_lightning.errors import DataError
+
+GROUPS = ("dr", "g", "h")  # diabetic retinopathy, glaucoma, healthy
+TRAIN = [f"{number:02d}_{group}" for number in range(1, 6) for group in GROUPS]
+TEST = [f"{number:02d}_{group}" for number in range(6, 16) for group in GROUPS]
+REMEDY = (
+    "Unpack all.zip (https://www5.cs.fau.de/research/data/fundus-images/) and set data.root or HRF_ROOT to the folder "
+    "that holds images/, manual1/ and mask/"
+)
+
+
+class HRFDataset(FundusDataset):
+    """HRF, the High-Resolution Fundus image database.
+
+    45 photographs of 2336 x 3504 (height x width), 8-bit RGB JPEG, taken with a Canon CR-1, field of view 45 degrees:
+    15 each of healthy eyes (h), with diabetic retinopathy (dr) and with glaucoma (g). One group of experts drew the
+    vessels; there is no second observer. Masks of the field of view come with it. In memory a photograph takes 41 MB.
+
+    Train is the first five photographs of each group (15), test the others (30): the split of J. I. Orlando et al.
+    ("A discriminatively trained fully connected conditional random field model for blood vessel segmentation in
+    fundus images", IEEE Transactions on Biomedical Engineering 64(1), 2017).
+
+    Args:
+        root: the folder with images/, manual1/ and mask/, or its parent that holds HRF/.
+        split: `train`, `test`, or `all`, which is both.
+        fov: see `FundusDataset`.
+
+    Raises:
+        ConfigError: another split or `fov`.
+        DataError: the folder, a photograph, a label or a mask is missing.
+
+    Source: A. Budai et al., "Robust vessel segmentation in fundus images", International Journal of Biomedical
+    Imaging 2013, article 154860.
+    """
+
+    name = "hrf"
+
+    def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
+        ids = of_split(split, TRAIN, TEST)
+        base = find_root(Path(root))
+        # Some suffixes are upper case: files are found by their stems.
+        photos, labels, masks = (image_files(base / folder) for folder in ("images", "manual1", "mask"))
+        for image_id in ids:
+            if image_id not in photos:
+                raise missing_file("photograph", image_id, base / "images" / f"{image_id}.jpg", f"{REMEDY}.")
+            if image_id not in labels:
+                raise missing_file("label", image_id, base / "manual1" / f"{image_id}.tif", f"{REMEDY}.")
+            if fov == "mask" and f"{image_id}_mask" not in masks:
+                path = base / "mask" / f"{image_id}_mask.tif"
+                raise missing_file("field-of-view mask", image_id, path, f"{REMEDY}, or data.dataset.fov=auto.")
+        super().__init__((Record(i, photos[i], labels[i], masks.get(f"{i}_mask")) for i in ids), fov)
+
+
+def find_root(root: Path) -> Path:
+    """The folder with images/ and manual1/ in it: `root` itself, or HRF/ below it.
+
+    Raises:
+        DataError: neither is there.
+    """
+    for candidate in (root, root / "HRF"):
+        if (candidate / "images").is_dir() and (candidate / "manual1").is_dir():
+            return candidate
+    raise DataError(f"No HRF in {root}: looked for images/ and manual1/ there and in HRF/. {REMEDY}.")

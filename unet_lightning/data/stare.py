@@ -1,0 +1,89 @@
+"""STARE: which files a split has."""
+
+import re
+from pathlib import Path
+
+from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.layout import missing_file, of_split
+from unet_lightning.errors import DataError
+
+COUNT = 20  # photographs with labels
+SUFFIXES = (".ppm", ".pgm", ".ppm.gz", ".pgm.gz")
+PHOTO = re.compile(r"(im\d{4})\.p[gp]m(\.gz)?")
+REMEDY = (
+    "Unpack stare-images.tar, labels-ah.tar and labels-vk.tar (https://cecas.clemson.edu/~ahoover/stare) into "
+    "folders of these names, or all into one, and set data.root or STARE_ROOT to it."
+)
+
+
+class StareDataset(FundusDataset):
+    """STARE, Structured Analysis of the Retina: the photographs with vessels drawn.
+
+    20 photographs of 605 x 700 (height x width), 8-bit RGB, digitised slides of a TopCon TRV-50 camera, field of view
+    35 degrees; ten show disease. Two observers drew the vessels of all: A. Hoover (ah), the reference, and V.
+    Kouznetsova (vk), who drew more of the thin ones. There are no masks of the field of view.
+
+    Train is the first ten photographs in the order of their names (im0001 to im0139), test the last ten (im0162 to
+    im0324): the split of K.-K. Maninis et al. ("Deep Retinal Image Understanding", MICCAI 2016). Other papers leave
+    one photograph out in turn.
+
+    Args:
+        root: the folder with stare-images/, labels-ah/ and labels-vk/, or with all files, or its parent that holds
+            STARE/. Files may be gzipped, as they are in the archives.
+        split: `train`, `test`, or `all`, which is both.
+        fov: see `FundusDataset`.
+
+    Raises:
+        ConfigError: another split or `fov`.
+        DataError: the folder, a photograph or a first observer's label is missing.
+
+    Source: A. Hoover, V. Kouznetsova, M. Goldbaum, "Locating blood vessels in retinal images by piecewise threshold
+    probing of a matched filter response", IEEE Transactions on Medical Imaging 19(3), 2000.
+    """
+
+    name = "stare"
+
+    def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
+        base, photos = find_photographs(Path(root))
+        ids = of_split(split, list(photos)[: COUNT // 2], list(photos)[COUNT // 2 :])
+        super().__init__((_record(base, image_id, photos[image_id]) for image_id in ids), fov)
+
+
+def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
+    """The folder of the data set (`root`, or STARE/ below it), and its photographs by id, in order.
+
+    Raises:
+        DataError: there are none, or not 20.
+    """
+    for base in (root, root / "STARE"):
+        for folder in (base / "stare-images", base):
+            photos: dict[str, Path] = {}
+            for path in sorted(folder.glob("im*")):
+                if match := PHOTO.fullmatch(path.name):
+                    photos.setdefault(match[1], path)  # im0001.ppm comes before im0001.ppm.gz
+            if photos and len(photos) != COUNT:
+                raise DataError(
+                    f"STARE has {COUNT} photographs with labels, {folder} holds {len(photos)}: the splits are the "
+                    f"first and the last half of exactly those in stare-images.tar. {REMEDY}"
+                )
+            if photos:
+                return base, photos
+    raise DataError(f"No STARE in {root}: looked for stare-images/im0001.ppm(.gz) there and in STARE/. {REMEDY}")
+
+
+def _record(base: Path, image_id: str, photo: Path) -> Record:
+    """The record of one image; the second observer's label only where the file is there."""
+    label = _label(base, image_id, "ah")
+    if label is None:
+        path = base / "labels-ah" / f"{image_id}.ah.ppm(.gz)"
+        raise missing_file("first observer's label", image_id, path, REMEDY)
+    return Record(image_id, photo, label, second_label=_label(base, image_id, "vk"))
+
+
+def _label(base: Path, image_id: str, observer: str) -> Path | None:
+    """The label of an observer, in a folder of their own or beside the rest."""
+    for folder in (base / f"labels-{observer}", base):
+        for suffix in SUFFIXES:
+            if (path := folder / f"{image_id}.{observer}{suffix}").is_file():
+                return path
+    return None
