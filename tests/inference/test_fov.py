@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from unet_lightning.data.drive import expected_files
-from unet_lightning.data.fundus import read_binary, read_photo
+from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.inference.fov import find_field_of_view
 
 

@@ -1,28 +1,114 @@
-"""Masks and probability maps as image files."""
+"""Masks and probability maps as image files. Large ones are converted in bands of rows: no second copy is made."""
 
+import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.transforms.v2.functional import to_pil_image
 
+from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
+
+BAND = 256  # rows
+WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
+ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
 
 
 def save_image(image: Tensor, path: Path) -> None:
     """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all."""
-    _save(to_pil_image(image if image.ndim == 3 else image.unsqueeze(0)), path)
+    height, width = image.shape[-2:]
+    picture = Image.new("RGB" if image.ndim == 3 else "L", (width, height))
+    for rows in bands(height):
+        band = image[..., rows, :]
+        pixels = band.permute(1, 2, 0) if image.ndim == 3 else band
+        picture.paste(Image.fromarray(pixels.contiguous().numpy()), (0, rows.start))
+    _save(picture, path)
 
 
 def save_mask(vessels: Tensor, path: Path) -> None:
     """Writes `(H, W)` bool as 0 and 255."""
-    save_image(vessels.to(torch.uint8) * 255, path)
+    save_image(vessels.to(torch.uint8).mul_(255), path)
 
 
 def save_probability(probability: Tensor, path: Path) -> None:
     """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1."""
-    _save(Image.fromarray((probability * 65535).round().to(torch.uint16).numpy()), path)
+    levels = np.empty(tuple(probability.shape), dtype=np.uint16)
+    for rows in bands(len(probability)):
+        levels[rows] = (probability[rows] * WHITE["I;16"]).round().numpy()
+    _save(Image.fromarray(levels), path)
+
+
+def read_probability(path: Path) -> Tensor:
+    """A probability map that this or another program has written, `(H, W)` float32 in [0, 1].
+
+    Args:
+        path: grey image of 8 or 16 bits, whose white is probability 1; or a `.npy` file of floats in [0, 1], `(H, W)`
+            or `(1, H, W)`.
+
+    Raises:
+        DataError: no such file, broken, or anything else in it.
+    """
+    if not path.is_file():
+        raise DataError(f"No probability map: looked for {path}. Give the path of a file that exists.")
+    return _read_array(path) if path.suffix == ".npy" else _read_grey(path)
+
+
+def bands(height: int) -> Iterator[slice]:
+    """The rows of an image, in bands."""
+    return (slice(start, min(start + BAND, height)) for start in range(0, height, BAND))
+
+
+def _read_grey(path: Path) -> Tensor:
+    """A map from an image file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+    except UnidentifiedImageError as error:
+        raise DataError(f"The probability map is not an image: {path}. Expected a grey PNG, or a .npy file.") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"The probability map has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(f"The probability map is broken: {path} ({error}). Write it again.") from error
+    if image.mode not in WHITE:
+        raise DataError(
+            f"The probability map {path} has Pillow mode {image.mode}, expected grey of 8 or 16 bits (L or I;16). Save "
+            "the probability alone, without colours or transparency."
+        )
+    levels = torch.from_numpy(np.array(image).astype(np.float32))
+    return levels.div_(WHITE[image.mode])
+
+
+def _read_array(path: Path) -> Tensor:
+    """A map from a file of numpy's; objects in it, which could run code, are not loaded."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header cannot claim more than is there
+    except (OSError, ValueError, EOFError, OverflowError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"The probability map {path} is broken, or holds more than plain numbers ({error}). Save it by numpy.save, "
+            "as a float32 array."
+        ) from error
+    if not isinstance(array, np.ndarray):  # several arrays in one file
+        raise DataError(f"The probability map {path} is an archive. Save a single array by numpy.save.")
+    shape = array.shape[1:] if array.ndim == 3 and len(array) == 1 else array.shape
+    if array.dtype.kind != "f" or len(shape) != 2 or 0 in shape:
+        raise DataError(
+            f"The probability map {path} holds {array.shape} {array.dtype}, expected (H, W) or (1, H, W) floats in "
+            "[0, 1]."
+        )
+    probability = torch.from_numpy(array.reshape(shape).astype(np.float32))
+    low, high = float(probability.min()), float(probability.max())  # NaN where there is one
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+        raise DataError(
+            f"The probability map {path} has values from {low:.3g} to {high:.3g}, expected 0 to 1. Save probabilities "
+            "after the softmax or sigmoid, not logits, and no NaN."
+        )
+    return probability.clamp_(0, 1)
 
 
 def _save(image: Image.Image, path: Path) -> None:

@@ -10,8 +10,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.models.part import Part, double
 
 SMALLEST = 16  # four poolings halve the side to 1 pixel
+
+
+def check_numbers(in_channels: int, num_classes: int, base_c: int) -> None:
+    """Raises ConfigError for a number below 1, or for a single class: background is one."""
+    for name, value, least in (
+        ("in_channels", in_channels, 1),
+        ("num_classes", num_classes, 2),
+        ("base_c", base_c, 1),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise ConfigError(f"model.{name} must be at least {least}, found {value}.")
 
 
 class DoubleConv(nn.Sequential):
@@ -61,13 +73,25 @@ class Up(nn.Module):
             self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, kernel_size=2, stride=2)
             self.conv = DoubleConv(in_channels, out_channels)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """`(B, C', H', W')` and the skip `(B, C, H, W)` in, `(B, out_channels, H, W)` out."""
-        x = self.up(x)
+    def forward(self, x: Tensor, skip: Tensor, part: Part | None = None) -> Tensor:
+        """`(B, C', H', W')` and the skip `(B, C, H, W)` in, `(B, out_channels, H, W)` out.
+
+        With a part, `x` is what its half keeps, `skip` all that the tile sees, and what the part keeps comes out.
+        """
+        if part is not None and isinstance(self.up, nn.Upsample):
+            x = double(x, part.halved())
+        else:
+            x = self.up(x)
+        if part is not None:
+            skip = part.doubled().kept(skip, part.rows.start, part.cols.start)
         dh, dw = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
         if dh or dw:  # padding by 0 would still copy
             x = F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))
-        out: Tensor = self.conv(torch.cat([skip, x], dim=1))
+        x = torch.cat([skip, x], dim=1)  # frees what was upsampled: here memory is at its height
+        out: Tensor = self.conv(x)
+        if part is not None:
+            computed = part.doubled()
+            out = part.kept(out, computed.rows.keep_start, computed.cols.keep_start)
         return out
 
 
@@ -83,6 +107,10 @@ class UNet(nn.Module):
 
     With bilinear upsampling the deepest level and the outputs of the first three up blocks have half of that.
 
+    Large images pass in tiles (see `Geometry`). Convolutions reach 2 pixels of each of five levels on the way down and
+    2 of four on the way up, 2 (1 + 2 + 4 + 8 + 16) + 2 (1 + 2 + 4 + 8) = 92 pixels, bilinear upsampling one pixel of
+    each of the lower four levels more, 30; pixels that are pooled into one are reached together, up to 15 more.
+
     Args:
         in_channels: channels of the image.
         num_classes: classes, background among them.
@@ -93,15 +121,13 @@ class UNet(nn.Module):
         ConfigError: a number below 1, or a single class: background is one.
     """
 
+    stride = 16
+    takes_part = True
+
     def __init__(self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32) -> None:
         super().__init__()
-        for name, value, least in (
-            ("in_channels", in_channels, 1),
-            ("num_classes", num_classes, 2),
-            ("base_c", base_c, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise ConfigError(f"model.{name} must be at least {least}, found {value}.")
+        check_numbers(in_channels, num_classes, base_c)
+        self.halo = 128 if bilinear else 112  # 122 and 107 by measurement (see the tests), in whole strides
         half = 2 if bilinear else 1
         self.in_conv = DoubleConv(in_channels, base_c)
         self.down1 = Down(base_c, base_c * 2)
@@ -114,25 +140,29 @@ class UNet(nn.Module):
         self.up4 = Up(base_c * 2, base_c, bilinear)
         self.out_conv = OutConv(base_c, num_classes)
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, part: Part | None = None) -> dict[str, Tensor]:
         """Logits of every pixel.
 
         Args:
             x: `(B, in_channels, H, W)` float, normalised; any H and W (below 16 the image is padded with 0).
+            part: where `x` lies, if it is a tile; in inference alone.
 
         Returns:
-            `{"out": (B, num_classes, H, W)}`.
+            `{"out": (B, num_classes, H, W)}`; of a tile what `part` keeps.
         """
         height, width = x.shape[-2:]
         if min(height, width) < SMALLEST:
             x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)))
+        parts = [None] * 5 if part is None else part.levels(5, SMALLEST)
         x1 = self.in_conv(x)  # (B, base_c, H, W)
         x2 = self.down1(x1)  # (B, 2 base_c, H/2, W/2)
         x3 = self.down2(x2)
         x4 = self.down3(x3)
         x5 = self.down4(x4)  # (B, 8 or 16 base_c, H/16, W/16)
-        x = self.up1(x5, x4)
-        x = self.up2(x, x3)
-        x = self.up3(x, x2)
-        x = self.up4(x, x1)  # (B, base_c, H, W)
+        if (deepest := parts[4]) is not None:
+            x5 = deepest.kept(x5, deepest.rows.start, deepest.cols.start)
+        x = self.up1(x5, x4, parts[3])
+        x = self.up2(x, x3, parts[2])
+        x = self.up3(x, x2, parts[1])
+        x = self.up4(x, x1, parts[0])  # (B, base_c, H, W)
         return {"out": self.out_conv(x)[..., :height, :width]}

@@ -1,0 +1,86 @@
+"""Photographs of another resolution than those of training: made alike before the network, and the map made back."""
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.fov import diameter, find_field_of_view
+
+SLACK = 0.05  # within it a photograph stays as it is: resampling would cost more than it gains
+FURTHEST = 16.0  # a greater factor, or a smaller one than 1 / 16, is a mistake
+MOST_PIXELS = 100_000_000  # after scaling; a photograph of more would be a mistake too
+
+
+def check_scale(scale: str | float) -> None:
+    """Raises ConfigError where `scale` is neither none nor auto nor a factor within reason."""
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if scale not in ("none", "auto") and not (number and 1 / FURTHEST <= float(scale) <= FURTHEST):
+        raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {scale}.")
+
+
+def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -> float:
+    """The factor that brings a photograph's field of view to the diameter of those in training.
+
+    It is 1 where either has no field of view, or the two differ by 5 % at most.
+
+    Args:
+        photo: `(3, H, W)` uint8.
+        fov: `(H, W)` bool; None: it is found in the photograph.
+        trained_diameter: of the field of view of the training photographs, pixels; None where they have none.
+
+    Raises:
+        DataError: an empty field of view.
+        ConfigError: the two differ more than any two cameras.
+    """
+    if trained_diameter is None:
+        return 1.0
+    fov = find_field_of_view(photo) if fov is None else fov
+    if not fov.any():
+        raise DataError("The field-of-view mask is empty: its diameter, to which the photograph is scaled, is 0.")
+    if fov.all():
+        return 1.0
+    found = diameter(fov)
+    factor = trained_diameter / found
+    if not 1 / FURTHEST <= factor <= FURTHEST:
+        raise ConfigError(
+            f"The field of view is {found} pixels wide, that of the training photographs {trained_diameter}: a factor "
+            f"of {factor:.3g}, expected 1/16 to 16. Check the field-of-view mask, or set scale to a factor or none."
+        )
+    return 1.0 if abs(factor - 1) <= SLACK else factor
+
+
+def scaled(photo: Tensor, factor: float) -> Tensor:
+    """The photograph with its sides times `factor`, each at least 1 pixel; antialiased bilinear.
+
+    Args:
+        photo: `(3, H, W)` uint8.
+        factor: above 0.
+
+    Returns:
+        `(3, h, w)` uint8.
+
+    Raises:
+        ConfigError: that would be too many pixels.
+    """
+    if factor == 1:
+        return photo
+    height, width = (max(1, round(side * factor)) for side in photo.shape[1:])
+    if height * width > MOST_PIXELS:
+        raise ConfigError(
+            f"A scale of {factor:.3g} makes {width} x {height} pixels (width x height) of this photograph, at most "
+            f"{MOST_PIXELS:,} pixels are expected. Set scale to a smaller factor or none."
+        )
+    return _resized(photo, height, width)
+
+
+def scaled_back(probability: Tensor, height: int, width: int) -> Tensor:
+    """A map `(C, h, w)` at the size of the photograph, `(C, height, width)`; bilinear, in [0, 1]."""
+    if probability.shape[1:] == (height, width):
+        return probability
+    return _resized(probability, height, width).clamp_(0, 1)
+
+
+def _resized(image: Tensor, height: int, width: int) -> Tensor:
+    """Antialiased bilinear resizing, in uint8 where the image is: no full-size copy in float."""
+    resized: Tensor = interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
+    return resized
