@@ -6,6 +6,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from unet_lightning.data import chase_db1, drive, hrf
 from unet_lightning.launch import CONF, instantiate
 from unet_lightning.train import build_task, build_trainer
 
@@ -65,6 +66,16 @@ def test_the_tutorial_recipe_is_the_one_of_the_tutorial(tmp_path):
     assert (augment["min_size"], augment["max_size"], augment["crop"]) == (282, 678, 480)
 
 
-def test_the_validation_ids_are_text():
+@pytest.mark.parametrize("name", ["drive", "chase_db1", "stare", "hrf"])
+def test_the_validation_ids_are_text(name):
     # Written without quotes, 08 would be text and 24 a number.
-    assert all(isinstance(i, str) for i in yaml.safe_load(Path(CONF, "data/drive.yaml").read_text())["val_ids"])
+    ids = yaml.safe_load(Path(CONF, f"data/{name}.yaml").read_text())["val_ids"]
+    assert ids and all(isinstance(i, str) for i in ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "train"), [("drive", drive.TRAIN), ("chase_db1", chase_db1.TRAIN), ("hrf", hrf.TRAIN)]
+)
+def test_a_fifth_of_the_training_images_validates(name, train, tmp_path):
+    ids = composed(f"data={name}", folder=tmp_path)["data"]["val_ids"]
+    assert set(ids) < {str(image_id) for image_id in train} and len(ids) == len(train) / 5

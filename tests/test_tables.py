@@ -2,16 +2,27 @@ import pytest
 import torch
 
 from unet_lightning.metrics.summary import summarise
-from unet_lightning.reporting.tables import results_table, show
+from unet_lightning.reporting.tables import cross_table, results_table, show
 
 PROTOCOL = {
     "dataset": "DRIVE",
     "split": "test",
     "images": 2,
-    "region": "field of view",
-    "threshold": 0.5,
+    "reference": "first observer",
+    "region": "field of view, masks of the data set",
+    "resolution": "the photographs' own",
+    "threshold": 0.42,
+    "threshold_source": "given",
+    "tta": "flips",
+    "scale": "auto",
+    "tiles": "whole photographs",
+    "networks": [{"checkpoint": "run/checkpoints/best.ckpt", "sha256": "0123456789abcdef", "epoch": 7, "seed": 3}],
+    "trained_on": "DRIVE",
     "initial_weights": None,
+    "commit": "abc",
+    "versions": {"torch": "2.6"},
     "leak": [],
+    "leak_reasons": {},
 }
 
 
@@ -34,20 +45,28 @@ def cells(markdown):
 
 
 def test_a_column_has_dice_as_mean_and_sd_and_the_rest_pooled(observers):
+    rows = {name: values for name, *values in cells(text(observers))}
     # Dice 1 and 2/5; pooled TP 2, FP 2, TN 1, FN 1; vessels at 0.9, 0.8, 0.1 and background at 0.2, 0.7, 0.6.
-    assert cells(text(observers)) == [
-        ["", "model", "second observer"],
-        ["dice_per_image", "0.7000 (0.4243)", "0.7000 (0.4243)"],
+    expected = {
+        "": ["model", "second observer"],
+        "dice_per_image": ["0.7000 (0.4243)", "0.7000 (0.4243)"],
         # Two images: a resample may hold one alone.
-        ["95 % interval", "0.4000 to 1.0000", "0.4000 to 1.0000"],
-        ["dice_pooled", "0.5714", "0.5714"],
-        ["accuracy", "0.5000", "0.5000"],
-        ["sensitivity", "0.6667", "0.6667"],
-        ["specificity", "0.3333", "0.3333"],
-        ["precision", "0.5000", "0.5000"],
-        ["auroc", "0.6667", "-"],
-        ["average_precision", "0.8333", "-"],
-    ]
+        "95 % interval": ["0.4000 to 1.0000", "0.4000 to 1.0000"],
+        "dice_pooled": ["0.5714", "0.5714"],
+        "iou": ["0.4000", "0.4000"],
+        "accuracy": ["0.5000", "0.5000"],
+        "sensitivity": ["0.6667", "0.6667"],
+        "specificity": ["0.3333", "0.3333"],
+        "precision": ["0.5000", "0.5000"],
+        "mcc": ["0.0000", "0.0000"],
+        "auroc": ["0.6667", "-"],
+        "average_precision": ["0.8333", "-"],
+        "ece": ["0.4500", "-"],  # each probability has a bin of its own
+        "brier": ["0.2917", "-"],
+        "component_error_per_image": ["0.5 (0.7)", "0.5 (0.7)"],  # 0 and 1
+    }
+    assert {name: rows[name] for name in expected} == expected
+    assert list(rows)[-4:] == ["cldice_per_image", "component_error_per_image", "sensitivity_thin", "sensitivity_thick"]
 
 
 def test_the_table_is_markdown_with_the_caption_as_a_paragraph_of_its_own(observers):
@@ -58,16 +77,25 @@ def test_the_table_is_markdown_with_the_caption_as_a_paragraph_of_its_own(observ
     assert "|" not in caption
 
 
-def test_the_caption_says_what_was_measured_how(observers):
+def test_the_stamp_says_what_was_measured_how(observers):
     words = " ".join(text(observers).split())
-    assert "DRIVE test, 2 images, inside the field of view, threshold 0.5." in words
-    assert "dice_per_image is the mean (SD) over images" in words
+    for said in (
+        "DRIVE test, 2 images; against the first observer; field of view, masks of the data set; resolution: the "
+        "photographs' own; threshold 0.42 (given); TTA flips; scale auto; whole photographs.",
+        "per_image are the mean (SD) over images",
+        "Network: run/checkpoints/best.ckpt (0123456789ab), epoch 7, seed 3, trained on DRIVE.",
+        "Commit abc; torch 2.6.",
+    ):
+        assert said in words
+    assert "Training began from tutorial.pth" in " ".join(text(observers, initial_weights="tutorial.pth").split())
 
 
 def test_a_leak_is_marked_at_the_model_and_below(observers):
-    marked = text(observers, leak=["01", "02"])
+    marked = text(
+        observers, leak=["01", "02"], leak_reasons={"trained on": ["01"], "the epoch was selected on": ["02"]}
+    )
     assert cells(marked)[0] == ["", "model LEAK", "second observer"]
-    assert "LEAK: the network was trained or selected on 01, 02." in " ".join(marked.split())
+    assert "LEAK: trained on 01; the epoch was selected on 02." in " ".join(marked.split())
 
 
 def test_no_leak_is_marked_where_there_is_none(observers):
@@ -75,7 +103,7 @@ def test_no_leak_is_marked_where_there_is_none(observers):
 
 
 def test_the_terminal_is_shown_the_table_too(observers, capsys):
-    text(observers, leak=["01"])
+    text(observers, leak=["01"], leak_reasons={"trained on": ["01"]})
     assert "LEAK" in capsys.readouterr().out
 
 
@@ -89,3 +117,8 @@ def test_the_text_does_not_depend_on_the_terminal(observers, environment, monkey
 
 def test_names_with_brackets_are_shown_as_they_are(observers):
     assert "set [b]" in text(observers, dataset="set [b]")
+
+
+def test_runs_are_down_and_data_sets_across():
+    rows = cells(show(cross_table({"one": {"a": "1", "b": "2"}, "two": {"b": "3"}}, "what it is")))
+    assert rows == [["", "a", "b"], ["one", "1", "2"], ["two", "-", "3"]]

@@ -123,6 +123,25 @@ def test_an_image_without_vessels_in_which_none_is_found_has_dice_1():
     assert (figures["val/dice_per_image"], figures["val/dice_pooled"]) == (1, 1)
 
 
+def test_with_more_classes_dice_is_the_mean_over_classes_one_against_the_rest():
+    task, trainer = make_task(model=MODEL | {"num_classes": 3}, loss=LOSS["terms"]["dice"]), make_trainer()
+    with torch.no_grad():  # class 1 everywhere
+        task.network.out_conv[0].weight.zero_()
+        task.network.out_conv[0].bias.copy_(torch.tensor([0.0, 2.0, 1.0]))
+    target = torch.tensor([[1, 1, 2, 0, IGNORE]], dtype=torch.uint8).repeat(20, 4)
+    images = DataLoader([Sample(torch.zeros(3, 20, 20), target, "")], collate_fn=collate)
+    figures = trainer.validate(task, images, verbose=False)[0]
+    # Of four counted pixels in a row two are of class 1: Dice 2 * 2 / (4 + 2); class 2 is never found: 0.
+    assert figures["val/dice_per_image"] == pytest.approx((2 / 3 + 0) / 2)
+    assert figures["val/dice_pooled"] == pytest.approx(2 * 2 / (4 + 2 + 1))
+
+
+@pytest.mark.parametrize("classes", [["background"], ["background", "disc", "cup"]])
+def test_a_network_of_other_classes_than_the_labels_is_refused(classes):
+    with pytest.raises(ConfigError, match=f"set model.num_classes={len(classes)}"):
+        make_task().rehearse(classes)
+
+
 def test_figures_of_a_validation_do_not_carry_over_to_the_next():
     task, trainer = make_task(), make_trainer()
     first, second = loader((20, 31)), loader((33, 18), (40, 20))

@@ -1,6 +1,7 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
 import contextlib
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,25 +21,40 @@ class Trained:
 
     Attributes:
         network: with its weights.
+        classes: names of the classes, background first.
         mean: of each channel of the training photographs, in [0, 1].
         std: standard deviation of each channel.
+        diameter: of the field of view of the training photographs, pixels; None where they have none.
         dataset: name of the data set trained on.
-        seen_ids: its images that the network was trained or selected on.
+        trained_ids: its images that the network was trained on, those behind the initial weights among them.
+        val_ids: its images that validation watched.
         checkpoint: the file.
+        selected: whether validation chose this checkpoint.
         epoch: of the checkpoint, from 0.
         seed: of the run.
         initial_weights: the file that training began from, or None.
     """
 
     network: nn.Module
+    classes: list[str]
     mean: list[float]
     std: list[float]
+    diameter: int | None
     dataset: str
-    seen_ids: list[str]
+    trained_ids: list[str]
+    val_ids: list[str]
     checkpoint: Path
+    selected: bool
     epoch: int
     seed: int
     initial_weights: str | None
+
+    def stamp(self) -> dict[str, Any]:
+        """What names this network in a protocol."""
+        with self.checkpoint.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
+        return {"checkpoint": name, "sha256": digest, "epoch": self.epoch, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,7 @@ class RunFolder:
         return {str(key): value for key, value in config.items()}
 
     def link_latest(self, name: str) -> None:
-        """Points `<name>/latest` to this run of that name, or job of a sweep; a folder of another place has none.
+        """Points `<name>/latest` to this run of that name, or to its sweep; a folder of another place has none.
 
         Where the file system has no links there is none either.
         """
@@ -112,19 +128,29 @@ class RunFolder:
                 link = home / "latest"
                 with contextlib.suppress(OSError):
                     link.unlink(missing_ok=True)
-                    link.symlink_to(self.path.relative_to(home))
+                    link.symlink_to(self.path.relative_to(home).parts[0])
                 return
 
-    def load(self) -> Trained:
-        """The network of the best checkpoint, or of the last one where validation was off.
+    def jobs(self) -> list["RunFolder"]:
+        """The runs of a sweep, in their order; none where this is no sweep."""
+        if self.config_file.is_file() or not self.path.is_dir():
+            return []
+        found = [folder for folder in self.path.iterdir() if (folder / "config.yaml").is_file()]
+        return [RunFolder(folder) for folder in sorted(found, key=lambda folder: (len(folder.name), folder.name))]
+
+    def load(self, which: str | None = None) -> Trained:
+        """The network of a checkpoint.
+
+        Args:
+            which: `best` (on validation), `last`, or None: the best, or the last where validation was off.
 
         Raises:
-            RunError: no run folder, no checkpoint yet, or a broken one.
+            RunError: no run folder, no such checkpoint, or a broken one.
         """
         config = self.read_config()
-        path = self.best if self.best.is_file() else self.last
+        path = self.last if which == "last" or (which is None and not self.best.is_file()) else self.best
         if not path.is_file():
-            raise RunError(f"{self.path} has no checkpoint yet: looked for {self.best}. Let training finish an epoch.")
+            raise RunError(f"{self.path} has no checkpoint yet: looked for {path}. Let training finish an epoch.")
         checkpoint = read_checkpoint(path)
         data = checkpoint.get(DATA_STATE)
         if data is None or "hyper_parameters" not in checkpoint:
@@ -133,14 +159,17 @@ class RunFolder:
             )
         network = build(checkpoint["hyper_parameters"]["model"])
         load_weights(network, path)
-        seen = [*data["train_ids"], *data["val_ids"], *data["inherited_ids"]]
         return Trained(
             network=network,
+            classes=data["classes"],
             mean=data["mean"],
             std=data["std"],
+            diameter=data["diameter"],
             dataset=data["dataset"],
-            seen_ids=seen,
+            trained_ids=[*data["train_ids"], *data["inherited_ids"]],
+            val_ids=data["val_ids"],
             checkpoint=path.resolve(),
+            selected=path == self.best,
             epoch=checkpoint["epoch"],
             seed=config["seed"],
             initial_weights=config["model"].get("weights"),

@@ -1,7 +1,7 @@
 """The LightningModule: network, loss and metrics around one shared step."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -13,17 +13,21 @@ from torchmetrics.classification import BinaryF1Score
 from torchmetrics.functional.classification import binary_f1_score
 
 from unet_lightning.build import build
-from unet_lightning.data.labels import IGNORE, VESSEL, Batch
+from unet_lightning.data.labels import IGNORE, VESSEL, Batch, one_against_rest
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.predictor import vessel_probability
 from unet_lightning.losses.combined import loss_of_outputs
+from unet_lightning.models.context import same_size
 
 # An image without vessels in which none is found is perfect, not 0.
 DICE: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
 
 
 class VesselSegmentationTask(L.LightningModule):
-    """Trains a segmentation network; validation and test log Dice inside the field of view at threshold 0.5.
+    """Trains a segmentation network; validation and test log Dice inside the field of view.
+
+    Two classes: at threshold 0.5. More: the mean over the classes but the background, one against the rest, each pixel
+    of its most probable class.
 
     Hyper-parameters are plain data, `{"_target_": "package.Class", ...}` (see `build`), so that a checkpoint loads
     without running code.
@@ -67,11 +71,14 @@ class VesselSegmentationTask(L.LightningModule):
             setattr(self, f"{split}_dice_per_image", MeanMetric())
             setattr(self, f"{split}_dice_pooled", BinaryF1Score(**DICE))
 
-    def rehearse(self) -> None:
+    def rehearse(self, classes: Sequence[str]) -> None:
         """Takes a blank image through network and loss, and builds the optimizer: what does not fit shows now.
 
+        Args:
+            classes: of the labels, background first.
+
         Raises:
-            ConfigError: network, loss and optimizer do not go together.
+            ConfigError: network, labels, loss and optimizer do not go together.
         """
         size = 64  # pixels
         training = self.training
@@ -80,7 +87,13 @@ class VesselSegmentationTask(L.LightningModule):
             with torch.no_grad():
                 target = torch.zeros(1, size, size, dtype=torch.int64)
                 target[:, size // 2 :] = VESSEL
-                loss_of_outputs(self.loss, self(torch.zeros(1, 3, size, size)), target)
+                outputs = self(torch.zeros(1, 3, size, size))
+                if outputs["out"].shape[1] != len(classes):
+                    raise ConfigError(
+                        f"The network gives {outputs['out'].shape[1]} classes, the labels have {len(classes)} "
+                        f"({', '.join(classes)}): set model.num_classes={len(classes)}."
+                    )
+                loss_of_outputs(self.loss, outputs, target)
             build(self.optimizer, params=self.network.parameters())
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f"Network, loss and optimizer do not go together: {error}") from error
@@ -119,20 +132,31 @@ class VesselSegmentationTask(L.LightningModule):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Logits: `(B, 3, H, W)` float32 in, `{"out": (B, C, H, W)}` out."""
-        outputs: dict[str, Tensor] = self.network(image.contiguous(memory_format=self.memory_format))
-        return outputs
+        return same_size(self.network, image.contiguous(memory_format=self.memory_format))
 
     def shared_step(self, batch: Batch, split: str) -> Tensor:
         """Loss of a batch; in val and test the metrics are updated too."""
         outputs = self(batch.image)
         loss = loss_of_outputs(self.loss, outputs, batch.target)
         if split != "train":
-            probability = vessel_probability(outputs["out"])
             getattr(self, f"{split}_loss").update(loss, weight=len(batch.target))
-            dice = binary_f1_score(probability, batch.target, multidim_average="samplewise", **DICE)  # (B,)
-            getattr(self, f"{split}_dice_per_image").update(dice)
-            getattr(self, f"{split}_dice_pooled").update(probability, batch.target)
+            for number, called in enumerate(self.called(outputs["out"]), start=1):
+                target = one_against_rest(batch.target, number)
+                dice = binary_f1_score(called, target, multidim_average="samplewise", **DICE)  # (B,)
+                getattr(self, f"{split}_dice_per_image").update(dice)
+                getattr(self, f"{split}_dice_pooled").update(called, target)
         return loss
+
+    @staticmethod
+    def called(logits: Tensor) -> list[Tensor]:
+        """For each class but the background its pixels, `(B, H, W)`, vessel above 0.5.
+
+        Of two classes it is the probability; of more, 1 where the class is the most probable.
+        """
+        if logits.shape[1] == 2:
+            return [vessel_probability(logits)]
+        winner = logits.argmax(dim=1)
+        return [(winner == number).float() for number in range(1, logits.shape[1])]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One optimizer step's loss."""

@@ -93,8 +93,9 @@ def assemble(config: dict[str, Any], fresh: bool) -> "tuple[RetinalDataModule, V
     L.seed_everything(seed, workers=True, verbose=False)
     data: RetinalDataModule = instantiate(config["data"], "data")
     task = build_task(config if fresh else config | {"model": config["model"] | {"weights": None}})
-    task.rehearse()
     data.setup("fit")
+    assert data.train is not None
+    task.rehearse(data.train.classes)
     data.inherit(task.weights_from)
     trainer = build_trainer(config)
     data.check_processes(trainer.world_size)

@@ -77,11 +77,15 @@ def test_without_test_labels_the_test_split_says_why_and_validation_works(progra
     [
         ("run=nowhere", "nowhere is no run folder: it does not exist"),
         ("run=.", "it has no config.yaml"),
-        ("split=train", "split must be test or val"),
-        ("threshold=1.5", "threshold must be from 0 to 1, found 1.5"),
-        ("threshold=high", "threshold must be from 0 to 1, found high"),
+        ("split=train", "split must be one of null, val, test, all, found train"),
+        ("threshold=1.5", "threshold must be from 0 to 1, or val, found 1.5"),
+        ("threshold=high", "threshold must be from 0 to 1, or val, found high"),
+        ("tta=all", "tta must be one of none, flips, d4, found all"),
+        ("scale=big", "scale must be"),
+        ("tile=64", "smaller than the receptive field"),
         ("device=cuda", "no GPU"),
         ("data.root=nowhere", "No DRIVE in nowhere"),
+        ("predictions=maps", "Give run=<run folder>, or predictions="),
     ],
 )
 def test_bad_values_end_with_one_line(in_process, tiny_run, tmp_path, override, message):

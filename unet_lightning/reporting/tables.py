@@ -1,6 +1,7 @@
-"""The table of an evaluation, for the terminal and for Markdown."""
+"""Tables of evaluations, for the terminal and for Markdown."""
 
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,42 +10,78 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from unet_lightning.metrics.summary import RANKINGS, Summary
+from unet_lightning.metrics.summary import Summary
 
-POOLED = ("accuracy", "sensitivity", "specificity", "precision", *RANKINGS)
+PER_IMAGE = ("cldice", "component_error")  # no figures of pooled pixels
 
 
 def results_table(observers: Mapping[str, Summary], protocol: Mapping[str, Any]) -> Table:
-    """One column an observer: Dice per image as mean (SD), the rest from the pooled pixels.
+    """One column an observer: Dice and topology per image as mean (SD), the rest from the pooled pixels.
 
     Args:
         observers: figures by name.
         protocol: what was measured how; shown below the table, with LEAK where it applies.
     """
-    leak = protocol["leak"]
-    caption = (
-        f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images, inside the {protocol['region']}, "
-        f"threshold {protocol['threshold']}. dice_per_image is the mean (SD) over images with its "
-        "bootstrap interval; the others are of the pooled pixels."
-    )
-    if protocol["initial_weights"]:
-        caption += (
-            f" Training began from {protocol['initial_weights']}; other programs' files do not say what they saw."
-        )
-    if leak:
-        caption += f" LEAK: the network was trained or selected on {', '.join(leak)}."
-    table = Table(box=box.MARKDOWN, caption=escape(caption), caption_justify="left", caption_style="")
+    table = Table(box=box.MARKDOWN, caption=escape(stamp(protocol)), caption_justify="left", caption_style="")
     table.add_column("")
     for name in observers:
-        table.add_column(escape(f"{name} LEAK" if leak and name == "model" else name), justify="right")
+        leaked = protocol["leak"] and name.startswith("model")
+        table.add_column(escape(f"{name} LEAK" if leaked else name), justify="right")
     figures = observers.values()
-    table.add_row("dice_per_image", *(f"{s.mean['dice']:.4f} ({s.sd['dice']:.4f})" for s in figures))
+    table.add_row("dice_per_image", *(_mean(s, "dice") for s in figures))
     table.add_row(
         "  95 % interval", *(f"{low:.4f} to {high:.4f}" for low, high in (s.interval["dice"] for s in figures))
     )
     table.add_row("dice_pooled", *(f"{s.pooled['dice']:.4f}" for s in figures))
-    for name in POOLED:
-        table.add_row(name, *(f"{s.pooled[name]:.4f}" if name in s.pooled else "-" for s in figures))
+    names = dict.fromkeys(name for s in figures for name in s.mean if name != "dice")
+    for name in names:
+        if name in PER_IMAGE:
+            table.add_row(f"{name}_per_image", *(_mean(s, name) if name in s.mean else "-" for s in figures))
+        else:
+            table.add_row(name, *(_number(s.pooled.get(name, math.nan)) for s in figures))
+    return table
+
+
+def stamp(protocol: Mapping[str, Any]) -> str:
+    """The protocol in words."""
+    said = [
+        f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
+        f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
+        f"({protocol['threshold_source']}); TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}.",
+        "Figures called per_image are the mean (SD) over images, with a bootstrap interval of 10,000 resamples of the "
+        "images; the others are of the pooled pixels.",
+    ]
+    for network in protocol["networks"]:
+        said.append(
+            f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "
+            f"{network['seed']}, trained on {protocol['trained_on']}."
+        )
+    said.append(
+        f"Commit {protocol['commit'] or 'unknown'}; "
+        + ", ".join(f"{name} {version}" for name, version in protocol["versions"].items())
+        + "."
+    )
+    if protocol["initial_weights"]:
+        said.append(f"Training began from {protocol['initial_weights']}; foreign files do not say what they saw.")
+    if protocol["leak"]:
+        reasons = (f"{reason} {', '.join(ids)}" for reason, ids in protocol["leak_reasons"].items())
+        said.append(f"LEAK: {'; '.join(reasons)}.")
+    return " ".join(said)
+
+
+def cross_table(cells: Mapping[str, Mapping[str, str]], caption: str) -> Table:
+    """Runs down, data sets across.
+
+    Args:
+        cells: what stands where: run to data set to text; a missing one is a dash.
+        caption: below the table.
+    """
+    columns = list(dict.fromkeys(name for row in cells.values() for name in row))
+    table = Table(box=box.MARKDOWN, caption=escape(caption), caption_justify="left", caption_style="")
+    for name in ("", *columns):
+        table.add_column(escape(name), justify="right" if name else "left")
+    for run, row in cells.items():
+        table.add_row(escape(run), *(escape(row.get(name, "-")) for name in columns))
     return table
 
 
@@ -52,7 +89,18 @@ def show(table: Table) -> str:
     """Prints the table to the terminal and returns it as Markdown."""
     Console().print(table)
     text = io.StringIO()
-    Console(file=text, width=100, color_system=None, force_terminal=False).print(table)
+    Console(file=text, width=120, color_system=None, force_terminal=False).print(table)
     lines = [line.strip() for line in text.getvalue().splitlines()]
     end = max(number for number, line in enumerate(lines) if line.startswith("|")) + 1
     return "\n".join([*filter(None, lines[:end]), "", *filter(None, lines[end:])]) + "\n"
+
+
+def _number(value: float) -> str:
+    """Four decimals; a dash where there is no figure."""
+    return "-" if math.isnan(value) else f"{value:.4f}"
+
+
+def _mean(summary: Summary, name: str) -> str:
+    """Mean (SD) over images."""
+    digits = 1 if name == "component_error" else 4
+    return f"{summary.mean[name]:.{digits}f} ({summary.sd[name]:.{digits}f})"

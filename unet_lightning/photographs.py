@@ -1,0 +1,124 @@
+"""The photographs that a command names: files, folders or a data set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.fov import find_field_of_view
+from unet_lightning.launch import CONF, plain
+from unet_lightning.sources import open_photographs
+
+SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp"}
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph, read when its turn comes.
+
+    Attributes:
+        name: of its pictures, below the output folder and without a suffix.
+        read: gives photo `(3, H, W)` uint8 and field of view `(H, W)` bool, or None for the whole photograph.
+    """
+
+    name: Path
+    read: Callable[[], tuple[Tensor, Tensor | None]]
+
+
+def collect(named: Sequence[str], fov: str) -> list[Photograph]:
+    """The photographs that a command names, in the order of their names within a folder.
+
+    Args:
+        named: paths of files and folders, or Hydra's words for a data set: `data=drive split=test data.root=...`.
+        fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
+
+    Raises:
+        ConfigError: both kinds, two photographs of one name, or a folder without any.
+        DataError: from the data set.
+    """
+    words = [name for name in named if "=" in name and not Path(name).exists()]
+    if words:
+        if len(words) < len(named):
+            raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
+        found = of_data_set(words, fov)
+    else:
+        found = [photograph for name in named for photograph in of_path(Path(name), fov)]
+    names = [photograph.name for photograph in found]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Two photographs are called {twice[0]}: their pictures would overwrite one another.")
+    return found
+
+
+def of_path(path: Path, fov: str) -> list[Photograph]:
+    """A file, or every image below a folder."""
+    if not path.is_dir():
+        return [Photograph(Path(path.stem), lambda: read(path, fov))]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise ConfigError(f"No photograph in {path}: looked for {', '.join(sorted(SUFFIXES))}.")
+    return [
+        Photograph(file.relative_to(path).with_suffix(""), lambda file=file: read(file, fov))  # type: ignore[misc]
+        for file in files
+    ]
+
+
+def read(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
+    """Photo and field of view of a file.
+
+    Raises:
+        DataError: either is missing or broken, or their sizes differ.
+    """
+    photo = read_photo(path)
+    if fov == "none":
+        return photo, None
+    if fov == "auto":
+        return photo, find_field_of_view(photo)
+    mask_path = Path(fov)
+    if mask_path.is_dir():
+        masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
+        if len(masks) != 1:
+            raise DataError(f"{len(masks)} field-of-view masks for {path} in {fov}: expected one of the same name.")
+        mask_path = masks[0]
+    mask = read_binary(mask_path, "field-of-view mask")
+    if mask.shape != photo.shape[1:]:
+        raise DataError(
+            f"The field-of-view mask {mask_path} is {tuple(mask.shape)}, the photograph {path} "
+            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
+        )
+    return photo, mask
+
+
+def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
+    """The photographs of a data set of conf/data, labels or not.
+
+    Raises:
+        ConfigError: an unknown word.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    try:
+        with initialize_config_dir(CONF, version_base="1.3"):
+            cfg = compose("evaluate", list(words))
+    except HydraException as error:
+        raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
+    config = plain(cfg)
+    if "_target_" not in config["data"]:
+        raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
+    dataset = open_photographs(config["data"], config["split"] or "test")
+
+    def photo_and_fov(index: int) -> tuple[Tensor, Tensor | None]:
+        photo = dataset.photo(index).clone()  # painted over, while the data set may keep its own
+        if fov == "none":
+            return photo, None
+        found = dataset.field_of_view(index) if fov == "auto" else read(dataset.records[index].photo, fov)[1]
+        return photo, found
+
+    return [
+        Photograph(Path(image_id), lambda index=index: photo_and_fov(index))  # type: ignore[misc]
+        for index, image_id in enumerate(dataset.image_ids)
+    ]
