@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.launch import one_line_errors, require
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 continue
             try:
                 photo, fov = photograph.read()
-            except DataError as error:
+                found = predictor.predict(photo, fov, warm_up=len(photographs) == 1)
+            except UserError as error:
                 failed.append(str(error))
                 continue
-            found = predictor.predict(photo, fov, warm_up=len(photographs) == 1)
             probability = found.probabilities
             drawn = decide(probability, threshold)
             if fov is not None:

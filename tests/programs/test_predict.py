@@ -109,13 +109,16 @@ def test_a_stopped_command_goes_on_where_it_was(program, in_process, tiny_run, f
 
 def test_masks_in_a_folder_belong_to_photographs_of_their_name(program, tiny_run, folder, tmp_path):
     (tmp_path / "fov").mkdir()
-    for number in ("01", "02"):
-        Image.new("L", (46, 48), 0 if number == "01" else 255).save(tmp_path / f"fov/{number}_test_mask.png")
+    for number, box in (("01", (10, 10, 30, 20)), ("02", (0, 0, 46, 48))):
+        mask = Image.new("L", (46, 48))
+        mask.paste(255, box)
+        mask.save(tmp_path / f"fov/{number}_test_mask.png")
     arguments = ["--run", tiny_run, "--out", tmp_path / "out", "--fov", tmp_path / "fov", "--threshold", "0"]
     done = program("predict", folder, *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert "0 field-of-view masks for" in done.stderr  # of image 03
-    assert not read_binary(tmp_path / "out/01_test_mask.png", "mask").any()
+    with Image.open(tmp_path / "out/01_test_mask.png") as mask:
+        assert mask.getbbox() == (10, 10, 30, 20)
     assert read_binary(tmp_path / "out/left/02_test_mask.png", "mask").all()
 
 
