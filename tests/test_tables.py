@@ -63,10 +63,10 @@ def test_a_column_has_dice_as_mean_and_sd_and_the_rest_pooled(observers):
         "average_precision": ["0.8333", "-"],
         "ece": ["0.4500", "-"],  # each probability has a bin of its own
         "brier": ["0.2917", "-"],
-        "component_error_per_image": ["0.5 (0.7)", "0.5 (0.7)"],  # 0 and 1
+        "component_error": ["0.5 (0.7)", "0.5 (0.7)"],  # 0 and 1
     }
     assert {name: rows[name] for name in expected} == expected
-    assert list(rows)[-4:] == ["cldice_per_image", "component_error_per_image", "sensitivity_thin", "sensitivity_thick"]
+    assert list(rows)[-4:] == ["cldice", "component_error", "sensitivity_thin", "sensitivity_thick"]
 
 
 def test_the_table_is_markdown_with_the_caption_as_a_paragraph_of_its_own(observers):
@@ -82,7 +82,7 @@ def test_the_stamp_says_what_was_measured_how(observers):
     for said in (
         "DRIVE test, 2 images; against the first observer; field of view, masks of the data set; resolution: the "
         "photographs' own; threshold 0.42 (given); TTA flips; scale auto; whole photographs.",
-        "per_image are the mean (SD) over images",
+        "dice_per_image, cldice and component_error are the mean (SD) over images",
         "Network: run/checkpoints/best.ckpt (0123456789ab), epoch 7, seed 3, trained on DRIVE.",
         "Commit abc; torch 2.6.",
     ):

@@ -95,8 +95,9 @@ def look(folder: Path) -> Given:
 
     if not folder.is_dir():
         raise RunError(f"No folder {folder}. Give run folders, such as outputs/<name>/<date_time>.")
-    # Links such as latest last: a run is called by its own name.
-    jobs = sorted((job.path for job in RunFolder(folder).jobs()), key=Path.is_symlink)
+    # A link such as latest to another of the jobs is no further one.
+    jobs = [job.path for job in RunFolder(folder).jobs()]
+    jobs = [job for job in jobs if not job.is_symlink() or job.resolve().parent != folder.resolve()]
     holders: dict[str, list[Path]] = {}
     for job in jobs:
         for name in evaluations(job):
@@ -144,7 +145,7 @@ def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
             first = behind.setdefault(folder.resolve(), one)
             if first is not one:
                 notes.append(f"{folder} is given twice and counted once.")
-        lacking = [job.name for job in one.jobs if not job.is_symlink() and job not in one.holders[on]]
+        lacking = [job.name for job in one.jobs if job not in one.holders[on]]
         if lacking and one.path not in one.holders[on]:
             notes.append(f"Not evaluated on {on}, and left out: {', '.join(lacking)} in {one.path}.")
     home = Path(os.path.commonpath([folder.parent for folder in behind]))

@@ -100,9 +100,19 @@ def test_a_folder_that_is_given_twice_is_counted_once(leaderboard, sweep, tmp_pa
 
 def test_a_link_among_the_runs_of_a_folder_is_no_second_run(leaderboard, sweep):
     (sweep / "latest").symlink_to("2")
+    (sweep / "newest").symlink_to("3")  # not evaluated
     found, notes = leaderboard(sweep)
     assert [row["entry"] for row in found] == ["2", SECOND, "0,1"]
     assert not any("twice" in note for note in notes)
+    assert f"Not evaluated on drive-test, and left out: 3 in {sweep}." in notes
+
+
+def test_links_to_runs_elsewhere_are_followed(leaderboard, sweep, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for job in "02":
+        (tmp_path / "mine" / f"run{job}").symlink_to(sweep / job)
+    found, _ = leaderboard("mine")
+    assert [row["entry"] for row in found] == ["2", SECOND, "0"]
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ def test_places_are_percent_of_the_axis_in_the_order_of_the_values():
 
 
 def test_ticks_are_round_and_on_the_axis():
-    labels = make_axis([0.78, math.nan, 0.84]).labels
-    assert [text for _, text in labels] == ["0.78", "0.8", "0.82", "0.84"]
+    labels = make_axis([0.79, math.nan, 0.84]).labels
+    assert [text for _, text in labels] == ["0.8", "0.82", "0.84"]
     assert all(0 <= place <= 100 for place, _ in labels)
 
 

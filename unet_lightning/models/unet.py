@@ -164,5 +164,6 @@ class UNet(nn.Module):
         x = self.up1(x5, x4, parts[3])
         x = self.up2(x, x3, parts[2])
         x = self.up3(x, x2, parts[1])
+        del x2, x3, x4, x5  # memory is at its height next
         x = self.up4(x, x1, parts[0])  # (B, base_c, H, W)
         return {"out": self.out_conv(x)[..., :height, :width]}

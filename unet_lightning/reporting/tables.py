@@ -36,7 +36,7 @@ def results_table(observers: Mapping[str, Summary], protocol: Mapping[str, Any])
     names = dict.fromkeys(name for s in figures for name in s.mean if name != "dice")
     for name in names:
         if name in PER_IMAGE:
-            table.add_row(f"{name}_per_image", *(_mean(s, name) if name in s.mean else "-" for s in figures))
+            table.add_row(name, *(_mean(s, name) if name in s.mean else "-" for s in figures))
         else:
             table.add_row(name, *(_number(s.pooled.get(name, math.nan)) for s in figures))
     return table
@@ -48,8 +48,8 @@ def stamp(protocol: Mapping[str, Any]) -> str:
         f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
         f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
         f"({protocol['threshold_source']}); TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}.",
-        "Figures called per_image are the mean (SD) over images, with a bootstrap interval of 10,000 resamples of the "
-        "images; the others are of the pooled pixels.",
+        f"dice_per_image, {' and '.join(PER_IMAGE)} are the mean (SD) over images, intervals from 10,000 bootstrap "
+        "resamples of the images; the other figures are of the pooled pixels.",
     ]
     for network in protocol["networks"]:
         said.append(
