@@ -29,8 +29,6 @@ LAYERS = {
     "evaluation": 3,
     "leaderboard": 3,
     "provenance": 3,
-    "sources": 3,
-    "crossvalidation": 3,
     "photographs": 3,
     "predict": 3,
     "prepare": 3,

@@ -12,8 +12,8 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.launch import CONF, one_line_errors, plain, require
 
 if TYPE_CHECKING:
-    from unet_lightning.evaluation import Evaluation
-    from unet_lightning.sources import Source
+    from unet_lightning.evaluation.maps import Source
+    from unet_lightning.evaluation.scores import Evaluation
 
 CHOICES = {
     "split": (None, "val", "test", "all"),
@@ -40,7 +40,7 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
     for module in ("rich", "jinja2", "skimage"):
         require(module, extra="report", why="evaluate measures with scikit-image, and writes with rich and Jinja")
-    from unet_lightning.evaluation import write_evaluation, write_matrix
+    from unet_lightning.evaluation.results import write_evaluation, write_matrix
 
     done: dict[str, list[Evaluation]] = {}
     for folder in folders_of(config):
@@ -90,7 +90,8 @@ def section(name: str, folder: str) -> dict[str, Any]:
 
 def open_source(config: dict[str, Any], folder: str, data: dict[str, Any]) -> "Source":
     """What gives the maps of one folder on one data set."""
-    from unet_lightning.sources import FolderSource, NetworkSource, Passing
+    from unet_lightning.evaluation.foreign import FolderSource
+    from unet_lightning.evaluation.networks import NetworkSource, Passing
 
     given = {key: value for key, value in data.items() if value is not None}
     if config["predictions"] is not None:
@@ -101,7 +102,7 @@ def open_source(config: dict[str, Any], folder: str, data: dict[str, Any]) -> "S
 
 def evaluations(config: dict[str, Any], source: "Source") -> "list[Evaluation]":
     """The figures of the splits of a source."""
-    from unet_lightning.evaluation import evaluate_maps
+    from unet_lightning.evaluation.scores import evaluate_maps
 
     done = []
     for split in source.splits(config["split"]):

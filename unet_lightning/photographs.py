@@ -8,9 +8,9 @@ from torch import Tensor
 
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.evaluation.maps import open_photographs
 from unet_lightning.inference.fov import find_field_of_view
 from unet_lightning.launch import CONF, plain
-from unet_lightning.sources import open_photographs
 
 SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp"}
 

@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
     from rich.progress import Progress
 
+    from unet_lightning.evaluation.networks import Passing, load_networks
     from unet_lightning.metrics.threshold import decide
     from unet_lightning.photographs import collect
-    from unet_lightning.sources import Passing, load_networks
 
     photographs = collect(args.photos, args.fov)
     networks = load_networks(args.run, args.checkpoint)

@@ -1,25 +1,22 @@
-"""Where probability maps come from: trained networks, or a folder that another program has filled."""
+"""Maps of trained networks: a run, or a cross-validation."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.progress import track
-from torch import Tensor
 
-from unet_lightning.crossvalidation import folds_of
 from unet_lightning.data.fundus import FundusDataset
-from unet_lightning.errors import ConfigError, DataError, RunError
+from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.evaluation.crossvalidation import folds_of
+from unet_lightning.evaluation.maps import Maps, Threshold, check_two_classes, fixed_threshold, open_photographs
 from unet_lightning.files import write_text
-from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import Ensemble, Predictor, choose_device
-from unet_lightning.launch import instantiate
 from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.runfolder import RunFolder, Trained
 
-USUAL_THRESHOLD = 0.5
 CHOSEN = "the threshold was chosen on"  # a reason for LEAK
 
 
@@ -42,55 +39,6 @@ class Passing:
             for trained in networks
         ]
         return predictors[0] if len(predictors) == 1 else Ensemble(predictors)
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Probability maps of the photographs of one split.
-
-    Attributes:
-        dataset: the photographs.
-        split: their name in the protocol.
-        probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
-        leak: why figures of an image prove nothing: reason to image ids.
-    """
-
-    dataset: FundusDataset
-    split: str
-    probabilities: list[Tensor]
-    leak: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """From which probability on a pixel is a vessel, for each photograph, and where that was taken from."""
-
-    values: list[float]
-    source: str
-
-    @property
-    def shown(self) -> float | str:
-        """One number, or the range of several."""
-        low, high = min(self.values), max(self.values)
-        return low if low == high else f"{low} to {high}"
-
-
-class Source(Protocol):
-    """Gives maps, thresholds and what a protocol says of them."""
-
-    folder: Path
-
-    def splits(self, split: str | None) -> list[str]:
-        """The splits to measure where the command names one, or none."""
-
-    def maps(self, split: str) -> Maps:
-        """The maps of a split."""
-
-    def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
-        """The threshold for `maps`: a number, `val` or None, the usual one."""
-
-    def stamp(self) -> dict[str, Any]:
-        """What the protocol says of where the maps come from."""
 
 
 def load_networks(folder: Path, checkpoint: str | None) -> list[Trained]:
@@ -144,8 +92,8 @@ class NetworkSource:
 
     def maps(self, split: str) -> Maps:
         """Maps of a split; of a cross-validation's own images, each by the network that held it out."""
-        dataset = open_photographs(self.data, split) if not (self.folds and split == "val") else self._held_out()
-        return self._predict(dataset, split)
+        held_out = self.folds and split == "val" and self.data is self.own
+        return self._predict(self._held_out() if held_out else open_photographs(self.data, split), split)
 
     def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
         """The threshold for `maps`; one chosen on validation images is stored in the folder.
@@ -222,73 +170,6 @@ class NetworkSource:
         write_text(self.folder / "threshold.json", json.dumps(stored, indent=2))
 
 
-class FolderSource:
-    """Probability maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
-
-    Args:
-        folder: with the maps.
-        given: the `data` section.
-
-    Raises:
-        ConfigError: the folder does not exist, or no data set is named.
-    """
-
-    def __init__(self, folder: Path, given: Mapping[str, Any]) -> None:
-        if not folder.is_dir():
-            raise ConfigError(f"No folder of probability maps: {folder}.")
-        if "_target_" not in given:
-            raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
-        self.folder, self.given = folder, given
-
-    def splits(self, split: str | None) -> list[str]:
-        """The split named, or test."""
-        return [split or "test"]
-
-    def maps(self, split: str) -> Maps:
-        """The maps of every photograph of a split."""
-        dataset = open_photographs(self.given, split)
-        check_two_classes(dataset)
-        probabilities = []
-        for index, record in enumerate(dataset.records):
-            names = [f"{stem}{suffix}" for stem in (record.image_id, record.photo.stem) for suffix in (".png", ".npy")]
-            found = [name for name in dict.fromkeys(names) if (self.folder / name).is_file()]
-            if len(found) != 1:
-                raise DataError(
-                    f"{'Two maps' if found else 'No map'} of image {record.image_id} in {self.folder}: looked for "
-                    f"{', '.join(dict.fromkeys(names))}, expected one of them."
-                )
-            probability = read_probability(self.folder / found[0])
-            expected = dataset.photo(index).shape[1:]
-            if probability.shape != expected:
-                raise DataError(
-                    f"The map {self.folder / found[0]} is {tuple(probability.shape)}, the photograph of image "
-                    f"{record.image_id} {tuple(expected)} (height, width): both must have one size."
-                )
-            probabilities.append(probability.unsqueeze(0))
-        return Maps(dataset, split, probabilities)
-
-    def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
-        """A number: there is no validation to choose on."""
-        return fixed_threshold(given, len(maps.dataset))
-
-    def stamp(self) -> dict[str, Any]:
-        """The protocol knows no more than the folder."""
-        unknown = dict.fromkeys(("trained_on", "initial_weights"))
-        return {"networks": [], "predictions": self.folder.name, "tta": "-", "scale": "-", "tiles": "-"} | unknown
-
-
-def open_photographs(config: Mapping[str, Any], split: str) -> FundusDataset:
-    """The photographs of a split of a `data` section.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    dataset: FundusDataset = instantiate(dict(config), "data").photographs(split)
-    if not len(dataset):
-        raise ConfigError(f"The {split} split of {dataset.name} has no image.")
-    return dataset
-
-
 def check_classes(dataset: FundusDataset, classes: Sequence[str]) -> None:
     """Raises ConfigError where a network knows another number of classes than the labels have."""
     if len(dataset.classes) != len(classes):
@@ -296,21 +177,6 @@ def check_classes(dataset: FundusDataset, classes: Sequence[str]) -> None:
             f"The network knows {len(classes)} classes ({', '.join(classes)}), the labels of {dataset.name} have "
             f"{len(dataset.classes)} ({', '.join(dataset.classes)})."
         )
-
-
-def check_two_classes(dataset: FundusDataset) -> None:
-    """Raises ConfigError where there is no single class that a threshold could decide on."""
-    if len(dataset.classes) > 2:
-        raise ConfigError(
-            f"A threshold decides between two classes, {dataset.name} has {len(dataset.classes)}: each pixel gets its "
-            "most probable class, leave threshold out."
-        )
-
-
-def fixed_threshold(given: float | str | None, images: int) -> Threshold:
-    """The number given, or the usual one."""
-    value = USUAL_THRESHOLD if given is None else float(given)
-    return Threshold([value] * images, "default" if given is None else "given")
 
 
 def choose(maps: Maps, image_ids: Iterable[str]) -> float:

@@ -3,8 +3,8 @@ import re
 import pytest
 import yaml
 
-from unet_lightning.crossvalidation import folds_of
 from unet_lightning.errors import RunError
+from unet_lightning.evaluation.crossvalidation import folds_of
 from unet_lightning.runfolder import RunFolder
 
 
