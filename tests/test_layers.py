@@ -37,7 +37,7 @@ LIBRARIES = {
     0: {"torch"},
     1: {"torch", "torchvision", "torchmetrics", "PIL", "numpy", "matplotlib", "rich", "skimage", "scipy", "jinja2"},
     2: {"torch", "torchvision", "torchmetrics", "lightning"},
-    3: {"torch", "lightning", "hydra", "omegaconf", "rich"},
+    3: {"torch", "lightning", "hydra", "omegaconf", "yaml", "rich"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

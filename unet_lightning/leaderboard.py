@@ -11,8 +11,8 @@ from unet_lightning.errors import RunError
 from unet_lightning.launch import one_line_errors, require
 
 if TYPE_CHECKING:
-    from unet_lightning.reporting.entries import Run
-    from unet_lightning.reporting.settings import Config
+    from unet_lightning.reporting.leaderboard.entries import Run
+    from unet_lightning.reporting.leaderboard.settings import Config
 
 EVALUATE = "python -m unet_lightning.evaluate"
 
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from rich.console import Console
 
     from unet_lightning.files import write_rows, write_text
-    from unet_lightning.reporting.board import make_leaderboard
-    from unet_lightning.reporting.formats import markdown, page, table_rows, terminal
-    from unet_lightning.reporting.gather import make_entries
+    from unet_lightning.reporting.leaderboard.board import make_leaderboard
+    from unet_lightning.reporting.leaderboard.formats import markdown, page, table_rows, terminal
+    from unet_lightning.reporting.leaderboard.gather import make_entries
 
     given = [look(folder) for folder in args.runs]
     on = choose(given, args.on)
@@ -90,7 +90,7 @@ def look(folder: Path) -> Given:
     Raises:
         RunError: no such folder, or no evaluation in it.
     """
-    from unet_lightning.reporting.evaluations import evaluations
+    from unet_lightning.reporting.leaderboard.evaluations import evaluations
     from unet_lightning.runfolder import RunFolder
 
     if not folder.is_dir():
@@ -136,8 +136,8 @@ def choose(given: Sequence[Given], on: str | None) -> str:
 
 def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
     """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them."""
-    from unet_lightning.reporting.entries import Run
-    from unet_lightning.reporting.evaluations import read_evaluation
+    from unet_lightning.reporting.leaderboard.entries import Run
+    from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
 
     notes, behind = [], dict[Path, Given]()
     for one in given:
@@ -163,7 +163,7 @@ def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
 
 def config_of(folder: Path, jobs: Sequence[Path]) -> "Config":
     """The config of a run, or what the jobs of a cross-validation have in common; empty for maps from elsewhere."""
-    from unet_lightning.reporting.settings import common
+    from unet_lightning.reporting.leaderboard.settings import common
     from unet_lightning.runfolder import RunFolder
 
     run = RunFolder(folder)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
+from yaml import YAMLError
 
 from unet_lightning.build import build
 from unet_lightning.errors import RunError
@@ -112,10 +114,18 @@ class RunFolder:
         write_text(self.config_file, text.replace(str(self.path), "${hydra:runtime.output_dir}"))
 
     def read_config(self) -> dict[str, Any]:
-        """The resolved config."""
+        """The resolved config.
+
+        Raises:
+            RunError: no run folder, or its config.yaml is broken.
+        """
         self.check()
-        config = OmegaConf.to_container(OmegaConf.load(self.config_file))  # interpolations stay as they are
-        assert isinstance(config, dict)
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(self.config_file))  # interpolations stay as they are
+        except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.config_file} is broken: {error}") from error
+        if not isinstance(config, dict) or not {"data", "model", "seed"} <= config.keys():
+            raise RunError(f"{self.config_file} is not the config of a run: it lacks data, model or seed.")
         return {str(key): value for key, value in config.items()}
 
     def link_latest(self, name: str) -> None:

@@ -3,9 +3,9 @@ import math
 import pytest
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.reporting.board import make_leaderboard
-from unet_lightning.reporting.entries import Entry, Run
-from unet_lightning.reporting.evaluations import Evaluation
+from unet_lightning.reporting.leaderboard.board import make_leaderboard
+from unet_lightning.reporting.leaderboard.entries import Entry, Run
+from unet_lightning.reporting.leaderboard.evaluations import Evaluation
 
 STAMP = {
     "dataset": "drive",

@@ -5,7 +5,7 @@ import pytest
 from evaluation_folders import SECOND, dice, write_evaluation
 
 from unet_lightning.errors import RunError
-from unet_lightning.reporting.evaluations import evaluations, read_evaluation
+from unet_lightning.reporting.leaderboard.evaluations import evaluations, read_evaluation
 
 
 @pytest.fixture

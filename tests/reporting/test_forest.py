@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from unet_lightning.reporting.forest import make_axis
+from unet_lightning.reporting.leaderboard.forest import make_axis
 
 
 def test_places_are_percent_of_the_axis_in_the_order_of_the_values():

@@ -8,11 +8,11 @@ from evaluation_folders import AGAINST_SECOND, SECOND, dice, write_evaluation, w
 from rich.console import Console
 
 from unet_lightning.files import write_rows
-from unet_lightning.reporting.board import make_leaderboard
-from unet_lightning.reporting.entries import Run
-from unet_lightning.reporting.evaluations import evaluations, read_evaluation
-from unet_lightning.reporting.formats import markdown, page, table_rows, terminal
-from unet_lightning.reporting.gather import make_entries
+from unet_lightning.reporting.leaderboard.board import make_leaderboard
+from unet_lightning.reporting.leaderboard.entries import Run
+from unet_lightning.reporting.leaderboard.evaluations import evaluations, read_evaluation
+from unet_lightning.reporting.leaderboard.formats import markdown, page, table_rows, terminal
+from unet_lightning.reporting.leaderboard.gather import make_entries
 from unet_lightning.runfolder import RunFolder
 
 GOOD, FAIR, POOR = (0.84, 0.86), (0.82, 0.83), (0.80, 0.82)  # means 0.85, 0.825, 0.81

@@ -4,9 +4,9 @@ import pytest
 from evaluation_folders import AGAINST_SECOND, SECOND, dice, write_evaluation, write_run
 
 from unet_lightning.errors import ConfigError, RunError
-from unet_lightning.reporting.entries import Run
-from unet_lightning.reporting.evaluations import evaluations, read_evaluation
-from unet_lightning.reporting.gather import make_entries, shared_name
+from unet_lightning.reporting.leaderboard.entries import Run
+from unet_lightning.reporting.leaderboard.evaluations import evaluations, read_evaluation
+from unet_lightning.reporting.leaderboard.gather import make_entries, shared_name
 from unet_lightning.runfolder import RunFolder
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from unet_lightning.reporting.settings import LONGEST, NOT_THE_METHOD, common, differences, method
+from unet_lightning.reporting.leaderboard.settings import LONGEST, NOT_THE_METHOD, common, differences, method
 
 CE = {"_target_": "losses.CrossEntropyLoss", "class_weights": None}
 DICE = {"_target_": "losses.DiceLoss"}

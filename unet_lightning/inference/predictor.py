@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from unet_lightning.data.labels import VESSEL
 from unet_lightning.errors import ConfigError
+from unet_lightning.inference.memory import return_large_blocks
 from unet_lightning.inference.scale import check_scale, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiling import BLENDS, Canvas, Tiling, whole
 from unet_lightning.inference.views import VIEWS
 from unet_lightning.models.context import Geometry, cut
-from unet_lightning.models.part import Part
+from unet_lightning.models.part import Part, Span
 
-WHOLE = 1024 * 1024  # pixels up to which tile=auto passes a photograph whole: those of DRIVE, STARE and CHASE_DB1
+WHOLE = 1024 * 1024  # pixels up to which tile=auto passes a photograph whole: DRIVE's, STARE's and CHASE_DB1's
 AUTO_TILE = 768  # pixels; see experiments/benchmarks
 
 
@@ -89,8 +90,11 @@ class Predictor:
         self.mean, self.std = (torch.tensor(list(values), device=device).view(1, -1, 1, 1) for values in (mean, std))
         self.geometry = Geometry.of(network)
         self.tile, self.blend, self.tta, self.scale, self.diameter = tile, blend, tta, scale, diameter
-        if not isinstance(tile, str):
-            self.tiling_for(0, 0)  # what is wrong with it shows now, not at the first photograph
+        self.tiling = None
+        if tile != "none":
+            self.tiling = Tiling(AUTO_TILE if isinstance(tile, str) else tile, blend, self.geometry)
+        if self.tiling is not None and tile != "auto":
+            self.tiling.check()  # now, not at the first photograph
         self.warm: set[torch.Size] = set()
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
@@ -124,23 +128,22 @@ class Predictor:
             total += view.back(found)
             seconds += spent
         total /= 1 + len(others)
-        tiling = self.tiling_for(*seen.shape[1:])
-        tiles = "whole image" if tiling is None else str(tiling)
+        rows, cols = self.spans(*seen.shape[1:])
+        tiles = "whole image" if len(rows) == len(cols) == 1 else str(self.tiling)
         return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * seconds)
 
-    def tiling_for(self, height: int, width: int) -> Tiling | None:
-        """How a photograph of this size is cut up; None where it passes whole."""
-        automatic = isinstance(self.tile, str)
-        if self.tile == "none" or (automatic and height * width <= WHOLE):
-            return None
-        return Tiling(AUTO_TILE if isinstance(self.tile, str) else self.tile, self.blend, self.geometry)
+    def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
+        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole."""
+        if self.tiling is None or (self.tile == "auto" and height * width <= WHOLE):
+            return whole(height), whole(width)
+        self.tiling.check()
+        return self.tiling.spans(height), self.tiling.spans(width)
 
     def describe(self) -> str:
         """What is done with photographs of any size, in words."""
-        if self.tile == "none":
+        if self.tiling is None or self.geometry.halo is None:
             return "whole image"
-        tiles = str(self.tiling_for(WHOLE, WHOLE)) if self.geometry.halo is not None else "none"
-        return f"whole image up to {WHOLE:,} pixels, {tiles} above" if self.tile == "auto" else tiles
+        return f"whole image up to {WHOLE:,} pixels, above {self.tiling}" if self.tile == "auto" else str(self.tiling)
 
     def prepare(self, photo: Tensor) -> Tensor:
         """What the network sees: `(3, H, W)` uint8 in, `(1, 3, H, W)` float32 on the device, normalised, out."""
@@ -149,8 +152,9 @@ class Predictor:
 
     def _map(self, photo: Tensor, warm_up: bool) -> tuple[Tensor, float]:
         """The map of a photograph as it is, and the seconds of the forward passes."""
-        tiling = self.tiling_for(*photo.shape[1:])
-        rows, cols = (whole(side) if tiling is None else tiling.spans(side) for side in photo.shape[1:])
+        rows, cols = self.spans(*photo.shape[1:])
+        if len(rows) * len(cols) > 1:
+            return_large_blocks()
         canvas = Canvas(rows, cols, self.blend)
         if warm_up and photo.shape not in self.warm:
             self._forward(photo, Part(rows[0], cols[0]))

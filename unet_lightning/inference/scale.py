@@ -50,7 +50,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:
-    """The photograph with its sides times `factor`, each at least 1 pixel; antialiased bilinear.
+    """The photograph with its sides times `factor`, each at least 2 pixels; antialiased bilinear.
 
     Args:
         photo: `(3, H, W)` uint8.
@@ -64,7 +64,7 @@ def scaled(photo: Tensor, factor: float) -> Tensor:
     """
     if factor == 1:
         return photo
-    height, width = (max(1, round(side * factor)) for side in photo.shape[1:])
+    height, width = (max(2, round(side * factor)) for side in photo.shape[1:])
     if height * width > MOST_PIXELS:
         raise ConfigError(
             f"A scale of {factor:.3g} makes {width} x {height} pixels (width x height) of this photograph, at most "

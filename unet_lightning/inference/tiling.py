@@ -28,16 +28,14 @@ class Tiling:
         tile: longest side of what the network gets, pixels; it is rounded down to what suits the network.
         blend: `crop` or `gaussian`.
         geometry: of the network.
-
-    Raises:
-        ConfigError: the network does not say how far a tile's border reaches, or the tile is too small for it.
     """
 
     tile: int
     blend: str
     geometry: Geometry
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises ConfigError where the network does not say how far a tile's border reaches, or it is too far."""
         if self.geometry.halo is None:
             raise ConfigError(
                 "This network takes no tiles: it does not say how far a tile's border reaches into its outputs. Give "

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from unet_lightning.metrics.comparison import Values
-from unet_lightning.reporting.evaluations import Evaluation
-from unet_lightning.reporting.settings import Config, method
+from unet_lightning.reporting.leaderboard.evaluations import Evaluation
+from unet_lightning.reporting.leaderboard.settings import Config, method
 
 # Who drew what is measured, as evaluations call them; with more than two classes `model: <class>`.
 MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from unet_lightning.metrics.comparison import mean_interval
 from unet_lightning.metrics.summary import FIGURES
-from unet_lightning.reporting.board import Leaderboard, Line, counting
-from unet_lightning.reporting.columns import Cell, Column, columns
-from unet_lightning.reporting.forest import make_axis
-from unet_lightning.reporting.gather import ALIKE
 from unet_lightning.reporting.html import render
+from unet_lightning.reporting.leaderboard.board import Leaderboard, Line, counting
+from unet_lightning.reporting.leaderboard.columns import Cell, Column, columns
+from unet_lightning.reporting.leaderboard.forest import make_axis
+from unet_lightning.reporting.leaderboard.gather import ALIKE
 
 TEMPLATE = "leaderboard.html.j2"
 NAME = 16  # characters of an entry's name in the terminal, at least

@@ -7,9 +7,9 @@ from statistics import fmean
 
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import mean, mean_over_runs
-from unet_lightning.reporting.entries import AGAINST_SECOND, MODEL, SECOND, Entry, Run
-from unet_lightning.reporting.evaluations import Evaluation
-from unet_lightning.reporting.settings import differences, method
+from unet_lightning.reporting.leaderboard.entries import AGAINST_SECOND, MODEL, SECOND, Entry, Run
+from unet_lightning.reporting.leaderboard.evaluations import Evaluation
+from unet_lightning.reporting.leaderboard.settings import differences, method
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")

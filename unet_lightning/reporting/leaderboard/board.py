@@ -9,7 +9,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.metrics.comparison import Standing, Values, mean_interval, spread_over_seeds, standings
 from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.metrics.summary import CALIBRES, LOWER_IS_BETTER
-from unet_lightning.reporting.entries import Entry
+from unet_lightning.reporting.leaderboard.entries import Entry
 
 # Columns beside the figure of the ranking: of the pooled pixels, and means over images.
 POOLED, PER_IMAGE = ("dice", "auroc", "average_precision", "sensitivity_thin"), ("dice", "cldice")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from unet_lightning.metrics.comparison import mean
-from unet_lightning.reporting.board import PER_IMAGE, Leaderboard, Line, counting, pooled_columns
+from unet_lightning.reporting.leaderboard.board import PER_IMAGE, Leaderboard, Line, counting, pooled_columns
 from unet_lightning.reporting.wording import DECIMALS, readable
 
 ENTRY = "entry"
