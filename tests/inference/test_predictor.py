@@ -1,10 +1,24 @@
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import interpolate
+from torchvision import tv_tensors
 
 from unet_lightning.data.labels import VESSEL
+from unet_lightning.data.reading import read_photo
+from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.predictor import Predictor, choose_device, vessel_probability
+from unet_lightning.inference.predictor import (
+    WHOLE,
+    Ensemble,
+    Predictor,
+    choose_device,
+    class_probabilities,
+    vessel_probability,
+)
+from unet_lightning.models.context import same_size
 from unet_lightning.models.unet import UNet
+from unet_lightning.models.unet_paper import UNetPaper
 
 MEAN, STD = [0.5, 0.25, 0.125], [0.1, 0.2, 0.4]
 CPU = torch.device("cpu")
@@ -30,12 +44,21 @@ def test_vessel_probability_by_hand():
     assert vessel_probability(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 4)
 
 
+def test_each_class_but_the_background_has_its_probability():
+    logits = torch.tensor([0.0, 1.0986123, 0.0]).view(1, 3, 1, 1)  # log 3
+    assert class_probabilities(logits).flatten().tolist() == pytest.approx([0.6, 0.2])
+    logits = torch.randn(2, 2, 3, 4)
+    assert torch.equal(class_probabilities(logits)[:, 0], vessel_probability(logits))
+
+
 @pytest.mark.parametrize("size", [(37, 29), (16, 48), (5, 9)])
-def test_each_pixel_gets_a_probability(network, size):
-    probability = Predictor(network, MEAN, STD, CPU)(photograph(size))
-    assert probability.shape == size
+@pytest.mark.parametrize("classes", [2, 4])
+def test_each_pixel_gets_a_probability_of_each_class_but_the_background(classes, size):
+    torch.manual_seed(0)
+    probability = Predictor(UNet(base_c=2, num_classes=classes), MEAN, STD, CPU)(photograph(size))
+    assert probability.shape == (classes - 1, *size)
     assert probability.dtype == torch.float32
-    assert not probability.isnan().any()
+    assert not probability.is_inference()  # others may change it
     assert 0 <= probability.min() < probability.max() <= 1
 
 
@@ -45,16 +68,32 @@ def test_prediction_is_the_softmax_of_the_normalised_photograph(network):
     image = (photo.float() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.inference_mode():
         logits = network.eval()(image.unsqueeze(0))["out"]
-    assert torch.allclose(probability, torch.softmax(logits, dim=1)[0, VESSEL], atol=1e-5)
+    assert torch.allclose(probability[0], torch.softmax(logits, dim=1)[0, VESSEL], atol=1e-5)
+
+
+def test_the_network_sees_what_training_shows_it(network):
+    photo = photograph()
+    shown = to_input(MEAN, STD)(tv_tensors.Image(photo)).as_subclass(torch.Tensor)
+    assert torch.allclose(Predictor(network, MEAN, STD, CPU).prepare(photo)[0], shown, atol=1e-6)
+
+
+def test_a_network_that_cuts_its_borders_off_gives_a_map_of_the_whole_photograph():
+    torch.manual_seed(0)
+    network = UNetPaper(base_c=2)
+    photo = photograph((37, 29))
+    predictor = Predictor(network, MEAN, STD, CPU)
+    with torch.inference_mode():
+        expected = class_probabilities(same_size(network, predictor.prepare(photo))["out"])[0]
+    assert torch.equal(predictor(photo), expected)
 
 
 def test_timing_does_not_change_the_prediction(network):
     predictor = Predictor(network, MEAN, STD, CPU)
     expected = predictor(photograph())
     for _ in range(2):
-        probability, milliseconds = predictor.timed(photograph())
-        assert torch.equal(probability, expected)
-        assert 0 < milliseconds < 60_000
+        found = predictor.predict(photograph(), warm_up=True)
+        assert torch.equal(found.probabilities, expected)
+        assert 0 < found.milliseconds < 60_000
 
 
 def test_only_the_first_photograph_of_a_size_is_passed_twice(network):
@@ -62,7 +101,7 @@ def test_only_the_first_photograph_of_a_size_is_passed_twice(network):
     network.register_forward_hook(lambda _, inputs, __: passes.append(tuple(inputs[0].shape[-2:])))
     predictor = Predictor(network, MEAN, STD, CPU)
     for size in ((16, 16), (16, 16), (20, 16)):
-        predictor.timed(photograph(size))
+        predictor.predict(photograph(size), warm_up=True)
     assert passes == [(16, 16)] * 3 + [(20, 16)] * 2
 
 
@@ -85,3 +124,220 @@ def test_devices_that_are_always_there(name):
 def test_cuda_without_a_gpu_is_refused():
     with pytest.raises(ConfigError, match="device=cuda, but torch sees no GPU: use cpu or auto"):
         choose_device("cuda")
+
+
+# Tiles
+
+
+def shaken(kind):
+    """A network with BatchNorm statistics that do something, and probabilities from 0 to 1."""
+    torch.manual_seed(1)
+    network = UNetPaper(base_c=2) if kind == "paper" else UNet(base_c=2, bilinear=kind == "bilinear")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.1, 0.5)
+            nn.init.uniform_(module.weight, 0.7, 1.6)
+            nn.init.normal_(module.bias, 0, 0.3)
+    scaled = network.out_conv if kind == "paper" else network.out_conv[0]
+    scaled.weight.data *= 5
+    return network
+
+
+def smooth(size):
+    """A photograph with large and small structures."""
+    photo = photograph(size).float()
+    coarse = interpolate(photo[None, :, ::16, ::16], size, mode="bilinear")[0]
+    return (0.3 * photo + 0.7 * coarse).to(torch.uint8)
+
+
+TILES = [
+    ("bilinear", (205, 333), 272),
+    ("bilinear", (205, 333), 304),
+    ("bilinear", (410, 447), 336),
+    ("bilinear", (9, 700), 400),
+    ("transposed", (205, 333), 240),
+    ("transposed", (301, 402), 272),
+    ("paper", (205, 333), 300),
+    ("paper", (205, 333), 332),
+    ("paper", (64, 150), 236),
+]
+
+
+@pytest.mark.parametrize(("kind", "size", "tile"), TILES)
+def test_tiles_give_the_map_of_the_whole_photograph(kind, size, tile):
+    network, photo = shaken(kind), smooth(size)
+    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
+    found = Predictor(network, MEAN, STD, CPU, tile=tile).predict(photo)
+    assert expected.std() > 0.02
+    assert found.tiles.startswith(f"tiles of {tile - (tile - 12) % 16 if kind == 'paper' else tile} with a")
+    assert (found.probabilities - expected).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("kind", "size", "tile"), [("bilinear", (410, 447), 304), ("paper", (205, 333), 300)])
+def test_overlapping_tiles_give_nearly_the_map_of_the_whole_photograph(kind, size, tile):
+    network, photo = shaken(kind), smooth(size)
+    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
+    found = Predictor(network, MEAN, STD, CPU, tile=tile, blend="gaussian").predict(photo)
+    assert "Gaussian weights" in found.tiles
+    error = (found.probabilities - expected).abs()
+    assert error.mean() < 1e-3
+    assert kind != "paper" or error.max() < 1e-4  # without padding all tiles agree
+
+
+def test_the_context_of_a_tile_is_needed():
+    network, photo = shaken("bilinear"), smooth((410, 447))
+    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
+    network.halo = 16
+    assert (Predictor(network, MEAN, STD, CPU, tile=304)(photo) - expected).abs().max() > 1e-2
+
+
+def test_no_pass_is_larger_than_a_tile(network):
+    sizes = []
+    network.register_forward_hook(lambda _, inputs, __: sizes.append(tuple(inputs[0].shape[-2:])))
+    Predictor(network, MEAN, STD, CPU, tile=320)(photograph((400, 700)))
+    assert len(sizes) > 4
+    assert max(max(size) for size in sizes) == 320
+
+
+def test_automatic_tiles_begin_above_a_megapixel():
+    predictor = Predictor(shaken("bilinear"), MEAN, STD, CPU)
+    for size in ((584, 565), (960, 999), (605, 700), (1024, 1024)):  # DRIVE, CHASE_DB1, STARE
+        assert [len(spans) for spans in predictor.spans(*size)] == [1, 1]
+    assert [len(spans) for spans in predictor.spans(2336, 3504)] == [5, 7]  # HRF
+    assert predictor.describe() == (
+        f"whole image up to {WHOLE:,} pixels, above tiles of 768 with a halo of 128, overlap-tile"
+    )
+
+
+def test_what_was_done_is_said(network):
+    assert Predictor(network, MEAN, STD, CPU).predict(photograph()).tiles == "whole image"
+    assert Predictor(network, MEAN, STD, CPU, tile="none").describe() == "whole image"
+    predictor = Predictor(network, MEAN, STD, CPU, tile=310)
+    assert predictor.describe() == "tiles of 304 with a halo of 128, overlap-tile"
+    assert predictor.predict(photograph()).tiles == "whole image"  # a single tile
+
+
+class Pixelwise(nn.Module):
+    """A network of one's own that says nothing of itself."""
+
+    def forward(self, image):
+        return {"out": image[:, :2]}
+
+
+def test_a_network_that_says_nothing_passes_whole_and_takes_no_tiles():
+    predictor = Predictor(Pixelwise(), MEAN, STD, CPU)
+    assert predictor(photograph()).shape == (1, 37, 29)
+    assert predictor.describe() == "whole image"
+    with pytest.raises(ConfigError, match="takes no tiles"):
+        predictor(torch.zeros(3, 1025, 1024, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="takes no tiles"):
+        Predictor(Pixelwise(), MEAN, STD, CPU, tile=512)
+    whole = Predictor(Pixelwise(), MEAN, STD, CPU, tile="none")
+    assert whole(torch.zeros(3, 1025, 1024, dtype=torch.uint8)).shape == (1, 1025, 1024)
+
+
+def test_a_network_of_ones_own_passes_in_tiles_once_it_says_its_halo():
+    network = Pixelwise()
+    network.halo = 0
+    photo = photograph((40, 90))
+    expected = Predictor(Pixelwise(), MEAN, STD, CPU)(photo)
+    assert torch.equal(Predictor(network, MEAN, STD, CPU, tile=16)(photo), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tile": "big"}, "tile must be auto, none or a number of pixels, found big"),
+        ({"tile": 0}, "tile must be auto, none or a number of pixels, found 0"),
+        ({"tile": True}, "tile must be auto, none or a number of pixels, found True"),
+        ({"tile": 256}, "tile=256 is smaller than the receptive field .* at least 272"),
+        ({"blend": "mean"}, "blend must be one of crop, gaussian, found mean"),
+        ({"tta": "all"}, "tta must be one of none, flips, d4, found all"),
+        ({"scale": 0}, "scale must be auto, none or a factor"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_at_once(network, options, message):
+    with pytest.raises(ConfigError, match=message):
+        Predictor(network, MEAN, STD, CPU, **options)
+
+
+# Test-time augmentation and scale
+
+
+def test_flips_are_the_mean_of_four_maps(network):
+    photo = photograph()
+    plain = Predictor(network, MEAN, STD, CPU)
+    expected = torch.stack(
+        [
+            plain(photo),
+            plain(photo.flip(2)).flip(2),
+            plain(photo.flip(1)).flip(1),
+            plain(photo.rot90(2, (1, 2))).rot90(2, (1, 2)),
+        ]
+    ).mean(0)
+    found = Predictor(network, MEAN, STD, CPU, tta="flips")(photo)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert (found - plain(photo)).abs().max() > 1e-3
+
+
+def test_d4_is_the_mean_of_the_maps_turned_and_mirrored(network):
+    photo = photograph()
+    plain = Predictor(network, MEAN, STD, CPU)
+    turned = [plain(photo.rot90(k, (1, 2))).rot90(-k, (1, 2)) for k in range(4)]
+    mirrored = [plain(photo.flip(1).rot90(k, (1, 2))).rot90(-k, (1, 2)).flip(1) for k in range(4)]
+    found = Predictor(network, MEAN, STD, CPU, tta="d4")(photo)
+    assert torch.allclose(found, torch.stack(turned + mirrored).mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", ["none", 272])
+def test_under_d4_turning_the_photograph_turns_the_map(network, tile):
+    photo = smooth((60, 290))
+    predictor = Predictor(network, MEAN, STD, CPU, tta="d4", tile=tile)
+    expected = predictor(photo)
+    for move in (lambda x: x.rot90(1, (1, 2)), lambda x: x.flip(2), lambda x: x.transpose(1, 2)):
+        assert torch.allclose(predictor(move(photo)), move(expected), atol=1e-6)
+
+
+def test_a_photograph_enlarged_twice_gives_about_the_map_enlarged(real_drive):
+    # The green channel as logits: what is left is what resampling does.
+    photo = read_photo(real_drive / "training/images/21_training.tif")
+    network = Pixelwise()
+    expected = Predictor(network, MEAN, STD, CPU)(photo)
+    large = interpolate(photo[None], scale_factor=2, mode="bilinear", antialias=True)[0]
+    found = Predictor(network, MEAN, STD, CPU, tile="none", scale="auto", diameter=537).predict(large)
+    assert found.scale == pytest.approx(0.5, abs=0.005)
+    assert found.probabilities.shape == (1, *large.shape[1:])
+    enlarged = interpolate(expected[None], scale_factor=2, mode="bilinear")[0]
+    assert (found.probabilities - enlarged).abs().mean() < 0.02
+
+
+def test_a_given_factor_scales_what_the_network_sees(network):
+    sizes = []
+    network.register_forward_hook(lambda _, inputs, __: sizes.append(tuple(inputs[0].shape[-2:])))
+    found = Predictor(network, MEAN, STD, CPU, scale=1.5).predict(photograph((40, 30)))
+    assert (found.scale, sizes) == (1.5, [(60, 45)])
+    assert found.probabilities.shape == (1, 40, 30)
+    assert 0 <= found.probabilities.min() and found.probabilities.max() <= 1
+
+
+def test_the_given_field_of_view_sets_the_scale(network):
+    fov = torch.zeros(40, 30, dtype=torch.bool)
+    fov[10:30, 5:25] = True
+    predictor = Predictor(network, MEAN, STD, CPU, scale="auto", diameter=30)
+    assert predictor.predict(photograph((40, 30)), fov).scale == 1.5
+    assert predictor.predict(photograph((40, 30))).scale == 1  # noise from edge to edge: no dark ground
+    assert Predictor(network, MEAN, STD, CPU, diameter=30).predict(photograph((40, 30)), fov).scale == 1
+
+
+def test_an_ensemble_is_the_mean_of_networks_each_normalised_as_in_its_training(network):
+    torch.manual_seed(5)
+    other = UNet(base_c=3)
+    first, second = Predictor(network, MEAN, STD, CPU), Predictor(other, [0.1, 0.2, 0.3], [0.3, 0.2, 0.1], CPU)
+    expected = (first(photograph()) + second(photograph())) / 2
+    ensemble = Ensemble([first, second])
+    assert torch.allclose(ensemble(photograph()), expected, atol=1e-7)
+    found = ensemble.predict(photograph(), warm_up=True)
+    assert torch.allclose(found.probabilities, expected, atol=1e-7)
+    assert (found.tiles, found.scale) == ("whole image", 1)
+    assert ensemble.describe() == first.describe()

@@ -106,5 +106,5 @@ def test_a_tile_smaller_than_the_receptive_field_is_refused_with_the_least(geome
 
 
 def test_a_network_without_a_halo_takes_no_tiles():
-    with pytest.raises(ConfigError, match="takes no tiles: .* Give its class a halo and a stride .* or set tile=none"):
+    with pytest.raises(ConfigError, match=r"takes no tiles: .* Give its class a halo and a stride .* or set tile=none"):
         Tiling(512, "crop", Geometry()).check()

@@ -100,9 +100,11 @@ class NetworkSource:
 
         In a cross-validation it is chosen by default, and the images of each fold get the one of the other folds.
         """
-        if given != "val" and not (given is None and self.folds):
+        several = len(maps.dataset.classes) > 2
+        if given is not None:
+            check_two_classes(maps.dataset)
+        if given != "val" and not (given is None and self.folds and not several):
             return fixed_threshold(given, len(maps.dataset))
-        check_two_classes(maps.dataset)
         ids = [image_id for trained in self.networks for image_id in trained.val_ids]
         if not ids:
             raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")

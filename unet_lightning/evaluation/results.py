@@ -76,7 +76,7 @@ def write_evaluation(evaluation: Evaluation, source: Source, report: bool) -> Pa
             stem = "report" if len(evaluation.names) == 1 else f"report_{dataset.classes[number + 1]}"
             page = folder / f"{stem}.html"
             others = {key: one for key, one in evaluation.observers.items() if key not in evaluation.names}
-            title = f"{source.folder.resolve().name}: {dataset.name} {maps.split}"
+            title = f"{'/'.join(source.folder.resolve().parts[-2:])}: {dataset.name} {maps.split}"
             observers = {name: evaluation.observers[name]} | others
             write_report(page, title, protocol, observers, pictures(evaluation, number))
     print(f"Written to {folder}")

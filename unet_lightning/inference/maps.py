@@ -1,7 +1,6 @@
 """Masks and probability maps as image files. Large ones are converted in bands of rows: no second copy is made."""
 
 import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,14 +86,13 @@ def _read_grey(path: Path) -> Tensor:
 def _read_array(path: Path) -> Tensor:
     """A map from a file of numpy's; objects in it, which could run code, are not loaded."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header cannot claim more than is there
-    except (OSError, ValueError, EOFError, OverflowError, zipfile.BadZipFile) as error:
+        # Mapped: a header cannot claim more than is there. np.load would look into archives and pickles as well.
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise DataError(
-            f"The probability map {path} is broken, or holds more than plain numbers ({error}). Save it by numpy.save, "
-            "as a float32 array."
+            f"The probability map {path} is broken, or holds more than plain numbers ({error}). Save one array of "
+            "float32 by numpy.save."
         ) from error
-    if not isinstance(array, np.ndarray):  # several arrays in one file
-        raise DataError(f"The probability map {path} is an archive. Save a single array by numpy.save.")
     shape = array.shape[1:] if array.ndim == 3 and len(array) == 1 else array.shape
     if array.dtype.kind != "f" or len(shape) != 2 or 0 in shape:
         raise DataError(
