@@ -123,7 +123,7 @@ class RunFolder:
         try:
             config = OmegaConf.to_container(OmegaConf.load(self.config_file))  # interpolations stay as they are
         except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.config_file} is broken: {error}") from error
+            raise RunError(f"{self.config_file} is broken: {' '.join(str(error).split())}") from error
         if not isinstance(config, dict) or not {"data", "model", "seed"} <= config.keys():
             raise RunError(f"{self.config_file} is not the config of a run: it lacks data, model or seed.")
         return {str(key): value for key, value in config.items()}

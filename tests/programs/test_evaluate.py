@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,30 @@ def test_bad_values_end_with_one_line(in_process, tiny_run, tmp_path, override, 
         pytest.skip("there is a GPU")
     assert message in in_process("evaluate", f"run={tiny_run}", override)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_split_is_refused(in_process, tiny_run):
+    message = in_process("evaluate", f"run={tiny_run}", "data=drive", "data.val_ids=[]", "split=val")
+    assert "The val split of drive has no image" in message
+
+
+def test_a_label_with_a_third_value_is_named(in_process, tiny_run, tiny_drive, tmp_path_factory):
+    root = shutil.copytree(tiny_drive, tmp_path_factory.mktemp("grey") / "DRIVE")
+    path = root / "test/1st_manual/05_manual1.gif"
+    with Image.open(path) as label:
+        grey = label.convert("L")
+    grey.putpixel((20, 20), 128)
+    grey.save(path)
+    message = in_process("evaluate", f"run={tiny_run}", f"data.root={root}")
+    assert "label of image 05 has grey values" in message
+    assert "expected 0 and 255" in message
+
+
+def test_a_broken_config_is_named(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    for text, said in (("a: [", "config.yaml is broken"), ("name: x", "config.yaml is not the config of a run")):
+        (run / "config.yaml").write_text(text)
+        assert said in in_process("evaluate", f"run={run}").replace("\n", " ")
 
 
 def test_a_checkpoint_of_another_model_is_refused(in_process, tiny_run, tmp_path):

@@ -33,7 +33,14 @@ def run(program, cells, tmp_path_factory):
     """A trained and evaluated run that tells the squares from one another."""
     cwd = tmp_path_factory.mktemp("run")
     arguments = [*TINY_RUN, "data=folder", f"data.root={cells}", CLASSES, "model.num_classes=3"]
-    arguments += ["data.folds=3", "data.fold=0", "data.repeats=10", "data.batch_size=4", "optimizer.lr=0.02", "trainer.max_epochs=10"]
+    arguments += [
+        "data.folds=3",
+        "data.fold=0",
+        "data.repeats=10",
+        "data.batch_size=4",
+        "optimizer.lr=0.02",
+        "trainer.max_epochs=10",
+    ]
     done = program("train", *arguments, f"hydra.run.dir={cwd / 'run'}", cwd=cwd)
     assert done.returncode == 0, done.stderr
     done = program("evaluate", f"run={cwd / 'run'}", "split=val", cwd=cwd)
