@@ -196,3 +196,20 @@ def test_several_data_sets_give_the_matrix(program, tiny_run, tiny_chase, tmp_pa
 def test_a_value_for_several_data_sets_is_refused(in_process, tiny_run):
     message = in_process("evaluate", f"run={tiny_run}", "data=[drive,chase_db1]", "data.root=/x")
     assert "data.<key> is of one data set" in message
+
+
+def test_the_network_of_the_paper_is_trained_evaluated_and_predicts_in_tiles(program, tiny_drive, tmp_path):
+    run = tmp_path / "run"
+    done = program("train", "model=unet_paper", *TINY_RUN, f"hydra.run.dir={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = program("evaluate", f"run={run}", "tta=flips", "report=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    protocol, _ = protocol_and_figures(run / "evaluation/drive-test")
+    assert (protocol["tta"], protocol["images"]) == ("flips", 20)
+    photo = tiny_drive / "test/images/07_test.tif"
+    for tile in ("none", "204"):
+        arguments = ["--run", run, "--out", tmp_path / tile, "--tile", tile]
+        done = program("predict", photo, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    whole, tiled = (read_probability(tmp_path / tile / "07_test_probability.png") for tile in ("none", "204"))
+    assert torch.allclose(whole, tiled, atol=1e-4)
