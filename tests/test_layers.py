@@ -30,6 +30,7 @@ LAYERS = {
     "leaderboard": 3,
     "provenance": 3,
     "photographs": 3,
+    "pictures": 3,
     "predict": 3,
     "prepare": 3,
 }

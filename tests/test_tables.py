@@ -19,6 +19,7 @@ PROTOCOL = {
     "networks": [{"checkpoint": "run/checkpoints/best.ckpt", "sha256": "0123456789abcdef", "epoch": 7, "seed": 3}],
     "trained_on": "DRIVE",
     "initial_weights": None,
+    "initial_weights_saw": {},
     "commit": "abc",
     "versions": {"torch": "2.6"},
     "leak": [],
@@ -87,7 +88,9 @@ def test_the_stamp_says_what_was_measured_how(observers):
         "Commit abc; torch 2.6.",
     ):
         assert said in words
-    assert "Training began from tutorial.pth" in " ".join(text(observers, initial_weights="tutorial.pth").split())
+    assert "Training began from tutorial.pth: the file does not say what they saw." in " ".join(
+        text(observers, initial_weights="tutorial.pth").split()
+    )
 
 
 def test_a_leak_is_marked_at_the_model_and_below(observers):
@@ -117,6 +120,13 @@ def test_the_text_does_not_depend_on_the_terminal(observers, environment, monkey
 
 def test_names_with_brackets_are_shown_as_they_are(observers):
     assert "set [b]" in text(observers, dataset="set [b]")
+
+
+def test_a_wide_table_keeps_a_row_a_line():
+    row = {f"data set {number} test": "0.8177 [0.8101, 0.8254]" for number in range(12)}
+    rows = cells(show(cross_table({"outputs/quick/2026-01-31_12-00-00": row}, "what it is")))
+    assert [len(line) for line in rows] == [13, 13]
+    assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
 
 def test_runs_are_down_and_data_sets_across():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from unet_lightning.evaluation.maps import Source
     from unet_lightning.evaluation.scores import Evaluation
 
+# What says how a network is used.
+OF_NETWORKS = ("checkpoint", "tta", "scale", "tile", "blend", "device")
 CHOICES = {
     "split": (None, "val", "test", "all"),
     "checkpoint": (None, "best", "last"),
@@ -36,6 +39,8 @@ def main(cfg: DictConfig) -> None:
     config = plain(cfg)
     data_sets = config.pop("data_sets", None)
     check(config)
+    if data_sets == []:
+        raise ConfigError("data names at least one data set, found an empty list.")
     if data_sets is not None and any(given.startswith("data.") for given in HydraConfig.get().overrides.task):
         raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
     for module in ("rich", "jinja2", "skimage"):
@@ -66,8 +71,14 @@ def check(config: dict[str, Any]) -> None:
         raise ConfigError(f"threshold must be from 0 to 1, or val, found {threshold}.")
     if (config["run"] is None) == (config["predictions"] is None):
         raise ConfigError("Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.")
-    if threshold == "val" and config["predictions"] is not None:
-        raise ConfigError("threshold=val needs a run: maps from elsewhere have no validation images here.")
+    if config["predictions"] is not None:
+        if threshold == "val":
+            raise ConfigError("threshold=val needs a run: maps from elsewhere have no validation images here.")
+        networks_only = [name for name in OF_NETWORKS if f"{name}=" in " ".join(HydraConfig.get().overrides.task)]
+        if networks_only:
+            raise ConfigError(f"{', '.join(networks_only)}: of no effect on maps from elsewhere, leave it out.")
+    if not folders_of(config):
+        raise ConfigError("run and predictions name at least one folder, found an empty list.")
 
 
 def folders_of(config: dict[str, Any]) -> list[str]:
@@ -81,7 +92,10 @@ def section(name: str, folder: str) -> dict[str, Any]:
     from unet_lightning.runfolder import RunFolder
 
     overrides = [given for given in HydraConfig.get().overrides.task if not given.startswith("+data_sets=")]
-    named = plain(hydra.compose("evaluate", [*overrides, f"data={name}"]).data)
+    try:
+        named = plain(hydra.compose("evaluate", [*overrides, f"data={name}"]).data)
+    except HydraException as error:
+        raise ConfigError(f"No data set {name}: {str(error).splitlines()[0]}") from error
     run = (RunFolder(Path(folder)).jobs() or [RunFolder(Path(folder))])[0]
     if run.config_file.is_file() and run.read_config()["data"]["dataset"] == named["dataset"]:
         return {}
@@ -93,7 +107,8 @@ def open_source(config: dict[str, Any], folder: str, data: dict[str, Any]) -> "S
     from unet_lightning.evaluation.foreign import FolderSource
     from unet_lightning.evaluation.networks import NetworkSource, Passing
 
-    given = {key: value for key, value in data.items() if value is not None}
+    # Where the run's own data is meant, null leaves a value as it was.
+    given = data if "_target_" in data else {key: value for key, value in data.items() if value is not None}
     if config["predictions"] is not None:
         return FolderSource(Path(folder), given)
     passing = Passing(**{name: config[name] for name in ("device", "tile", "blend", "tta", "scale")})

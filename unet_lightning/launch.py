@@ -36,6 +36,11 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            print(f"error: {error.strerror}: {error.filename}", file=sys.stderr, flush=True)
+            sys.exit(1)
 
     return guarded
 

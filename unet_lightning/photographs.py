@@ -1,18 +1,18 @@
 """The photographs that a command names: files, folders or a data set."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.evaluation.maps import open_photographs
 from unet_lightning.inference.fov import find_field_of_view
 from unet_lightning.launch import CONF, plain
-
-SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,17 @@ class Photograph:
     read: Callable[[], tuple[Tensor, Tensor | None]]
 
 
-def collect(named: Sequence[str], fov: str) -> list[Photograph]:
+def collect(named: Sequence[str], fov: str, apart_from: Path | None = None) -> list[Photograph]:
     """The photographs that a command names, in the order of their names within a folder.
 
     Args:
         named: paths of files and folders, or Hydra's words for a data set: `data=drive split=test data.root=...`.
         fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
+        apart_from: the folder of the pictures, which must not be searched for photographs.
 
     Raises:
-        ConfigError: both kinds, two photographs of one name, or a folder without any.
+        ConfigError: both kinds, pictures within a folder of photographs, two photographs of one name, or a folder
+            without any.
         DataError: from the data set.
     """
     words = [name for name in named if "=" in name and not Path(name).exists()]
@@ -45,9 +47,18 @@ def collect(named: Sequence[str], fov: str) -> list[Photograph]:
             raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
         found = of_data_set(words, fov)
     else:
+        for name in named:
+            if (
+                apart_from is not None
+                and Path(name).is_dir()
+                and apart_from.resolve().is_relative_to(Path(name).resolve())
+            ):
+                raise ConfigError(
+                    f"The pictures would be photographs of the next command: give --out a folder outside {name}."
+                )
         found = [photograph for name in named for photograph in of_path(Path(name), fov)]
-    names = [photograph.name for photograph in found]
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    times = Counter(photograph.name for photograph in found)
+    twice = sorted(str(name) for name, number in times.items() if number > 1)
     if twice:
         raise ConfigError(f"Two photographs are called {twice[0]}: their pictures would overwrite one another.")
     return found
@@ -57,9 +68,10 @@ def of_path(path: Path, fov: str) -> list[Photograph]:
     """A file, or every image below a folder."""
     if not path.is_dir():
         return [Photograph(Path(path.stem), lambda: read(path, fov))]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
+    files = [file for folder in folders for file in image_files(folder).values()]
     if not files:
-        raise ConfigError(f"No photograph in {path}: looked for {', '.join(sorted(SUFFIXES))}.")
+        raise ConfigError(f"No photograph in {path}: looked for {', '.join(IMAGE_SUFFIXES)}.")
     return [
         Photograph(file.relative_to(path).with_suffix(""), lambda file=file: read(file, fov))  # type: ignore[misc]
         for file in files
@@ -100,23 +112,25 @@ def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
+    other = [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]
+    if other:
+        raise ConfigError(f"{' '.join(other)} says nothing of a data set: options begin with two dashes, see --help.")
     try:
         with initialize_config_dir(CONF, version_base="1.3"):
-            cfg = compose("evaluate", list(words))
-    except HydraException as error:
+            config = plain(compose("evaluate", list(words)))
+    except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
-    config = plain(cfg)
     if "_target_" not in config["data"]:
         raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
     dataset = open_photographs(config["data"], config["split"] or "test")
 
     def photo_and_fov(index: int) -> tuple[Tensor, Tensor | None]:
-        photo = dataset.photo(index).clone()  # painted over, while the data set may keep its own
-        if fov == "none":
-            return photo, None
-        found = dataset.field_of_view(index) if fov == "auto" else read(dataset.records[index].photo, fov)[1]
-        return photo, found
+        if fov not in ("auto", "none"):
+            return read(dataset.records[index].photo, fov)
+        single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
+        return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 
     return [
         Photograph(Path(image_id), lambda index=index: photo_and_fov(index))  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unet_lightning.inference.predictor import Prediction
-    from unet_lightning.photographs import Photograph
-    from unet_lightning.runfolder import Trained
 
-SETTINGS = "predict.json"
+USUAL = "0.5"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,7 +40,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="field of view, outside which nothing is a vessel: a mask, a folder of masks named as the photographs, "
         "auto (found in each photograph; a data set's own; the default) or none",
     )
-    parser.add_argument("--threshold", default="0.5", help="vessel from this probability on (0.5), or val: as chosen "
+    parser.add_argument("--threshold", default=USUAL, help="vessel from this probability on (0.5), or val: as chosen "
                         "by evaluate threshold=val")  # fmt: skip
     parser.add_argument("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     parser.add_argument("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
@@ -72,45 +70,51 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
     from rich.progress import Progress
 
-    from unet_lightning.evaluation.networks import Passing, load_networks
+    from unet_lightning.evaluation.networks import Passing, fingerprint, load_networks
+    from unet_lightning.inference.submission import check_ids, write_submission
     from unet_lightning.metrics.threshold import decide
     from unet_lightning.photographs import collect
+    from unet_lightning.pictures import PictureFolder
 
-    photographs = collect(args.photos, args.fov)
+    photographs = collect(args.photos, args.fov, apart_from=args.out)
+    names = [photograph.name for photograph in photographs]
+    if args.submission is not None:
+        check_ids([str(name) for name in names])
     networks = load_networks(args.run, args.checkpoint)
-    threshold = threshold_of(args, networks[0])
     passing = Passing(args.device, number(args.tile, int), args.blend, args.tta, number(args.scale, float))
+    made_for = fingerprint(networks, passing)
+    threshold = threshold_of(args, len(networks[0].classes), made_for)
     predictor = passing.predictor(networks)
+    pictures = None
     if args.out is not None:
-        claim(args, networks, threshold)
+        settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": args.tile, "blend": args.blend}
+        pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
+        pictures.check(names)
     failed: list[str] = []
     submitted: dict[str, Tensor] = {}
     with torch.inference_mode(), Progress(transient=True) as progress:
         for photograph in progress.track(photographs, description="photographs"):
-            if args.submission is None and not args.overwrite and written(photograph, args.out, networks[0].classes):
+            if pictures is not None and args.submission is None and pictures.done(photograph.name):
                 progress.print(f"{photograph.name}: there already")
                 continue
             try:
                 photo, fov = photograph.read()
                 found = predictor.predict(photo, fov, warm_up=len(photographs) == 1)
-            except UserError as error:
+                probability, drawn = found.probabilities, decide(found.probabilities, threshold)
+                if fov is not None:
+                    probability.masked_fill_(~fov, 0.0)
+                    drawn &= fov
+                if args.submission is not None:
+                    submitted[str(photograph.name)] = drawn[0]
+                if pictures is not None:
+                    pictures.save(photograph.name, photo, probability, drawn)
+            except (UserError, OSError) as error:
                 failed.append(str(error))
                 continue
-            probability = found.probabilities
-            drawn = decide(probability, threshold)
-            if fov is not None:
-                probability.masked_fill_(~fov, 0.0)
-                drawn &= fov
-            if args.submission is not None:
-                submitted[photograph.name.name] = drawn[0]
-            if args.out is not None:
-                save(photo, probability, drawn, args.out / photograph.name, networks[0].classes)
-                progress.print(f"{photograph.name}: {found.milliseconds:.0f} ms forward{how(found)}")
+            progress.print(f"{photograph.name}: {found.milliseconds:.0f} ms forward{how(found)}")
     if failed:
         raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
     if args.submission is not None:
-        from unet_lightning.inference.submission import write_submission
-
         write_submission(submitted, args.submission)
         print(f"Submission: {args.submission}")
     if args.out is not None:
@@ -131,102 +135,41 @@ def number(text: str, kind: type) -> Any:
         return text
 
 
-def threshold_of(args: argparse.Namespace, network: "Trained") -> float:
+def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:
     """The threshold given, or the one that evaluate has stored with the run.
 
+    Args:
+        args: the command line.
+        classes: number of classes.
+        made_for: networks, TTA and scale, which a stored threshold must have been chosen for.
+
     Raises:
-        ConfigError: none is stored, or the number is out of range.
+        ConfigError: none is stored, it was chosen for something else, or the number is out of range.
     """
     if args.threshold == "val":
-        path = args.run / "threshold.json"
+        path, choose = args.run / "threshold.json", f"python -m unet_lightning.evaluate run={args.run} threshold=val"
         if not path.is_file():
-            raise ConfigError(
-                f"No threshold was chosen yet: looked for {path}. Choose it on validation images: "
-                f"python -m unet_lightning.evaluate run={args.run} threshold=val"
-            )
+            raise ConfigError(f"No threshold was chosen yet: looked for {path}. Choose it on validation: {choose}")
         try:
-            stored = json.loads(path.read_text())
-            value, tta = float(stored["threshold"]), stored["tta"]
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            value = float(stored["threshold"])
+            other = [name for name in made_for if stored[name] != made_for[name]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path} is broken ({error}): choose the threshold again.") from error
-        if tta != args.tta:
-            raise ConfigError(f"The threshold in {path} was chosen with tta={tta}: give --tta {tta}, or choose again.")
+            raise ConfigError(f"{path} is broken ({error}): choose the threshold again. {choose}") from error
+        if other:
+            raise ConfigError(
+                f"The threshold in {path} was chosen with another {', '.join(other)}: give the same here."
+            )
         return value
     value = number(args.threshold, float)
     if not isinstance(value, float) or not 0 <= value <= 1:
         raise ConfigError(f"--threshold must be from 0 to 1, or val, found {args.threshold}.")
-    if len(network.classes) > 2 and args.threshold != "0.5":
+    if classes > 2 and args.threshold != USUAL:
         raise ConfigError(
-            f"--threshold decides between two classes, the network knows {len(network.classes)}: leave it out, each "
-            "pixel gets its most probable class."
+            f"--threshold decides between two classes, the network knows {classes}: leave it out, each pixel gets its "
+            "most probable class."
         )
     return value
-
-
-def claim(args: argparse.Namespace, networks: "list[Trained]", threshold: float) -> None:
-    """Notes how the pictures in the folder are made, so that a later command goes on in the same way.
-
-    Raises:
-        ConfigError: there are pictures made otherwise.
-    """
-    from unet_lightning.files import write_text
-
-    settings = {
-        "networks": [network.stamp()["sha256"] for network in networks],
-        "threshold": threshold,
-        **{name: getattr(args, name) for name in ("fov", "tta", "scale", "tile", "blend")},
-    }
-    path = args.out / SETTINGS
-    if path.is_file() and not args.overwrite:
-        try:
-            before = json.loads(path.read_text())
-        except ValueError:
-            before = {}
-        other = [name for name in settings if before.get(name) != settings[name]]
-        if other:
-            raise ConfigError(
-                f"{args.out} holds pictures made with another {', '.join(other)}: choose another folder, or give "
-                "--overwrite."
-            )
-    write_text(path, json.dumps(settings, indent=2))
-
-
-def outputs(stem: Path, classes: Sequence[str]) -> dict[str, Path]:
-    """The files of one photograph: mask, overlay, and the probability of each class but the background."""
-    names = {"mask": "mask", "overlay": "overlay"}
-    names |= {c: "probability" if len(classes) == 2 else f"probability_{c}" for c in classes[1:]}
-    return {what: stem.with_name(f"{stem.name}_{name}.png") for what, name in names.items()}
-
-
-def written(photograph: "Photograph", out: Path, classes: Sequence[str]) -> bool:
-    """Whether all pictures of a photograph are there."""
-    return all(path.is_file() for path in outputs(out / photograph.name, classes).values())
-
-
-def save(photo: "Tensor", probability: "Tensor", drawn: "Tensor", stem: Path, classes: Sequence[str]) -> None:
-    """Writes the pictures of one photograph.
-
-    Args:
-        photo: `(3, H, W)` uint8; it is painted over.
-        probability: `(C - 1, H, W)` float32.
-        drawn: `(C - 1, H, W)` bool, the pixels of each class but the background.
-        stem: path of the pictures without what they show.
-        classes: names, background first.
-    """
-    import torch
-
-    from unet_lightning.inference.maps import save_image, save_mask, save_probability
-    from unet_lightning.reporting.overlay import overlay
-
-    paths = outputs(stem, classes)
-    for name, one in zip(classes[1:], probability, strict=True):
-        save_probability(one, paths[name])
-    if len(classes) == 2:
-        save_mask(drawn[0], paths["mask"])
-    else:  # the number of each pixel's class
-        numbers = torch.arange(1, len(classes), dtype=torch.uint8)[:, None, None]
-        save_image((drawn * numbers).sum(0).to(torch.uint8), paths["mask"])
-    save_image(overlay(photo, drawn.any(0)), paths["overlay"])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from unet_lightning.errors import RunError
 from unet_lightning.files import write_text
 from unet_lightning.models.weights import DATA_STATE, load_weights, read_checkpoint
 
+# What a checkpoint keeps of the data.
+KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -28,13 +31,15 @@ class Trained:
         std: standard deviation of each channel.
         diameter: of the field of view of the training photographs, pixels; None where they have none.
         dataset: name of the data set trained on.
-        trained_ids: its images that the network was trained on, those behind the initial weights among them.
+        trained_ids: images that the network was trained on, by data set; those that its initial weights have seen,
+            in training or validation, are among them.
         val_ids: its images that validation watched.
         checkpoint: the file.
         selected: whether validation chose this checkpoint.
         epoch: of the checkpoint, from 0.
         seed: of the run.
         initial_weights: the file that training began from, or None.
+        initial_ids: what those weights have seen, by data set; empty where nothing is known.
     """
 
     network: nn.Module
@@ -43,13 +48,14 @@ class Trained:
     std: list[float]
     diameter: int | None
     dataset: str
-    trained_ids: list[str]
+    trained_ids: dict[str, list[str]]
     val_ids: list[str]
     checkpoint: Path
     selected: bool
     epoch: int
     seed: int
     initial_weights: str | None
+    initial_ids: dict[str, list[str]]
 
     def stamp(self) -> dict[str, Any]:
         """What names this network in a protocol."""
@@ -79,10 +85,6 @@ class RunFolder:
     def last(self) -> Path:
         """The checkpoint to go on from."""
         return self.path / "checkpoints" / "last.ckpt"
-
-    def evaluation(self, dataset: str, split: str) -> Path:
-        """The folder of an evaluation."""
-        return self.path / "evaluation" / f"{dataset}-{split}"
 
     def check(self) -> None:
         """Raises RunError where this is no run folder."""
@@ -124,7 +126,12 @@ class RunFolder:
             config = OmegaConf.to_container(OmegaConf.load(self.config_file))  # interpolations stay as they are
         except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
             raise RunError(f"{self.config_file} is broken: {' '.join(str(error).split())}") from error
-        if not isinstance(config, dict) or not {"data", "model", "seed"} <= config.keys():
+        sections = ("data", "model")
+        if (
+            not isinstance(config, dict)
+            or "seed" not in config
+            or not all(isinstance(config.get(name), dict) for name in sections)
+        ):
             raise RunError(f"{self.config_file} is not the config of a run: it lacks data, model or seed.")
         return {str(key): value for key, value in config.items()}
 
@@ -167,6 +174,9 @@ class RunFolder:
             raise RunError(
                 f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE} or hyper_parameters."
             )
+        if lacking := KEPT - data.keys():
+            raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
+        own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
         network = build(checkpoint["hyper_parameters"]["model"])
         load_weights(network, path)
         return Trained(
@@ -176,11 +186,12 @@ class RunFolder:
             std=data["std"],
             diameter=data["diameter"],
             dataset=data["dataset"],
-            trained_ids=[*data["train_ids"], *data["inherited_ids"]],
+            trained_ids=data["inherited"] | {data["dataset"]: own},
             val_ids=data["val_ids"],
             checkpoint=path.resolve(),
             selected=path == self.best,
             epoch=checkpoint["epoch"],
             seed=config["seed"],
             initial_weights=config["model"].get("weights"),
+            initial_ids=data["inherited"],
         )

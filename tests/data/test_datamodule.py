@@ -6,6 +6,7 @@ import pytest
 import torch
 from torchvision import tv_tensors
 
+from unet_lightning.data.chase_db1 import ChaseDB1Dataset
 from unet_lightning.data.datamodule import RetinalDataModule, channel_statistics
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, Sample
@@ -193,3 +194,16 @@ def test_checkpoint_of_another_split_is_refused(module, other):
 def test_wrong_values_are_named_with_what_was_expected(module, options, message):
     with pytest.raises(ConfigError, match=message):
         module(**options).setup("fit")
+
+
+def test_folds_keep_both_eyes_of_a_child_together(tmp_path):
+    for number in range(1, 15):
+        for eye in "LR":
+            for name in (f"Image_{number:02d}{eye}.jpg", f"Image_{number:02d}{eye}_1stHO.png"):
+                (tmp_path / name).touch()
+    for fold in range(5):
+        augment = turn_flip_crop(32, 0, 0, 0)
+        data = RetinalDataModule(ChaseDB1Dataset, tmp_path, augment, folds=5, fold=fold)
+        train, val = (data.photographs(split).image_ids for split in ("train", "val"))
+        assert len(val) == 4
+        assert {image_id[:2] for image_id in val}.isdisjoint(image_id[:2] for image_id in train)

@@ -97,7 +97,8 @@ def test_a_threshold_from_validation_is_stored_with_the_run_and_marks_the_images
     done = program("evaluate", f"run={run}", "threshold=val", "split=val", "report=false", cwd=tmp_path)
     assert "the threshold was chosen on 25, 30, 35, 40" in " ".join(done.stdout.split())
     assert program(*predict, cwd=tmp_path).returncode == 0
-    assert "was chosen with tta=none" in in_process(*predict, "--tta", "flips")
+    assert "was chosen with another tta" in in_process(*predict, "--tta", "flips")
+    assert "was chosen with another networks" in in_process(*predict, "--checkpoint", "last")
 
 
 @pytest.fixture
@@ -140,6 +141,7 @@ def test_two_valued_maps_have_no_auroc(program, maps, tmp_path):
         (lambda maps: shutil.copy(maps / "07.png", maps / "07_test.png"), "Two maps of image 07"),
         (lambda maps: Image.new("L", (48, 46)).save(maps / "07.png"), "is (46, 48), the photograph of image 07 (48, 4"),
         (lambda maps: (maps / "07.png").write_bytes(b"no picture"), "07.png"),
+        (lambda maps: Image.new("L", (46, 48), 1).save(maps / "07.png"), "holds 0 and 1 of 255"),
     ],
 )
 def test_a_bad_map_is_named_and_nothing_is_written(in_process, maps, change, message):
@@ -153,6 +155,7 @@ def test_a_bad_map_is_named_and_nothing_is_written(in_process, maps, change, mes
     [
         (["data=drive", "threshold=val"], "threshold=val needs a run"),
         ([], "predictions needs the data set that the maps belong to"),
+        (["data=drive", "tta=flips"], "tta: of no effect on maps from elsewhere"),
     ],
 )
 def test_maps_from_elsewhere_need_a_data_set_and_a_threshold(in_process, tmp_path, arguments, message):
@@ -213,3 +216,32 @@ def test_the_network_of_the_paper_is_trained_evaluated_and_predicts_in_tiles(pro
         assert done.returncode == 0, done.stderr
     whole, tiled = (read_probability(tmp_path / tile / "07_test_probability.png") for tile in ("none", "204"))
     assert torch.allclose(whole, tiled, atol=1e-4)
+
+
+def test_what_weights_have_seen_is_remembered_across_data_sets(program, tiny_run, tiny_drive, tiny_chase, tmp_path):
+    # Trained on DRIVE, then from those weights on CHASE_DB1: DRIVE's training images have been seen.
+    run, environment = tmp_path / "run", {"CHASE_DB1_ROOT": str(tiny_chase)}
+    settings = [*TINY_RUN, "data=chase_db1", f"model.weights={tiny_run}/checkpoints/best.ckpt"]
+    done = program("train", *settings, f"hydra.run.dir={run}", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    done = program("evaluate", f"run={run}", "data=drive", "split=all", "report=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    protocol, _ = protocol_and_figures(run / "evaluation/drive-all")
+    assert protocol["leak_reasons"] == {"trained on": [str(number) for number in range(21, 41)]}
+    assert "best.ckpt: they saw images of drive" in " ".join(done.stdout.split())
+
+
+def test_nothing_of_an_earlier_evaluation_stays(program, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    folder = run / "evaluation/drive-val"
+    assert program("evaluate", f"run={run}", "split=val", cwd=tmp_path).returncode == 0
+    assert (folder / "report.html").is_file()
+    arguments = ["data=drive", "data.val_ids=['25']", "split=val", "report=false"]
+    assert program("evaluate", f"run={run}", *arguments, cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in folder.rglob("*")) == [
+        "25.png",
+        "metrics.json",
+        "per_image.csv",
+        "probabilities",
+        "table.md",
+    ]

@@ -107,6 +107,29 @@ def test_a_stopped_command_goes_on_where_it_was(program, in_process, tiny_run, f
     assert kept.read_bytes() != b"as it was"
 
 
+def test_files_that_are_not_ours_are_not_overwritten(program, in_process, tiny_run, photo, tmp_path):
+    mine = tmp_path / "03_test_mask.png"
+    mine.write_bytes(b"drawn by hand")
+    arguments = ["predict", photo, "--run", tiny_run, "--out", tmp_path]
+    assert "03_test_mask.png is there already and was not made by predict" in in_process(*arguments)
+    assert mine.read_bytes() == b"drawn by hand"
+    assert program(*arguments, "--overwrite", cwd=tmp_path).returncode == 0
+    assert mine.read_bytes() != b"drawn by hand"
+
+
+@pytest.mark.parametrize("out", [".", "left", "left/deeper"])
+def test_pictures_within_a_folder_of_photographs_are_refused(in_process, tiny_run, folder, out):
+    message = in_process("predict", folder, "--run", tiny_run, "--out", folder / out)
+    assert "give --out a folder outside" in message
+    assert not list(folder.rglob("*_mask.png"))
+
+
+def test_a_broken_note_of_how_pictures_were_made_is_named(in_process, tiny_run, photo, tmp_path):
+    for content in ("[]", "{"):
+        (tmp_path / "predict.json").write_text(content)
+        assert "predict.json is broken" in in_process("predict", photo, "--run", tiny_run, "--out", tmp_path)
+
+
 def test_masks_in_a_folder_belong_to_photographs_of_their_name(program, tiny_run, folder, tmp_path):
     (tmp_path / "fov").mkdir()
     for number, box in (("01", (10, 10, 30, 20)), ("02", (0, 0, 46, 48))):
@@ -152,7 +175,10 @@ def test_a_submission_of_the_real_test_images(program, tiny_run, real_drive, tmp
         (["data=nothing", "--out", "out"], "names no data set"),
         (["split=test", "--out", "out"], "names no data set: begin with data=drive"),
         (["data=drive", "photo.tif", "--out", "out"], "Name photographs or a data set"),
-        ([".", "--out", "out"], "No photograph in ."),
+        (["data=drive", "tta=d4", "--out", "out"], "tta=d4 says nothing of a data set"),
+        (["data=drive", "data.root=${nope}", "--out", "out"], "names no data set"),
+        (["x" * 300 + ".tif", "--out", "out"], "File name too long"),
+        ([".", "--out", "out"], "give --out a folder outside ."),
         (["photo.tif", "--out", "out", "--threshold", "1.5"], "--threshold must be from 0 to 1, or val, found 1.5"),
         (["photo.tif", "--out", "out", "--scale", "big"], "scale must be"),
         (["photo.tif", "--out", "out", "--tile", "64"], "smaller than the receptive field"),

@@ -93,7 +93,7 @@ def test_images_that_the_initial_weights_have_seen_are_remembered(program, tiny_
     done = program("train", *settings, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     state = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["RetinalDataModule"]
-    assert sorted(state["inherited_ids"]) == [str(number) for number in range(21, 41)]
+    assert sorted(state["inherited"]["drive"]) == [str(number) for number in range(21, 41)]
 
 
 def test_without_validation_images_all_are_trained_on_and_the_last_checkpoint_counts(program, tmp_path):

@@ -47,6 +47,10 @@ class ChaseDB1Dataset(FundusDataset):
         base = find_root(Path(root))
         super().__init__((_record(base, image_id) for image_id in ids), fov)
 
+    def group_of(self, image_id: str) -> str:
+        """The child: both eyes have one number."""
+        return image_id[:-1]
+
 
 def find_root(root: Path) -> Path:
     """The folder with the photographs in it: `root` itself, or CHASE_DB1/ below it.

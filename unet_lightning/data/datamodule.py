@@ -31,7 +31,8 @@ class RetinalDataModule(L.LightningDataModule):
         root: folder of the data set.
         augment: transform of uint8 training samples.
         val_ids: images of the fixed validation split; None trains on all and validates on none.
-        folds: number of cross-validation folds instead of `val_ids`; fold k validates on every `folds`-th image.
+        folds: number of cross-validation folds instead of `val_ids`; fold k validates on every `folds`-th image, or
+            person, where the data set tells whose the images are.
         fold: which of them, from 0.
         normalize: `auto` (mean and standard deviation of the training photographs inside the field of view), or a
             mapping with `mean` and `std`, one a channel in [0, 1].
@@ -80,7 +81,7 @@ class RetinalDataModule(L.LightningDataModule):
             self.mean, self.std = _checked_normalisation(normalize)
         self.train: FundusDataset | None = None
         self.val: FundusDataset | None = None
-        self.inherited_ids: list[str] = []  # images that the initial weights have seen
+        self.inherited: dict[str, list[str]] = {}  # images that the initial weights have seen, by data set
 
     def photographs(self, split: Split) -> FundusDataset:
         """The photographs of a split, as uint8 and without augmentation.
@@ -95,9 +96,14 @@ class RetinalDataModule(L.LightningDataModule):
         development = self.dataset(root=self.root, split="train")
         ids = development.image_ids
         if self.folds is not None:
-            if self.folds > len(ids):
-                raise ConfigError(f"data.folds={self.folds} for {len(ids)} images: at most one fold an image.")
-            held_out = ids[self.fold :: self.folds]
+            groups = list(dict.fromkeys(map(development.group_of, ids)))
+            if self.folds > len(groups):
+                raise ConfigError(
+                    f"data.folds={self.folds} for {len(ids)} images of {len(groups)} people: at most one fold a person "
+                    "(an image, where nothing tells whose it is)."
+                )
+            chosen_groups = set(groups[self.fold :: self.folds])
+            held_out = [image_id for image_id in ids if development.group_of(image_id) in chosen_groups]
         else:
             held_out = list(self.val_ids or [])
         chosen = development.subset(held_out if split == "val" else [i for i in ids if i not in held_out])
@@ -122,13 +128,12 @@ class RetinalDataModule(L.LightningDataModule):
             )
 
     def inherit(self, state: Mapping[str, Any]) -> None:
-        """Takes over which images of this data set the initial weights have seen.
+        """Takes over which images the initial weights have seen.
 
         Args:
             state: what `state_dict` gave in the run that the weights are from; empty where nothing is known.
         """
-        if self.train is not None and state.get("dataset") == self.train.name:
-            self.inherited_ids = [*state["train_ids"], *state["val_ids"], *state["inherited_ids"]]
+        self.inherited = lineage(state) if state else {}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, as plain data: how to normalise, and which images it has seen."""
@@ -136,7 +141,7 @@ class RetinalDataModule(L.LightningDataModule):
             "dataset": self.train.name if self.train else None,
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
-            "inherited_ids": self.inherited_ids,
+            "inherited": self.inherited,
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
@@ -158,7 +163,7 @@ class RetinalDataModule(L.LightningDataModule):
                     f"{', '.join(dataset.image_ids)}. Resume with the same split, or start a new run."
                 )
         self.mean, self.std = state_dict["mean"], state_dict["std"]
-        self.inherited_ids = state_dict["inherited_ids"]
+        self.inherited = state_dict["inherited"]
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Augmented crops in an order of (seed, epoch)."""
@@ -220,6 +225,13 @@ class RetinalDataModule(L.LightningDataModule):
     @property
     def _world_size(self) -> int:
         return self.trainer.world_size if self.trainer else 1
+
+
+def lineage(state: Mapping[str, Any]) -> dict[str, list[str]]:
+    """All images that a network and those before it have seen, by data set, from the state of a data module."""
+    seen = {name: list(ids) for name, ids in state.get("inherited", {}).items()}
+    own = [*seen.get(state["dataset"], []), *state["train_ids"], *state["val_ids"]]
+    return seen | {state["dataset"]: list(dict.fromkeys(own))}
 
 
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:

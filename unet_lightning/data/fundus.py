@@ -68,6 +68,10 @@ class FundusDataset(Dataset[Sample]):
         """The names of the photographs, in the order of the samples."""
         return [record.image_id for record in self.records]
 
+    def group_of(self, image_id: str) -> str:
+        """Whose photograph it is: those of one person never part over training and validation. Here, its own."""
+        return image_id
+
     @property
     def labelled(self) -> bool:
         """Whether every photograph has a label of the first observer."""

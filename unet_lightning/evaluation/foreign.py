@@ -60,5 +60,5 @@ class FolderSource:
 
     def stamp(self) -> dict[str, Any]:
         """The protocol knows no more than the folder."""
-        unknown = dict.fromkeys(("trained_on", "initial_weights"))
+        unknown = dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
         return {"networks": [], "predictions": self.folder.name, "tta": "-", "scale": "-", "tiles": "-"} | unknown

@@ -75,9 +75,12 @@ class NetworkSource:
         self.networks = load_networks(folder, checkpoint)
         self.predictor = passing.predictor(self.networks)
         first = (RunFolder(folder).jobs() or [RunFolder(folder)])[0]
-        trained_with = first.read_config()["data"]
-        self.own = trained_with if "_target_" in given else trained_with | given
-        self.data = dict(given) if "_target_" in given else self.own
+        self.own = first.read_config()["data"]
+        same = "_target_" not in given or given.get("dataset") == self.own["dataset"]
+        if same:  # the files may have moved since
+            self.own = merged(self.own, given if "_target_" not in given else {"root": given["root"]})
+        self.data = self.own if "_target_" not in given or (same and self.folds) else dict(given)
+        self._watched: Maps | None = None
 
     @property
     def folds(self) -> bool:
@@ -92,8 +95,9 @@ class NetworkSource:
 
     def maps(self, split: str) -> Maps:
         """Maps of a split; of a cross-validation's own images, each by the network that held it out."""
-        held_out = self.folds and split == "val" and self.data is self.own
-        return self._predict(self._held_out() if held_out else open_photographs(self.data, split), split)
+        if self.folds and split == "val" and self.data is self.own:
+            return self._held_out()
+        return self._predict(open_photographs(self.data, split), split)
 
     def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
         """The threshold for `maps`; one chosen on validation images is stored in the folder.
@@ -111,7 +115,7 @@ class NetworkSource:
         own = maps.dataset.name == self.networks[0].dataset
         watched = maps
         if not (own and maps.split == "val" and set(maps.dataset.image_ids) == set(ids)):
-            watched = self._predict(self._held_out(), "val")
+            watched = self._held_out()
         value = choose(watched, watched.dataset.image_ids)
         self._store(value, watched)
         if self.folds and watched is maps:
@@ -132,17 +136,21 @@ class NetworkSource:
             "networks": [trained.stamp() for trained in self.networks],
             "trained_on": first.dataset,
             "initial_weights": first.initial_weights,
+            "initial_weights_saw": first.initial_ids,
             "tta": self.passing.tta,
             "scale": self.passing.scale,
             "tiles": self.predictor.describe(),
         }
 
-    def _held_out(self) -> FundusDataset:
-        """The validation images of the networks, in the order of the data set."""
-        config = self.own | {"val_ids": None, "folds": None, "fold": None}
-        ids = {image_id for trained in self.networks for image_id in trained.val_ids}
-        dataset = open_photographs(config, "train")
-        return dataset.subset([image_id for image_id in dataset.image_ids if image_id in ids])
+    def _held_out(self) -> Maps:
+        """Maps of the networks' own validation images, in the order of the data set."""
+        if self._watched is None:
+            config = self.own | {"val_ids": None, "folds": None, "fold": None}
+            ids = {image_id for trained in self.networks for image_id in trained.val_ids}
+            dataset = open_photographs(config, "train")
+            chosen = dataset.subset([image_id for image_id in dataset.image_ids if image_id in ids])
+            self._watched = self._predict(chosen, "val")
+        return self._watched
 
     def _predict(self, dataset: FundusDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
@@ -158,18 +166,33 @@ class NetworkSource:
             predictor = self.predictor if held_out_by is None else self.passing.predictor([held_out_by])
             maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
         leak: dict[str, list[str]] = {}
-        for image_id in dataset.image_ids if own else []:
+        for image_id in dataset.image_ids:
             by = self.networks if image_id not in alone else [alone[image_id]]
-            if any(image_id in trained.trained_ids for trained in by):
+            if any(image_id in trained.trained_ids.get(dataset.name, []) for trained in by):
                 leak.setdefault("trained on", []).append(image_id)
-            elif any(trained.selected and image_id in trained.val_ids for trained in by):
+            elif own and any(trained.selected and image_id in trained.val_ids for trained in by):
                 leak.setdefault("the epoch was selected on", []).append(image_id)
         return Maps(dataset, split, maps, leak)
 
     def _store(self, value: float, watched: Maps) -> None:
         """Keeps a chosen threshold with the run, for `predict --threshold val`."""
-        stored = {"threshold": value, "images": watched.dataset.image_ids, "tta": self.passing.tta}
+        stored = {"threshold": value, "images": watched.dataset.image_ids} | fingerprint(self.networks, self.passing)
         write_text(self.folder / "threshold.json", json.dumps(stored, indent=2))
+
+
+def fingerprint(networks: Sequence[Trained], passing: Passing) -> dict[str, Any]:
+    """What a threshold was chosen for: another network, or another way through it, has another threshold."""
+    digests = [trained.stamp()["sha256"] for trained in networks]
+    return {"networks": digests, "tta": passing.tta, "scale": passing.scale}
+
+
+def merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with values, also nested ones, changed."""
+    result = dict(config)
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if nested else value
+    return result
 
 
 def check_classes(dataset: FundusDataset, classes: Sequence[str]) -> None:

@@ -56,6 +56,8 @@ def write_evaluation(evaluation: Evaluation, source: Source, report: bool) -> Pa
     maps, dataset = evaluation.maps, evaluation.maps.dataset
     folder = source.folder / "evaluation" / f"{dataset.name}-{maps.split}"
     protocol = protocol_of(evaluation, source)
+    for stale in (*folder.glob("report*.html"), *folder.glob("probabilities/*.png")):
+        stale.unlink()  # of an earlier evaluation
     for image_id, probability in zip(dataset.image_ids, maps.probabilities, strict=True):
         for name, one in zip(dataset.classes[1:], probability, strict=True):
             stem = image_id if len(probability) == 1 else f"{image_id}_{name}"

@@ -12,7 +12,8 @@ from torch import Tensor
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 
-BAND = 256  # rows
+BAND = 64  # rows
+LEVEL = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
 WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
 ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
 
@@ -80,6 +81,11 @@ def _read_grey(path: Path) -> Tensor:
             "the probability alone, without colours or transparency."
         )
     levels = torch.from_numpy(np.array(image).astype(np.float32))
+    if levels.max() == 1:
+        raise DataError(
+            f"The probability map {path} holds 0 and 1 of {WHITE[image.mode]}: no vessel would be found. Write a mask "
+            f"as 0 and {WHITE[image.mode]}."
+        )
     return levels.div_(WHITE[image.mode])
 
 
@@ -111,4 +117,4 @@ def _read_array(path: Path) -> Tensor:
 
 def _save(image: Image.Image, path: Path) -> None:
     with whole_file(path) as temporary:
-        image.save(temporary)
+        image.save(temporary, compress_level=LEVEL)

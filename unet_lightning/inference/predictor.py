@@ -82,7 +82,7 @@ class Predictor:
         for name, value, choices in (("blend", blend, BLENDS), ("tta", tta, VIEWS)):
             if value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, found {value}.")
-        if tile not in ("auto", "none") and (isinstance(tile, str | bool) or tile < 1):
+        if tile not in ("auto", "none") and (not isinstance(tile, int) or isinstance(tile, bool) or tile < 1):
             raise ConfigError(f"tile must be auto, none or a number of pixels, found {tile}.")
         check_scale(scale)
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()

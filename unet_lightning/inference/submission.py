@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -14,6 +14,13 @@ from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 
 TEST_IDS = [f"{number:02d}" for number in range(1, 21)]
+
+
+def check_ids(image_ids: Collection[str]) -> None:
+    """Raises DataError where these are not the images that a submission holds."""
+    if sorted(image_ids) != TEST_IDS:
+        found = ", ".join(sorted(image_ids)) or "none"
+        raise DataError(f"A submission holds DRIVE's test images 01 to 20, found {found}.")
 
 
 def write_submission(masks: Mapping[str, Tensor], path: Path) -> None:
@@ -28,8 +35,7 @@ def write_submission(masks: Mapping[str, Tensor], path: Path) -> None:
 
     Source: https://drive.grand-challenge.org, the page on submission.
     """
-    if sorted(masks) != TEST_IDS:
-        raise DataError(f"A submission holds DRIVE's test images 01 to 20, found {', '.join(sorted(masks)) or 'none'}.")
+    check_ids(masks)
     for image_id, mask in masks.items():
         if tuple(mask.shape) != SIZE or mask.dtype != torch.bool:
             raise DataError(

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from unet_lightning.metrics.summary import Summary
 
+WIDE = 10_000  # characters: a row of Markdown is one line
 PER_IMAGE = ("cldice", "component_error")  # no figures of pooled pixels
 
 
@@ -62,7 +65,9 @@ def stamp(protocol: Mapping[str, Any]) -> str:
         + "."
     )
     if protocol["initial_weights"]:
-        said.append(f"Training began from {protocol['initial_weights']}; foreign files do not say what they saw.")
+        saw = ", ".join(protocol["initial_weights_saw"] or {})
+        known = f"they saw images of {saw}" if saw else "the file does not say what they saw"
+        said.append(f"Training began from {protocol['initial_weights']}: {known}.")
     if protocol["leak"]:
         reasons = (f"{reason} {', '.join(ids)}" for reason, ids in protocol["leak_reasons"].items())
         said.append(f"LEAK: {'; '.join(reasons)}.")
@@ -86,13 +91,15 @@ def cross_table(cells: Mapping[str, Mapping[str, str]], caption: str) -> Table:
 
 
 def show(table: Table) -> str:
-    """Prints the table to the terminal and returns it as Markdown."""
+    """Prints the table to the terminal and returns it as Markdown, its caption as a paragraph below."""
     Console().print(table)
+    caption, table.caption = table.caption, None
     text = io.StringIO()
-    Console(file=text, width=120, color_system=None, force_terminal=False).print(table)
-    lines = [line.strip() for line in text.getvalue().splitlines()]
-    end = max(number for number, line in enumerate(lines) if line.startswith("|")) + 1
-    return "\n".join([*filter(None, lines[:end]), "", *filter(None, lines[end:])]) + "\n"
+    Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(table)
+    table.caption = caption
+    rows = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
+    words = Text.from_markup(str(caption)).plain
+    return "\n".join([*rows, "", *textwrap.wrap(words, 100, break_long_words=False, break_on_hyphens=False)]) + "\n"
 
 
 def _number(value: float) -> str:

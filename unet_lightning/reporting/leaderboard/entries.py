@@ -47,7 +47,7 @@ class Run:
         # "validation images 25, 30" and "validation images 21, 26" are one way to find a threshold.
         found = str(protocol["threshold_source"]).partition(" images")[0]
         threshold = protocol["threshold"] if found in ("default", "given") else found
-        key = [method(self.config), threshold, protocol["tta"], protocol["scale"], networks]
+        key = [method(self.config), threshold, protocol["tta"], protocol["scale"], protocol["tiles"], networks]
         return json.dumps(key if self.config else self.name, sort_keys=True, default=str)
 
 

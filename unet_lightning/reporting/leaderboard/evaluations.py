@@ -82,6 +82,8 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
     missing = [key for key in STAMP if key not in content["protocol"]]
     if missing:
         raise _broken(path, f"its protocol lacks {', '.join(missing)}")
+    if not isinstance(content["protocol"]["networks"], list):
+        raise _broken(path, "the networks of its protocol are no list")
     if not all(isinstance(network, dict) and "checkpoint" in network for network in content["protocol"]["networks"]):
         raise _broken(path, "a network of its protocol has no checkpoint")
     try:
