@@ -55,7 +55,7 @@ def prepare(folder: str, size: str, suffix: str, bilinear: bool) -> None:
     network = UNet(base_c=BASE_C, bilinear=bilinear)
     model = {"_target_": "unet_lightning.models.unet.UNet", "base_c": BASE_C, "bilinear": bilinear}
     data = {"classes": ["background", "vessel"], "mean": [0.5] * 3, "std": [0.2] * 3, "diameter": None}
-    data |= {"dataset": "none", "train_ids": [], "inherited_ids": [], "val_ids": []}
+    data |= {"dataset": "none", "train_ids": [], "inherited": {}, "val_ids": []}
     run = RunFolder(Path(folder) / "run")
     run.write_config({"data": {}, "model": model, "seed": 0})
     run.best.parent.mkdir()

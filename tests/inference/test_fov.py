@@ -40,6 +40,13 @@ def test_a_large_photograph_is_looked_at_in_a_small_copy(scale):
     assert diameter(found) / scale == pytest.approx(181, abs=2)
 
 
+def test_the_small_copy_does_not_widen_the_field_of_view():
+    photo = torch.where(disc(1500, 2400, 600), 180, 4).expand(3, -1, -1).to(torch.uint8)
+    small = torch.where(disc(750, 1200, 300), 180, 4).expand(3, -1, -1).to(torch.uint8)
+    shares = [float(find_field_of_view(image).float().mean()) for image in (photo, small)]
+    assert shares[0] == pytest.approx(shares[1], rel=2e-3)  # half a small pixel of the radius would be 3e-3
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 1300)])
 def test_the_smallest_photographs_have_a_field_of_view_too(size):
     assert find_field_of_view(torch.full((3, *size), 90, dtype=torch.uint8)).all()

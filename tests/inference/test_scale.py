@@ -61,9 +61,9 @@ def test_a_photograph_is_scaled_in_uint8_and_keeps_its_level(factor, size):
 
 
 def test_shrinking_averages_instead_of_skipping_pixels():
-    stripes = torch.tensor([0, 200], dtype=torch.uint8).repeat(40).expand(3, 60, 80)  # columns 0, 200, 0, 200, ...
-    found = scaled(stripes, 0.25)
-    assert (found[..., 1:-1].int() - 100).abs().max() <= 1
+    stripes = torch.tensor([0, 0, 150], dtype=torch.uint8).repeat(27).expand(3, 60, 81)  # the middle of three is dark
+    found = scaled(stripes, 1 / 3)
+    assert (found[..., 1:-1].int() - 50).abs().max() <= 1
 
 
 def test_a_map_comes_back_in_the_size_of_the_photograph_and_in_range():
@@ -72,6 +72,7 @@ def test_a_map_comes_back_in_the_size_of_the_photograph_and_in_range():
     assert found.shape == (2, 61, 79)
     assert 0 <= found.min() and found.max() <= 1
     assert scaled_back(probability, 30, 40) is probability
+    assert scaled_back(torch.ones(1, 7, 7), 3, 3).max() == 1  # rounding alone would leave 1.0000002
 
 
 def test_a_scale_with_too_many_pixels_is_refused():

@@ -75,6 +75,15 @@ class Recorder(nn.Module):
         return {"out": image}
 
 
+def test_the_memory_format_of_the_image_stays():
+    class Checked(Eroded):
+        def forward(self, image):
+            assert image.is_contiguous(memory_format=torch.channels_last)
+            return {"out": image[..., 3:-3, 3:-3]}
+
+    same_size(Checked(), torch.rand(2, 3, 9, 12).contiguous(memory_format=torch.channels_last))
+
+
 def test_gradients_come_back_through_the_mirrored_border():
     image = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: same_size(Eroded(), x)["out"], image)

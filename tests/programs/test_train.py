@@ -115,7 +115,7 @@ def test_latest_leads_to_the_newest_run_of_a_name(program, tmp_path):
         assert (tmp_path / "outputs/train/latest").resolve().name == day
     sweep = ["-m", *TINY_RUN, "trainer.max_epochs=1", "hydra.sweep.dir=outputs/train/third", "seed=0"]
     assert program("train", *sweep, cwd=tmp_path).returncode == 0
-    assert (tmp_path / "outputs/train/latest").resolve() == tmp_path / "outputs/train/third/0"
+    assert (tmp_path / "outputs/train/latest").resolve() == tmp_path / "outputs/train/third"
 
 
 def test_weights_of_the_tutorial_are_where_training_begins(program, tmp_path):

@@ -56,6 +56,8 @@ def same_size(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
     height, width = image.shape[-2:]
     lost = geometry.margin
     seen = cut(image, -lost, -lost, geometry.side_for(height), geometry.side_for(width))
+    if image.is_contiguous(memory_format=torch.channels_last):
+        seen = seen.contiguous(memory_format=torch.channels_last)  # gathering has undone it
     return {name: output[..., :height, :width] for name, output in network(seen).items()}
 
 

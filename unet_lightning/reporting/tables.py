@@ -92,14 +92,16 @@ def cross_table(cells: Mapping[str, Mapping[str, str]], caption: str) -> Table:
 
 def show(table: Table) -> str:
     """Prints the table to the terminal and returns it as Markdown, its caption as a paragraph below."""
-    Console().print(table)
-    caption, table.caption = table.caption, None
+    # Rich would wrap the caption at the width of the table.
+    words, table.caption = Text.from_markup(str(table.caption)), None
     text = io.StringIO()
-    Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(table)
-    table.caption = caption
+    for console in (Console(), Console(file=text, width=WIDE, color_system=None, force_terminal=False)):
+        console.print(table)
+    Console(highlight=False).print(words)
     rows = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
-    words = Text.from_markup(str(caption)).plain
-    return "\n".join([*rows, "", *textwrap.wrap(words, 100, break_long_words=False, break_on_hyphens=False)]) + "\n"
+    return (
+        "\n".join([*rows, "", *textwrap.wrap(words.plain, 100, break_long_words=False, break_on_hyphens=False)]) + "\n"
+    )
 
 
 def _number(value: float) -> str:
