@@ -12,6 +12,7 @@ demo: $(READY)
 	$(BIN)/python -m unet_lightning.evaluate run=outputs/demo/latest
 	$(BIN)/python -m unet_lightning.predict data/synthetic/seed-0-584x565/test/images/01_test.tif --run outputs/demo/latest --out predictions
 	@echo "Pictures: predictions/01_test_overlay.png, predictions/01_test_mask.png and outputs/demo/latest/curves.png"
+	@echo "Report: outputs/demo/latest/evaluation/synthetic-test/report.html"
 
 test: $(READY)
 	$(BIN)/python -m pytest

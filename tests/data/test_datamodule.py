@@ -7,9 +7,10 @@ import torch
 from torchvision import tv_tensors
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
-from unet_lightning.data.datamodule import RetinalDataModule, channel_statistics
+from unet_lightning.data.datamodule import RetinalDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.photometry import channel_statistics
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 

@@ -1,23 +1,21 @@
 """The Lightning side of a data set: splits, normalisation, loaders."""
 
 import os
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import lightning as L
-import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from unet_lightning.data.collate import collate
 from unet_lightning.data.fundus import FundusDataset
-from unet_lightning.data.labels import IGNORE, Batch, Sample
+from unet_lightning.data.labels import Batch
+from unet_lightning.data.photometry import channel_statistics, median_diameter
 from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.fov import diameter
 
 Split = Literal["train", "val", "test", "all"]
 MOST_WORKERS = 8
@@ -232,32 +230,6 @@ def lineage(state: Mapping[str, Any]) -> dict[str, list[str]]:
     seen = {name: list(ids) for name, ids in state.get("inherited", {}).items()}
     own = [*seen.get(state["dataset"], []), *state["train_ids"], *state["val_ids"]]
     return seen | {state["dataset"]: list(dict.fromkeys(own))}
-
-
-def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over all pixels inside the field of view, in [0, 1].
-
-    Args:
-        samples: with uint8 images.
-    """
-    pixels = torch.cat([sample.image[:, sample.target != IGNORE] for sample in samples], dim=1)  # (3, N) uint8
-    # Exact from the histogram of 256 levels, without a float copy of every pixel.
-    levels = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels.int()])  # (3, 256)
-    weights = counts.double() / pixels.shape[1]
-    mean = weights @ levels  # (3,)
-    std = (weights @ levels**2 - mean**2).clamp(min=0).sqrt()
-    return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
-
-
-def median_diameter(dataset: FundusDataset) -> int | None:
-    """The median over the photographs of how far the field of view reaches across, pixels.
-
-    None where no photograph has ground outside its field of view, so that nothing tells its scale.
-    """
-    found = [dataset.field_of_view(index) for index in range(len(dataset))]
-    fields = [field for field in found if field is not None and not field.all()]
-    return statistics.median_low(diameter(field) for field in fields) if fields else None
 
 
 def _checked_normalisation(normalize: Any) -> tuple[list[float], list[float]]:
