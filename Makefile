@@ -14,8 +14,9 @@ demo: $(READY)
 	@echo "Pictures: predictions/01_test_overlay.png, predictions/01_test_mask.png and outputs/demo/latest/curves.png"
 	@echo "Report: outputs/demo/latest/evaluation/synthetic-test/report.html"
 
+# Two processes with one thread each: on two cores twice as fast as the other way round.
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Lint, types and tests: what CI runs.
 check: lint test
