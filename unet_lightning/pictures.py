@@ -53,12 +53,11 @@ class PictureFolder:
         """Whether all pictures of a photograph are there, and are to stay."""
         return self.begun and not self.overwrite and all(path.is_file() for path in self.files(name))
 
-    def save(self, name: Path, photo: Tensor, probability: Tensor, drawn: Tensor) -> None:
-        """Writes the pictures of one photograph.
+    def save_maps(self, name: Path, probability: Tensor, drawn: Tensor) -> None:
+        """Writes what was found in one photograph.
 
         Args:
             name: of the photograph.
-            photo: `(3, H, W)` uint8; it is painted over.
             probability: `(C - 1, H, W)` float32.
             drawn: `(C - 1, H, W)` bool, the pixels of each class but the background.
 
@@ -75,6 +74,13 @@ class PictureFolder:
         else:  # the number of each pixel's class
             numbers = torch.arange(1, len(self.classes), dtype=torch.uint8)[:, None, None]
             save_image((drawn * numbers).sum(0).to(torch.uint8), self._file(name, "mask"))
+
+    def save_overlay(self, name: Path, photo: Tensor, drawn: Tensor) -> None:
+        """Paints the pixels of `drawn`, `(C - 1, H, W)` bool, over the photograph `(3, H, W)` uint8 and writes it.
+
+        Raises:
+            UserError: the picture cannot be written.
+        """
         save_image(overlay(photo, drawn.any(0)), self._file(name, "overlay"))
 
     def _goes_on(self) -> bool:

@@ -106,12 +106,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     drawn &= fov
                 if args.submission is not None:
                     submitted[str(photograph.name)] = drawn[0]
+                progress.print(f"{photograph.name}: {found.milliseconds:.0f} ms forward{how(found)}")
                 if pictures is not None:
-                    pictures.save(photograph.name, photo, probability, drawn)
+                    pictures.save_maps(photograph.name, probability, drawn)
+                    del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
+                    pictures.save_overlay(photograph.name, photo, drawn)
+                del photo, fov, drawn  # before the next photograph is read
             except (UserError, OSError) as error:
                 failed.append(str(error))
-                continue
-            progress.print(f"{photograph.name}: {found.milliseconds:.0f} ms forward{how(found)}")
     if failed:
         raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
     if args.submission is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
 
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.reading import read_binary, read_classes, read_photo, size_of
@@ -156,6 +155,8 @@ class FundusDataset(Dataset[Sample]):
 
     def _sample(self, index: int) -> Sample:
         """Photograph and label, as tv_tensors."""
+        from torchvision import tv_tensors  # 2 s and 170 MB, which prediction does without
+
         record = self.records[index]
         assert record.label is not None
         target = self._target(index, record.label, "label")

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import DataError
@@ -25,6 +24,7 @@ DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # grey with 16 bits or mo
 
 FAINT = 4096  # a 16-bit photograph without a value from here on holds 12 bits at most, and is black in 8
 PALETTE_SLACK = 8  # grey levels that a palette's black and white may be off
+BAND = 256  # rows
 MOST_BYTES = 256 * 1024**2  # unpacked from .gz: what Pillow's limit of 89 million pixels takes in 8-bit RGB
 
 
@@ -52,7 +52,7 @@ def read_photo(path: Path) -> Tensor:
             f"The photograph {path} has Pillow mode {image.mode}: 8 or 16 bits a channel are expected. Convert it to "
             "8-bit RGB with the contrast that its camera software shows."
         )
-    photo: Tensor = pil_to_tensor(_opaque(image).convert("RGB"))
+    photo = _pixels(image)
     if is_deep:  # Pillow has kept the upper 8 bits
         _check_range(path, 256 * int(photo.max()) + 255)
     return photo
@@ -71,7 +71,7 @@ def read_binary(path: Path, what: str) -> Tensor:
         if "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
             raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
         # convert("L") looks palette colours up; the raw array of a palette image holds indices instead.
-        grey = pil_to_tensor(_opaque(image).convert("L"))[0]  # (H, W)
+        grey = torch.from_numpy(np.array(_opaque(image).convert("L")))  # (H, W)
     if image.mode == "P":  # DRIVE's second observer is drawn in almost black (3) and almost white (253)
         grey = grey.masked_fill(grey <= PALETTE_SLACK, 0).masked_fill(grey >= 255 - PALETTE_SLACK, 255)
     values = torch.unique(grey).tolist()
@@ -123,7 +123,8 @@ def _open(path: Path, what: str) -> tuple[Image.Image, bool]:
             with Image.open(_unpack(path, what) if path.suffix == ".gz" else path) as image:
                 is_deep = any(";16" in str(tile[3]) for tile in image.tile[:1])  # known before decoding alone
                 image.load()
-                return ImageOps.exif_transpose(image), is_deep
+                ImageOps.exif_transpose(image, in_place=True)  # else even an upright photograph is copied
+                return image, is_deep
     except UnidentifiedImageError as error:
         raise DataError(f"The {what} is not an image: {path}. Expected TIFF, PNG, JPEG, GIF or PPM.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -132,6 +133,15 @@ def _open(path: Path, what: str) -> tuple[Image.Image, bool]:
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"The {what} is broken: {path} ({error}). Copy it again from its source.") from error
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    """The colours of an image, `(3, H, W)` uint8; in bands of rows, where Pillow would make three copies of it all."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top in range(0, image.height, BAND):
+        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+        pixels[top : top + BAND] = np.asarray(_opaque(band).convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _unpack(path: Path, what: str) -> BytesIO:
