@@ -4,7 +4,8 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def real_drive() -> Path:
 def program(tiny_drive: Path) -> Program:
     """Runs `python -m unet_lightning.<name>` in a folder of its own, on the tiny data set."""
 
-    def run(name: str, *arguments: object, cwd: Path, timeout: float = 120, **environment: str) -> Completed:
+    def run(name: str, *arguments: object, cwd: Path, timeout: float = 300, **environment: str) -> Completed:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
         env |= {"DRIVE_ROOT": str(tiny_drive)} | environment
         command = [sys.executable, "-m", f"unet_lightning.{name}", *map(str, arguments)]
@@ -50,6 +51,29 @@ def program(tiny_drive: Path) -> Program:
         )
 
     return run
+
+
+@pytest.fixture
+def training(tiny_drive: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """A program that trains until it is told to stop."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, until: str = "run/metrics.csv", timeout: float = 120.0) -> subprocess.Popen[str]:
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
+        env |= {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "unet_lightning.train", *arguments]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe, text=True)
+        started.append(process)
+        give_up = time.monotonic() + timeout
+        while not (tmp_path / until).exists() and process.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.05)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()  # which closes the pipes
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from unet_lightning.data import chase_db1, drive, hrf
 from unet_lightning.launch import CONF, instantiate
-from unet_lightning.train import build_task, build_trainer
+from unet_lightning.assembly import build_task, build_trainer
 
 GROUPS = {
     group: sorted(path.stem for path in Path(CONF, group).glob("*.yaml"))
@@ -30,6 +30,7 @@ def composed(*overrides, folder):
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_composes_and_builds(group, name, tmp_path, tiny_drive, monkeypatch):
     monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
+    monkeypatch.chdir(tmp_path)  # some loggers have a file below the present folder
     config = composed(f"{group}={name}", "data.batch_size=2", folder=tmp_path)
     section = group.split("/")[0]
     if section == "data":
@@ -41,7 +42,7 @@ def test_every_choice_composes_and_builds(group, name, tmp_path, tiny_drive, mon
     else:
         if "wandb" in config["logger"]:
             config["logger"]["wandb"]["mode"] = "disabled"
-        assert build_trainer(config).max_epochs == config["trainer"]["max_epochs"]
+        assert build_trainer(config, []).max_epochs == config["trainer"]["max_epochs"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

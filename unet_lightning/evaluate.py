@@ -45,7 +45,10 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
     for module in ("rich", "jinja2", "skimage"):
         require(module, extra="report", why="evaluate measures with scikit-image, and writes with rich and Jinja")
-    from unet_lightning.evaluation.results import write_evaluation, write_matrix
+    from unet_lightning.evaluation.results import protocol_of, write_evaluation, write_matrix
+    from unet_lightning.loggers import build_loggers, publish_evaluation
+
+    build_loggers(config["logger"], Path())  # what is wrong with one comes up now
 
     done: dict[str, list[Evaluation]] = {}
     for folder in folders_of(config):
@@ -53,7 +56,9 @@ def main(cfg: DictConfig) -> None:
         for data in [config["data"]] if data_sets is None else [section(name, folder) for name in data_sets]:
             source = open_source(config, folder, data)
             for evaluation in evaluations(config, source):
-                write_evaluation(evaluation, source, config["report"])
+                folder_of_it = write_evaluation(evaluation, source, config["report"])
+                protocol = protocol_of(evaluation, source)
+                publish_evaluation(config["logger"], folder_of_it, evaluation, protocol, source.folder)
                 done.setdefault(folder, []).append(evaluation)
     if data_sets is not None:
         write_matrix(done)

@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from unet_lightning.build import build
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_text
 from unet_lightning.models.weights import DATA_STATE, load_weights, read_checkpoint
+from unet_lightning.provenance import commit, machine, versions
 
 # What a checkpoint keeps of the data.
 KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
@@ -110,10 +113,44 @@ class RunFolder:
         with contextlib.suppress(OSError):  # not empty
             self.path.rmdir()
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Writes the resolved config, with its own folder left open: the folder may be moved, or the run repeated."""
+    def as_written(self, config: dict[str, Any]) -> str:
+        """The text of config.yaml, with its own folder left open: the folder may be moved, or the run repeated."""
         text = OmegaConf.to_yaml(OmegaConf.create(config))
-        write_text(self.config_file, text.replace(str(self.path), "${hydra:runtime.output_dir}"))
+        return text.replace(str(self.path), "${hydra:runtime.output_dir}")
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes the resolved config."""
+        write_text(self.config_file, self.as_written(config))
+
+    def write_provenance(self, config: dict[str, Any], overrides: Sequence[str]) -> None:
+        """Writes repro.yaml: what it takes to repeat the run, beside config.yaml."""
+        known = commit()
+        found = {
+            "command": shlex.join(["python", "-m", "unet_lightning.train", *overrides]),
+            "repeat": shlex.join(["python", "-m", "unet_lightning.train", f"rerun={self.path}"]),
+            "seed": config["seed"],
+            "deterministic": bool(config["trainer"].get("deterministic")),
+            "commit": None if known is None else known.removesuffix("-dirty"),
+            "dirty": None if known is None else known.endswith("-dirty"),
+            "versions": versions(),
+            "machine": machine(),
+        }
+        write_text(self.path / "repro.yaml", OmegaConf.to_yaml(OmegaConf.create(found)))
+
+    def check_same(self, config: dict[str, Any]) -> None:
+        """Raises RunError where the run in this folder is of another configuration; its files may have moved."""
+        written = self.read_config()
+        wanted = OmegaConf.to_container(OmegaConf.create(self.as_written(config)))
+        assert isinstance(wanted, dict)
+        for one in (written, wanted):
+            one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
+        before, now = dict(_flat(written)), dict(_flat(wanted))
+        other = [key for key in now | before if (key in now, now.get(key)) != (key in before, before.get(key))]
+        if other:
+            raise RunError(
+                f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
+                f"folder, or go on with that run by resume={self.path}."
+            )
 
     def read_config(self) -> dict[str, Any]:
         """The resolved config.
@@ -195,3 +232,12 @@ class RunFolder:
             initial_weights=config["model"].get("weights"),
             initial_ids=data["inherited"],
         )
+
+
+def _flat(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its dotted name."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -134,8 +134,8 @@ class VesselSegmentationTask(L.LightningModule):
         """Logits: `(B, 3, H, W)` float32 in, `{"out": (B, C, H, W)}` out."""
         return same_size(self.network, image.contiguous(memory_format=self.memory_format))
 
-    def shared_step(self, batch: Batch, split: str) -> Tensor:
-        """Loss of a batch; in val and test the metrics are updated too."""
+    def shared_step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
+        """Loss and logits `(B, C, H, W)` of a batch; in val and test the metrics are updated too."""
         outputs = self(batch.image)
         loss = loss_of_outputs(self.loss, outputs, batch.target)
         if split != "train":
@@ -145,7 +145,7 @@ class VesselSegmentationTask(L.LightningModule):
                 dice = binary_f1_score(called, target, multidim_average="samplewise", **DICE)  # (B,)
                 getattr(self, f"{split}_dice_per_image").update(dice)
                 getattr(self, f"{split}_dice_pooled").update(called, target)
-        return loss
+        return loss, outputs["out"]
 
     @staticmethod
     def called(logits: Tensor) -> list[Tensor]:
@@ -160,16 +160,16 @@ class VesselSegmentationTask(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One optimizer step's loss."""
-        loss = self.shared_step(batch, "train")
+        loss, _ = self.shared_step(batch, "train")
         size = len(batch.target)
         self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=size)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """One whole photograph."""
-        self.shared_step(batch, "val")
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """One whole photograph; callbacks get its logits."""
+        return {"logits": self.shared_step(batch, "val")[1]}
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """One whole photograph."""

@@ -10,15 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError, UserError
-from unet_lightning.launch import (
-    CONF,
-    instantiate,
-    one_line_errors,
-    plain,
-    quiet_libraries,
-    resume_arguments,
-    standalone_job,
-)
+from unet_lightning.launch import CONF, one_line_errors, own_arguments, own_ranks, plain, quiet_libraries
+from unet_lightning.sweeps import in_sweep, recorded
 
 if TYPE_CHECKING:
     import lightning as L
@@ -36,78 +29,100 @@ def main(cfg: DictConfig) -> float | None:
     """Trains one configuration; a sweep calls it for each job and may use what it returns.
 
     Returns:
-        the best validation figure, or None where validation is off.
+        the best validation figure, or None where validation is off or a job of a sweep failed.
 
     Raises:
         UserError: shown as one line; the exit code is 1.
     """
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if in_sweep():
+        return recorded(lambda: job(cfg, folder), folder)
+    return job(cfg, folder)
+
+
+def job(cfg: DictConfig, folder: Path) -> float | None:
+    """Begins the run of a configuration in a folder, or goes on with it."""
     from unet_lightning.runfolder import RunFolder
+    from unet_lightning.state import read_state
 
     quiet_libraries()
-    run = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-    resumed = cfg.resume is not None
+    run, wish = RunFolder(folder), "auto" if in_sweep() else cfg.resume
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
-    checkpoint = last_checkpoint(run) if resumed else None
+    if not config["data"]["root"]:
+        run.discard_empty()
+        raise ConfigError("data.root is empty: set it to the folder of the data set.")
+    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
+    goes_on = wish is not None and run.config_file.exists()
+    if wish == "auto" and goes_on:
+        run.check_same(config)
+        state = read_state(folder)
+        if state is not None and state.state in ("done", "pruned"):
+            log.info(f"{folder} is {state.state} already.")
+            return state.value
+    return train(run, config, goes_on)
+
+
+def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | None:
+    """Trains, measures the best network on the validation images, and says what comes next.
+
+    Args:
+        run: where.
+        config: resolved.
+        goes_on: whether the folder holds this run already.
+    """
+    from unet_lightning.assembly import assemble
+    from unet_lightning.callbacks.ranks import Ranks
+    from unet_lightning.callbacks.stop import SafeStop
+    from unet_lightning.loggers import close_loggers, start_loggers
+    from unet_lightning.record import Present, Record, outcome
+
+    checkpoint = run.last if goes_on and run.last.is_file() else None
+    ranks = Ranks(run.as_written(config), str(run.path))
+    stop = SafeStop(ranks.forward)
     try:  # whatever is wrong comes up before the folder becomes a run
-        if not config["data"]["root"]:
-            raise ConfigError("data.root is empty: set it to the folder of the data set.")
-        config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
-        data, task, trainer = assemble(config, fresh=checkpoint is None)
-        if trainer.is_global_zero and not resumed:
+        data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, Present(run)])
+        if trainer.is_global_zero and not goes_on:
             run.claim()
     except UserError:
         run.discard_empty()
         raise
-    if trainer.is_global_zero:
-        run.write_config(config)
-        if not resumed:
-            run.link_latest(cfg.name)
-        log.info(describe(task, data))
-    start_loggers(trainer, config)
-    succeeded = False
-    try:
-        with standalone_job():
-            trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
-        succeeded = True
-    finally:
-        close_loggers(trainer, succeeded)
+    with Record(run, trainer, list(HydraConfig.get().overrides.task)):
+        ended: BaseException | None = None
+        try:
+            if trainer.is_global_zero:
+                run.write_config(config)
+                run.write_provenance(config, list(HydraConfig.get().overrides.task))
+                if not goes_on:
+                    run.link_latest(config["name"])
+                elif checkpoint is None:
+                    log.info(f"{shown(run.path)} has no checkpoint yet: it starts from the beginning.")
+                log.info(describe(task, data))
+            with stop.listen(), ranks.guard(), own_ranks(run.path):
+                start_loggers(trainer, config, run)
+                trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+                if config.get("score") and trainer.is_global_zero:
+                    score(run, config, trainer)
+        except BaseException as error:
+            ended = error
+            if trainer.is_global_zero:
+                log.info(how_to_go_on(run))
+            raise
+        finally:
+            close_loggers(trainer, outcome(ended)[1])
     return report(trainer, run.path)
 
 
-def assemble(config: dict[str, Any], fresh: bool) -> "tuple[RetinalDataModule, VesselSegmentationTask, L.Trainer]":
-    """Data, task and Trainer of a config, seeded and checked against one another.
-
-    Args:
-        config: resolved.
-        fresh: no checkpoint follows, so that `model.weights` is where training begins.
-
-    Raises:
-        UserError: any of them is wrong, or they do not go together.
-    """
-    import lightning as L
-
-    seed = config["seed"]
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
-    L.seed_everything(seed, workers=True, verbose=False)
-    data: RetinalDataModule = instantiate(config["data"], "data")
-    task = build_task(config if fresh else config | {"model": config["model"] | {"weights": None}})
-    data.setup("fit")
-    assert data.train is not None
-    task.rehearse(data.train.classes)
-    data.inherit(task.weights_from)
-    trainer = build_trainer(config)
-    data.check_processes(trainer.world_size)
-    return data, task, trainer
+def how_to_go_on(run: "RunFolder") -> str:
+    """What to do about a run that ended early: the last whole epoch is kept."""
+    folder = shown(run.path.parent if in_sweep() else run.path)
+    kept = "Kept: the last whole epoch." if run.last.is_file() else "No epoch was complete."
+    return f"{kept} Go on: python -m unet_lightning.train resume={folder}"
 
 
-def last_checkpoint(run: "RunFolder") -> Path | None:
-    """Where to go on from; None, from the beginning, where the run was stopped in its first epoch."""
-    if run.last.is_file():
-        return run.last
-    log.info(f"{run.path} has no checkpoint yet: it starts from the beginning.")
-    return None
+def shown(folder: Path) -> Path:
+    """The folder as a person would type it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:
@@ -120,53 +135,23 @@ def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:
     )
 
 
-def build_task(config: dict[str, Any]) -> "VesselSegmentationTask":
-    """The LightningModule of a config, with the weights of `model.weights` where given."""
-    from unet_lightning.models.weights import load_weights
-    from unet_lightning.task import VesselSegmentationTask
+def score(run: "RunFolder", config: dict[str, Any], trainer: "L.Trainer") -> None:
+    """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards."""
+    from unet_lightning.evaluation.networks import NetworkSource, Passing
+    from unet_lightning.evaluation.results import cell, protocol_of, write_evaluation
+    from unet_lightning.evaluation.scores import evaluate_maps
+    from unet_lightning.loggers import publish
 
-    model = dict(config["model"])
-    weights = model.pop("weights", None)  # a checkpoint has its own
-    task = VesselSegmentationTask(
-        model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
-    )
-    if weights is not None:
-        task.weights_from = load_weights(task.network, Path(weights))
-    return task
-
-
-def build_trainer(config: dict[str, Any]) -> "L.Trainer":
-    """The Trainer of a config with its callbacks and loggers."""
-    callbacks = [instantiate(spec, f"callbacks.{name}") for name, spec in config["callbacks"].items() if spec]
-    loggers = [instantiate(spec, f"logger.{name}") for name, spec in config["logger"].items() if spec]
-    trainer: L.Trainer = instantiate(config["trainer"], "trainer", callbacks=callbacks, logger=loggers)
-    return trainer
-
-
-def start_loggers(trainer: "L.Trainer", config: dict[str, Any]) -> None:
-    """Gives each logger the config, which starts it.
-
-    Raises:
-        ConfigError: one cannot start: no account, no network, no package.
-    """
-    for logger in trainer.loggers:
-        try:
-            logger.log_hyperparams(config)
-        except Exception as error:  # each logger has errors of its own
-            raise ConfigError(
-                f"{type(logger).__name__} cannot start: {error} W&B works without an account by "
-                "logger.wandb.mode=offline; logger=csv needs none."
-            ) from error
-
-
-def close_loggers(trainer: "L.Trainer", succeeded: bool) -> None:
-    """Ends the W&B run with its state, so that the next job of a sweep gets its own."""
-    from lightning.pytorch.loggers import WandbLogger
-
-    for logger in trainer.loggers:
-        logger.finalize("success" if succeeded else "failed")
-        if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-            logger.experiment.finish(exit_code=0 if succeeded else 1)
+    if not run.best.is_file():  # nothing is validated on
+        return
+    device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
+    source = NetworkSource(run.path, {}, "best", Passing(device=device))
+    maps = source.maps("val")
+    evaluation = evaluate_maps(maps, source.threshold(maps, None))
+    write_evaluation(evaluation, source, report=False, shown=False)
+    figure = cell(evaluation.observers[evaluation.names[0]], leak=False)
+    log.info(f"Best network on {len(maps.dataset)} validation images: {figure} Dice per image")
+    publish(trainer, evaluation, protocol_of(evaluation, source), run)
 
 
 def report(trainer: "L.Trainer", folder: Path) -> float | None:
@@ -174,18 +159,17 @@ def report(trainer: "L.Trainer", folder: Path) -> float | None:
     checkpoint = trainer.checkpoint_callback
     best = getattr(checkpoint, "best_model_score", None)
     if trainer.is_global_zero:
-        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
         if best is not None:
             log.info(f"Best {getattr(checkpoint, 'monitor', '')}: {float(best):.4f}")
-        log.info(f"Run folder: {shown}")
-        log.info(f"Evaluate it: python -m unet_lightning.evaluate run={shown}")
+        log.info(f"Run folder: {shown(folder)}")
+        log.info(f"Evaluate it: python -m unet_lightning.evaluate run={shown(folder)}")
     return None if best is None else float(best)
 
 
 @one_line_errors
 def cli() -> None:
     """The program: the command line, then Hydra."""
-    sys.argv[1:] = resume_arguments(sys.argv[1:])
+    sys.argv[1:] = own_arguments(sys.argv[1:])
     main()
 
 

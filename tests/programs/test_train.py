@@ -133,30 +133,6 @@ def test_weights_of_the_tutorial_are_where_training_begins(program, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_multirun_gives_each_job_its_folder_config_and_results(program, tmp_path):
-    done = program("train", "-m", *TINY_RUN, "model.bilinear=true,false", "hydra.sweep.dir=sweep", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    for job, bilinear in (("0", True), ("1", False)):
-        folder = tmp_path / "sweep" / job
-        assert yaml.safe_load((folder / "config.yaml").read_text())["model"]["bilinear"] is bilinear
-        keys = torch.load(folder / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
-        assert ("network.up1.up.weight" in keys) is not bilinear
-        assert len(rows(folder)) == 2
-
-
-def test_in_a_sweep_every_process_trains_the_configuration_of_its_job(program, tmp_path):
-    settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.batch_size=2", "trainer.max_epochs=1", "hydra.sweep.dir=sweep"]
-    # Ranks with networks of different shapes could not average their gradients.
-    done = program("train", "-m", *settings, "model.bilinear=true,false", cwd=tmp_path, OMP_NUM_THREADS="1")
-    assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "sweep").iterdir()) == ["0", "1", "multirun.yaml"]
-    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
-    for job, bilinear in (("0", True), ("1", False)):
-        assert [row["step"] for row in rows(tmp_path / "sweep" / job)] == ["4"]
-        assert yaml.safe_load((tmp_path / "sweep" / job / "config.yaml").read_text())["model"]["bilinear"] is bilinear
-    assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 2
-
-
 def test_two_processes_train_one_run(program, tmp_path):
     settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.batch_size=2", "hydra.run.dir=run"]
     done = program("train", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")

@@ -1,20 +1,53 @@
-"""Checkpoints in a run folder that may be moved."""
+"""Checkpoints in a run folder that may be moved, or come from somebody else."""
 
+import os
+from pathlib import PurePath
 from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from unet_lightning.errors import RunError
+
+SCORES = ("best_model_score", "current_score", "kth_value")
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
 
 class RunCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint, which otherwise forgets the best figure so far where its folder has been moved."""
+    """Lightning's ModelCheckpoint, which otherwise forgets the best figure so far where its folder has been moved.
+
+    Lightning removes the file that a checkpoint calls its earlier best: here it must lie in the same folder.
+    """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on with the paths of the folder as it is called now."""
-        super().load_state_dict(_moved(state_dict, str(state_dict["dirpath"]), str(self.dirpath)))
+        """Goes on with the paths of the folder as it is called now.
+
+        Raises:
+            RunError: the checkpoint names a file outside its folder, or lacks what this callback keeps.
+        """
+        old, new = state_dict.get("dirpath"), str(self.dirpath)
+        files = state_dict.get("best_k_models", {})
+        if not isinstance(old, str) or not isinstance(files, dict) or "best_model_score" not in state_dict:
+            raise RunError(f"The checkpoint in {new} says nothing of its files: begin a new run with model.weights.")
+        kept = {name: state_dict[name] for name in SCORES if name in state_dict}
+        kept |= {name: _moved(state_dict[name], old, new) for name in PATHS if name in state_dict}
+        kept["best_k_models"] = {_moved(path, old, new): score for path, score in files.items()}
+        super().load_state_dict({"best_model_path": ""} | kept | {"dirpath": self.dirpath})
 
 
-def _moved(state: Any, old: str, new: str) -> Any:
-    """`state` with the folder `old` replaced by `new` in every path."""
-    if isinstance(state, dict):
-        return {_moved(key, old, new): _moved(value, old, new) for key, value in state.items()}
-    return new + state.removeprefix(old) if isinstance(state, str) and state.startswith(old) else state
+def _moved(path: Any, old: str, new: str) -> str:
+    """A file of the folder `old` as one of the folder `new`; empty where there is none yet.
+
+    Raises:
+        RunError: it is outside.
+    """
+    if path == "":
+        return ""
+    inside = isinstance(path, str) and path.startswith(old + os.sep) and path.endswith(ModelCheckpoint.FILE_EXTENSION)
+    found = PurePath(new, path.removeprefix(old + os.sep)) if inside else PurePath(os.sep)
+    # A folder below may be a link to elsewhere.
+    if ".." in found.parts or not PurePath(os.path.realpath(found.parent)).is_relative_to(os.path.realpath(new)):
+        raise RunError(
+            f"A checkpoint in {new} names {str(path)[:200]} as one of its own files, which lie in {old[:200]}: it was "
+            "not gone on with. Begin a new run with model.weights set to it."
+        )
+    return str(found)

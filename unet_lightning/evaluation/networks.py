@@ -17,7 +17,8 @@ from unet_lightning.inference.predictor import Ensemble, Predictor, choose_devic
 from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.runfolder import RunFolder, Trained
 
-CHOSEN = "the threshold was chosen on"  # a reason for LEAK
+# Reasons for LEAK.
+CHOSEN, SELECTED, TRAINED = "the threshold was chosen on", "the epoch was selected on", "trained on"
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,9 @@ class NetworkSource:
         for image_id in dataset.image_ids:
             by = self.networks if image_id not in alone else [alone[image_id]]
             if any(image_id in trained.trained_ids.get(dataset.name, []) for trained in by):
-                leak.setdefault("trained on", []).append(image_id)
+                leak.setdefault(TRAINED, []).append(image_id)
             elif own and any(trained.selected and image_id in trained.val_ids for trained in by):
-                leak.setdefault("the epoch was selected on", []).append(image_id)
+                leak.setdefault(SELECTED, []).append(image_id)
         return Maps(dataset, split, maps, leak)
 
     def _store(self, value: float, watched: Maps) -> None:

@@ -42,13 +42,14 @@ def protocol_of(evaluation: Evaluation, source: Source) -> dict[str, Any]:
     }
 
 
-def write_evaluation(evaluation: Evaluation, source: Source, report: bool) -> Path:
+def write_evaluation(evaluation: Evaluation, source: Source, report: bool, shown: bool = True) -> Path:
     """Writes the evaluation folder and prints the table.
 
     Args:
         evaluation: the figures.
         source: where the maps come from.
         report: whether report.html is drawn too.
+        shown: whether the terminal gets the table.
 
     Returns:
         `<folder of the source>/evaluation/<data set>-<split>`.
@@ -72,7 +73,7 @@ def write_evaluation(evaluation: Evaluation, source: Source, report: bool) -> Pa
     calibration = {name: calibration_of(evaluation, number) for number, name in enumerate(evaluation.names)}
     written = {"protocol": protocol, "figures": figures, "calibration": calibration}
     write_text(folder / "metrics.json", json.dumps(written, indent=2))
-    write_text(folder / "table.md", show(results_table(evaluation.observers, protocol)))
+    write_text(folder / "table.md", show(results_table(evaluation.observers, protocol), shown))
     if report:
         for number, name in enumerate(evaluation.names):
             stem = "report" if len(evaluation.names) == 1 else f"report_{dataset.classes[number + 1]}"
@@ -81,7 +82,8 @@ def write_evaluation(evaluation: Evaluation, source: Source, report: bool) -> Pa
             title = f"{'/'.join(source.folder.resolve().parts[-2:])}: {dataset.name} {maps.split}"
             observers = {name: evaluation.observers[name]} | others
             write_report(page, title, protocol, observers, pictures(evaluation, number))
-    print(f"Written to {folder}")
+    if shown:
+        print(f"Written to {folder}")
     return folder
 
 

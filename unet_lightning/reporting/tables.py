@@ -90,14 +90,15 @@ def cross_table(cells: Mapping[str, Mapping[str, str]], caption: str) -> Table:
     return table
 
 
-def show(table: Table) -> str:
-    """Prints the table to the terminal and returns it as Markdown, its caption as a paragraph below."""
+def show(table: Table, terminal: bool = True) -> str:
+    """Prints the table to the terminal where wanted, and returns it as Markdown, its caption as a paragraph below."""
     # Rich would wrap the caption at the width of the table.
     words, table.caption = Text.from_markup(str(table.caption)), None
     text = io.StringIO()
-    for console in (Console(), Console(file=text, width=WIDE, color_system=None, force_terminal=False)):
-        console.print(table)
-    Console(highlight=False).print(words)
+    Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(table)
+    if terminal:
+        Console().print(table)
+        Console(highlight=False).print(words)
     rows = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
     return (
         "\n".join([*rows, "", *textwrap.wrap(words.plain, 100, break_long_words=False, break_on_hyphens=False)]) + "\n"

@@ -1,0 +1,180 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from conftest import TINY_RUN
+
+from unet_lightning.models.unet import UNet
+from unet_lightning.sweeps import Sweep
+
+QUIET = "trainer.enable_progress_bar=false"
+
+
+def state(folder):
+    return json.loads((folder / "state.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def half(program, tmp_path_factory):
+    """A sweep with two good jobs and two that lack a file, and what it said."""
+    cwd = tmp_path_factory.mktemp("half")
+    choices = ["model.bilinear=true,false", "model.weights=null,w.pth"]
+    done = program("train", *TINY_RUN, "-m", *choices, "hydra.sweep.dir=outputs/train/first", QUIET, cwd=cwd)
+    return cwd, done
+
+
+def test_a_failed_job_is_recorded_and_the_sweep_goes_on(half):
+    cwd, done = half
+    assert done.returncode == 2, done.stderr  # as many as have failed
+    sweep = cwd / "outputs/train/first"
+    assert [state(sweep / job)["state"] for job in "0123"] == ["done", "failed", "done", "failed"]
+    for job in "13":
+        assert "looked for w.pth" in state(sweep / job)["error"]
+        assert "Traceback" in (sweep / job / "error.txt").read_text()
+    assert "error: job 1: No checkpoint: looked for w.pth" in done.stderr
+    assert "4 jobs: 2 done, 2 failed" in done.stdout
+    assert "resume=outputs/train/first" in done.stdout
+
+
+def test_each_job_has_its_folder_config_and_results(half):
+    sweep = half[0] / "outputs/train/first"
+    assert sorted(path.name for path in sweep.iterdir()) == ["0", "1", "2", "3", "multirun.yaml", "sweep.yaml"]
+    assert (sweep.parent / "latest").resolve() == sweep.resolve()
+    for job, bilinear in (("0", True), ("2", False)):
+        assert yaml.safe_load((sweep / job / "config.yaml").read_text())["model"]["bilinear"] is bilinear
+        keys = torch.load(sweep / job / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+        assert ("network.up1.up.weight" in keys) is not bilinear
+        with (sweep / job / "metrics.csv").open() as file:
+            assert len(list(csv.DictReader(file))) == 2
+        assert f"model.bilinear={bilinear}" in state(sweep / job)["overrides"]
+
+
+def test_cost_and_best_figure_are_noted(half):
+    found = state(half[0] / "outputs/train/first/0")
+    assert found["monitor"] == "val/dice_per_image"
+    assert 0 <= found["value"] <= 1
+    assert found["epoch"] in (0, 1)
+    assert found["seconds"] > 0
+    assert 100 < found["peak_memory_mb"] < 10_000
+
+
+def test_each_job_is_measured_on_the_validation_images(half):
+    metrics = json.loads((half[0] / "outputs/train/first/0/evaluation/drive-val/metrics.json").read_text())
+    assert metrics["protocol"]["leak_reasons"] == {"the epoch was selected on": ["25", "30", "35", "40"]}
+    assert metrics["figures"]["model"]["mean"]["dice"] == pytest.approx(
+        state(half[0] / "outputs/train/first/0")["value"]
+    )
+
+
+def test_resume_runs_what_failed_and_leaves_what_is_done(half, program, tmp_path):
+    shutil.copytree(half[0], tmp_path, dirs_exist_ok=True, symlinks=True)
+    sweep = tmp_path / "outputs/train/first"
+    before = (sweep / "0/checkpoints/last.ckpt").stat().st_mtime_ns
+    torch.save({"model": UNet(base_c=2).state_dict()}, tmp_path / "w.pth")  # of the bilinear network alone
+    done = program("train", "resume=outputs/train/first", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert [state(sweep / job)["state"] for job in "0123"] == ["done", "done", "done", "failed"]
+    assert (sweep / "0/checkpoints/last.ckpt").stat().st_mtime_ns == before
+    assert not (sweep / "1/error.txt").exists()
+    assert "is done already" in done.stdout
+    assert "another network" in state(sweep / "3")["error"] or "error: job 3" in done.stderr
+
+
+def test_a_sweep_that_was_killed_ends_with_the_weights_of_one_that_was_not(program, tiny_drive, tmp_path):
+    settings = [*TINY_RUN, "trainer.max_epochs=8", "deterministic=true", "score=false", QUIET, "seed=0,1"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
+    env |= {"DRIVE_ROOT": str(tiny_drive)}
+    command = [sys.executable, "-m", "unet_lightning.train", "-m", *settings, "hydra.sweep.dir=killed"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 60
+    while not (tmp_path / "killed/0/checkpoints/last.ckpt").exists() and time.monotonic() < give_up:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert state(tmp_path / "killed/0")["state"] == "running"
+    assert program("train", "resume=killed", cwd=tmp_path).returncode == 0
+    assert program("train", "-m", *settings, "hydra.sweep.dir=whole", cwd=tmp_path).returncode == 0
+    assert state(tmp_path / "killed/0")["attempts"] == 2
+    for job in "01":
+        first, second = (
+            torch.load(tmp_path / sweep / job / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+            for sweep in ("killed", "whole")
+        )
+        assert all(torch.equal(first[name], value) for name, value in second.items())
+        rows = []
+        for sweep in ("killed", "whole"):
+            with (tmp_path / sweep / job / "metrics.csv").open() as file:
+                rows.append([{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)])
+        assert rows[0] == rows[1]
+
+
+def test_in_a_sweep_every_process_trains_the_configuration_of_its_job(program, tmp_path):
+    settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.batch_size=2", "trainer.max_epochs=1", "score=false", QUIET]
+    choices = ["model.bilinear=true,false", "hydra.sweep.dir=sweep"]
+    # Ranks with networks of different shapes could not average their gradients.
+    done = program("train", "-m", *settings, *choices, cwd=tmp_path, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep"]
+    assert done.stdout.count("2 ranks, all with configuration ") == 2
+    for job, bilinear in (("0", True), ("1", False)):
+        assert sorted(path.name for path in (tmp_path / "sweep" / job).glob("*.log")) == ["train.log"]
+        assert yaml.safe_load((tmp_path / "sweep" / job / "config.yaml").read_text())["model"]["bilinear"] is bilinear
+    assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 2
+
+
+def test_a_folder_goes_on_with_the_same_configuration_alone(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    here = f"hydra.run.dir={run}"
+    assert "another configuration: data.seed, seed differ" in in_process(
+        "train", *TINY_RUN, here, "resume=auto", "seed=3"
+    )
+    assert (run / "metrics.csv").read_text() == (tiny_run / "metrics.csv").read_text()
+
+
+def test_auto_leaves_a_run_that_is_done(program, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    done = program("train", *TINY_RUN, "hydra.run.dir=run", "resume=auto", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "is done already" in done.stdout
+    assert state(run)["attempts"] == 1
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    record = {"flags": ["--config-name=train"], "overrides": ["hydra.sweep.dir=old", "seed=1,2"]}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(record))
+    return Sweep(tmp_path)
+
+
+def test_a_sweep_goes_on_in_its_own_folder(sweep):
+    assert sweep.arguments(["hydra/launcher=joblib"]) == [
+        "--config-name=train", "-m", "seed=1,2", f"hydra.sweep.dir='{sweep.path}'", "hydra/launcher=joblib"
+    ]  # fmt: skip
+
+
+def test_a_sweep_goes_on_with_its_own_values(in_process, sweep):
+    assert "found seed=3" in in_process("train", f"resume={sweep.path}", "seed=3")
+
+
+@pytest.mark.parametrize("text", ["", "[", "flags: 1", "flags: []\noverrides: null"])
+def test_a_broken_record_is_named(in_process, tmp_path, text):
+    (tmp_path / "sweep.yaml").write_text(text)
+    assert "sweep.yaml is broken" in in_process("train", f"resume={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    "launcher", [{"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2"}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}]
+)
+def test_ranks_that_somebody_else_starts_need_one_folder(in_process, monkeypatch, launcher):
+    for name, value in launcher.items():
+        monkeypatch.setenv(name, value)
+    assert "give hydra.run.dir=" in in_process("train", *TINY_RUN)
+    assert "A sweep starts its own ranks" in in_process("train", "-m", "seed=1,2")

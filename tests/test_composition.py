@@ -1,0 +1,44 @@
+import pytest
+
+from unet_lightning.composition import explain, nearest
+from unet_lightning.launch import CONF
+
+KNOWN = ["model.base_c", "model.bilinear", "trainer.max_epochs", "trainer.max_steps", "seed", "optimizer.lr"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model.basec", "model.base_c"),
+        ("base_c", "model.base_c"),
+        ("trainer.max_epoch", "trainer.max_epochs"),
+        ("max_epochs", "trainer.max_epochs"),
+        ("optimiser.lr", "optimizer.lr"),
+        ("sed", "seed"),
+    ],
+)
+def test_the_field_that_was_meant_is_among_the_near_ones(typed, meant):
+    assert meant in nearest(typed, KNOWN)
+
+
+def test_a_field_like_no_other_has_no_near_one():
+    assert nearest("xyzzy", KNOWN) == []
+
+
+def test_an_error_is_one_line():
+    assert explain(ValueError("first\n  second\n\nthird"), CONF, "train") == "first second third"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model.bas_c=3"], "No field model.bas_c in the config. Near: model.base_c."),
+        (["-m", "model.basec=3,4"], "No field model.basec in the config. Near: model.base_c."),
+        (["model=unett"], "Could not find 'model/unett' Available options in 'model': unet unet_paper"),
+        (["modle=unet"], "No field modle in the config. Near: model"),
+        (["model.base_c=[3"], "no viable alternative"),
+        (["-m", "model.base_c=1,2", "sweep=nowhere"], "Could not find 'sweep/nowhere'"),
+    ],
+)
+def test_a_wrong_override_ends_at_once_with_one_line(in_process, arguments, message):
+    assert message in in_process("train", *arguments)

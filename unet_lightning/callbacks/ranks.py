@@ -1,0 +1,119 @@
+"""The processes of one run: all train one configuration, and none is left behind."""
+
+import hashlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch.distributed
+from lightning.pytorch.callbacks import Callback
+
+from unet_lightning.errors import ConfigError, RunError
+
+log = logging.getLogger(__name__)
+
+POLL = 0.5  # seconds between two looks at the other processes
+GRACE = 10.0  # seconds that a process has to end by itself
+PATIENCE = 30.0  # seconds until this process, waiting for a lost one, gives up
+
+
+class Ranks(Callback):
+    """Compares the configuration of all ranks before training, and ends those that this process has started.
+
+    Lightning's own observer kills this process too where a rank is lost: no logger would be closed, and a sweep would
+    end. Here the loss is an error of this run.
+
+    Args:
+        config: the resolved configuration of this process.
+        folder: of the run.
+    """
+
+    def __init__(self, config: str, folder: str) -> None:
+        self.digest = hashlib.sha256(config.encode()).hexdigest()[:12]
+        self.folder = folder
+        self.children: list[subprocess.Popen[bytes]] = []
+        self.lost: str | None = None
+        self.ended = threading.Event()
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Takes the other processes over from Lightning, and compares.
+
+        Raises:
+            ConfigError: another rank has another configuration or folder.
+        """
+        if trainer.world_size == 1:
+            return
+        started = getattr(trainer.strategy.launcher, "procs", [])
+        self.children = list(started)
+        started.clear()  # Lightning's observer looks at this list
+        if self.children:
+            threading.Thread(target=self._watch, name="ranks", daemon=True).start()
+        found: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(found, (self.digest, self.folder))
+        if len(set(found)) > 1:
+            said = "; ".join(f"rank {rank}: {digest} in {folder}" for rank, (digest, folder) in enumerate(found))
+            raise ConfigError(f"The ranks of this run have different configurations or folders: {said}.")
+        if trainer.is_global_zero:
+            log.info(f"{trainer.world_size} ranks, all with configuration {self.digest}")
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Ends the processes that were started within the block, whatever ends the block.
+
+        Raises:
+            RunError: a process was lost, so that this one could not go on.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self._lost_one(wait=2 * POLL):
+                raise RunError(f"{self.lost} What it said is above.") from error
+            raise
+        finally:
+            self.ended.set()
+            self._end_children()
+
+    def forward(self, signum: int) -> None:
+        """Passes a signal on to the processes that this one has started."""
+        for child in self.children:
+            if child.poll() is None:
+                child.send_signal(signum)
+
+    def _lost_one(self, wait: float = 0.0) -> bool:
+        """Whether a process has ended with an error, which is noted."""
+        until = time.monotonic() + wait
+        while self.lost is None:
+            for rank, child in enumerate(self.children, start=1):
+                if child.poll():
+                    self.lost = f"Process {rank} of this run ended with exit code {child.returncode}."
+            if time.monotonic() >= until:
+                break
+            time.sleep(POLL / 5)
+        return self.lost is not None
+
+    def _watch(self) -> None:
+        """Gives up where this process waits in vain for a lost one, as it does where GPUs talk to each other."""
+        while not self.ended.wait(POLL):
+            if self._lost_one() and not self.ended.wait(PATIENCE):
+                print(f"error: {self.lost} What it said is above.", file=sys.stderr, flush=True)
+                self.forward(signal.SIGKILL)
+                os._exit(1)
+
+    def _end_children(self) -> None:
+        """Waits for the other processes, and kills those that do not end."""
+        until = time.monotonic() + GRACE
+        for child in self.children:
+            try:
+                child.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self.children = []

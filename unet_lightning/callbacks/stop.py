@@ -1,0 +1,89 @@
+"""A signal ends training between two batches, with loggers closed and an exit code that says why."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from unet_lightning.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+
+
+class SafeStop(Callback):
+    """Takes Ctrl-C, SIGTERM and SIGUSR2 (which clusters send before a time limit) while it listens.
+
+    During training the run ends after the batch in progress, at a second signal and outside of training at once.
+    Nothing is saved then: last.ckpt of the last whole epoch is there already, and a run that goes on from it is
+    exactly the run that was never stopped. A SIGUSR2 that somebody else already handles (submitit requeues by it) is
+    left to them.
+
+    Args:
+        forward: called with the signal, for the other processes of the run.
+    """
+
+    def __init__(self, forward: Callable[[int], None]) -> None:
+        self.forward = forward
+        self.received: int | None = None
+        self.training = False
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        """Handles the signals within the block; Python lets the main thread alone do so."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+        self._take()
+        try:
+            yield
+        except Exception:
+            if self.received is None:
+                raise
+            raise Stopped(self.received) from None  # another process of this run stopped first
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _take(self) -> None:
+        for signum in SIGNALS:
+            if signum != signal.SIGUSR2 or signal.getsignal(signum) in (signal.SIG_DFL, self._handle):
+                signal.signal(signum, self._handle)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        again = self.received is not None
+        self.received = signum
+        self.forward(signum)
+        if again or not self.training:
+            raise Stopped(signum)
+
+    def _stop_if_told(self) -> None:
+        if self.received is not None:
+            raise Stopped(self.received)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Takes the signals back from Lightning, which has just set handlers of its own."""
+        if threading.current_thread() is threading.main_thread():
+            self._take()
+        self.training = True
+
+    def on_train_batch_end(self, *arguments: Any) -> None:
+        """Stops where a signal has come."""
+        self._stop_if_told()
+
+    def on_validation_batch_end(self, *arguments: Any) -> None:
+        """Stops where a signal has come."""
+        self._stop_if_told()
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """From here on a signal ends the run at once."""
+        self.training = False
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """From here on a signal ends the run at once."""
+        self.training = False

@@ -1,0 +1,1 @@
+"""Hyper-parameter search by Optuna: the trials are the jobs of a sweep."""

@@ -1,0 +1,1 @@
+"""Where a run shows itself: Weights & Biases, TensorBoard, MLflow."""
