@@ -47,7 +47,8 @@ def board(tmp_path_factory):
 
 
 def cells(board):
-    lines = [line for line in markdown(board).splitlines() if line.startswith("|")]
+    """The rows of the ranking, the first table."""
+    lines = [line for line in markdown(board).split("\n## ")[0].splitlines() if line.startswith("|")]
     heading, _, *rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     return [dict(zip(heading, row, strict=True)) for row in rows]
 

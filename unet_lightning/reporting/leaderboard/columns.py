@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from unet_lightning.metrics.comparison import mean
-from unet_lightning.reporting.leaderboard.board import PER_IMAGE, Leaderboard, Line, counting, pooled_columns
+from unet_lightning.metrics.comparison import Standing, mean
+from unet_lightning.reporting.leaderboard.choices import brief
+from unet_lightning.reporting.leaderboard.costs import Cost
+from unet_lightning.reporting.leaderboard.lines import Leaderboard, Line, counting
+from unet_lightning.reporting.leaderboard.notes import pooled_columns
 from unet_lightning.reporting.wording import DECIMALS, readable
 
 ENTRY = "entry"
+PER_IMAGE = ("dice", "cldice")  # means over images beside the figure of the ranking
 
 
 class Cell(NamedTuple):
@@ -46,15 +50,18 @@ def columns(board: Leaderboard) -> list[Column]:
     decimals = DECIMALS.get(board.figure, 4)
     found = [
         Column(Cell("rank"), lambda line: Cell(str(line.standing.rank or "-")), main=0),
-        Column(Cell(ENTRY), _entry, main=0),
-        Column(Cell(f"{board.figure}_per_image", "95 % interval"), lambda line: _mean(line, decimals), main=0),
+        Column(Cell(ENTRY), entry_cell, main=0),
+        Column(
+            Cell(f"{board.figure}_per_image", "95 % interval"), lambda line: mean_cell(line.standing, decimals), main=0
+        ),
         Column(Cell("runs"), _runs, main=2),
         Column(Cell("spread"), lambda line: Cell(readable(line.spread, decimals)), main=3),
     ]
     if any(line.standing.against_best for line in board.lines):
         heading = Cell("difference to best", "95 % interval")
-        found.append(Column(heading, lambda line: _difference(line, decimals), main=1))
+        found.append(Column(heading, lambda line: difference_cell(line.standing, decimals), main=1))
         found.append(Column(Cell("p"), lambda line: Cell(_probability(line.standing.p_holm)), main=1))
+    found += [Column(Cell(cost.name, cost.unit), cost_cell(cost), main=5) for cost in board.costs]
     found += [Column(Cell(f"{name}_per_image"), _per_image(name)) for name in further]
     pooled = pooled_columns(entries)
     found += [Column(Cell(label), _pooled(name), main=4 if name == "auroc" else None) for label, name in pooled.items()]
@@ -65,9 +72,12 @@ def columns(board: Leaderboard) -> list[Column]:
     return found
 
 
-def _entry(line: Line) -> Cell:
+def entry_cell(line: Line) -> Cell:
     """The name with its mark, and the settings that tell it apart."""
-    return Cell(line.entry.name + " LEAK" * line.leak, " ".join(line.entry.settings))
+    pairs = [setting.partition("=") for setting in line.entry.settings]
+    return Cell(
+        line.entry.name + " LEAK" * line.leak, " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
+    )
 
 
 def _runs(line: Line) -> Cell:
@@ -81,20 +91,20 @@ def _runs(line: Line) -> Cell:
     return Cell(", ".join(parts) or ("1 run" if counts["networks"] else "-"))
 
 
-def _mean(line: Line, decimals: int) -> Cell:
+def mean_cell(standing: Standing, decimals: int) -> Cell:
     """The figure of the ranking."""
-    return Cell(readable(line.standing.mean, decimals), _interval(*line.standing.interval, decimals))
+    return Cell(readable(standing.mean, decimals), interval_text(*standing.interval, decimals))
 
 
-def _difference(line: Line, decimals: int) -> Cell:
+def difference_cell(standing: Standing, decimals: int) -> Cell:
     """The difference to the best."""
-    paired = line.standing.against_best
+    paired = standing.against_best
     if paired is None:
-        return Cell("best" if line.standing.rank == 1 else "-")
-    return Cell(f"{paired.mean:+.{decimals}f}", _interval(paired.low, paired.high, decimals, "+"))
+        return Cell("best" if standing.rank == 1 else "-")
+    return Cell(f"{paired.mean:+.{decimals}f}", interval_text(paired.low, paired.high, decimals, "+"))
 
 
-def _interval(low: float, high: float, decimals: int, sign: str = "") -> str:
+def interval_text(low: float, high: float, decimals: int, sign: str = "") -> str:
     """Lower and upper end; empty where there are none."""
     return "" if math.isnan(low) else f"{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
 
@@ -102,6 +112,16 @@ def _interval(low: float, high: float, decimals: int, sign: str = "") -> str:
 def _probability(p: float) -> str:
     """A p-value."""
     return "< 0.0001" if p < 1e-4 else readable(p)
+
+
+def cost_cell(cost: Cost) -> Callable[[Line], Cell]:
+    """Shows what an entry cost."""
+
+    def cell(line: Line) -> Cell:
+        value = cost.of(line.entry)
+        return Cell("-" if math.isnan(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}")
+
+    return cell
 
 
 def _per_image(name: str) -> Callable[[Line], Cell]:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from unet_lightning.metrics.comparison import Values
@@ -23,11 +24,17 @@ class Run:
         name: what the leaderboard calls it.
         config: of the run, or what the runs of an ensemble have in common; empty for maps of another program.
         evaluation: its figures.
+        overrides: what the command line of a sweep's job changed, such as `model.base_c=16`; None where unknown.
+        seconds: that its training took (of a cross-validation: the mean of its folds); NaN where unknown.
+        peak_memory_mb: of its training, 10^6 bytes (of a cross-validation: the greatest); NaN where unknown.
     """
 
     name: str
     config: Config
     evaluation: Evaluation
+    overrides: Sequence[str] | None = None
+    seconds: float = math.nan
+    peak_memory_mb: float = math.nan
 
     @property
     def seed(self) -> Any:
@@ -91,6 +98,22 @@ class Entry:
         seeds, folds = {run.seed for run in self.runs} - {None}, {run.fold for run in self.runs} - {None}
         networks = max((len(run.evaluation.protocol["networks"]) for run in self.runs), default=0)
         return {"seeds": len(seeds), "folds": len(folds), "runs": len(self.runs), "networks": networks}
+
+    @property
+    def for_choosing(self) -> bool:
+        """Whether all that speaks against its figures is that validation images chose its epoch or threshold."""
+        return bool(self.leak) and all(run.evaluation.for_choosing for run in self.runs if run.evaluation.leak)
+
+    @property
+    def seconds(self) -> float:
+        """Mean over the runs that know how long they trained; NaN where none does."""
+        known = [run.seconds for run in self.runs if not math.isnan(run.seconds)]
+        return fmean(known) if known else math.nan
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """Greatest of the runs, 10^6 bytes; NaN where none knows."""
+        return max((run.peak_memory_mb for run in self.runs if not math.isnan(run.peak_memory_mb)), default=math.nan)
 
     def protocol(self, key: str) -> list[Any]:
         """The values of a protocol key, each once, in the order of the runs."""

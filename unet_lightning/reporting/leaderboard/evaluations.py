@@ -13,6 +13,8 @@ from unet_lightning.errors import RunError
 METRICS, PER_IMAGE = "metrics.json", "per_image.csv"
 # What a leaderboard reads of the protocol.
 STAMP = "dataset split images reference region resolution threshold threshold_source tta scale networks leak".split()
+# Reasons for LEAK that are what validation is for: see evaluation/networks.py.
+CHOSEN_BY_VALIDATION = ("the epoch was selected on", "the threshold was chosen on")
 AGAIN = "Evaluate anew by python -m unet_lightning.evaluate"
 
 
@@ -38,6 +40,23 @@ class Evaluation:
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none."""
         return {image: row.get(figure, math.nan) for image, row in self.per_image.get(observer, {}).items()}
+
+    @property
+    def images(self) -> set[str]:
+        """Ids of the images that the network was measured on."""
+        return {image for name, rows in self.per_image.items() if name.startswith("model") for image in rows}
+
+    @property
+    def for_choosing(self) -> bool:
+        """Whether these are validation images that the network has not learned from, but that chose its epoch.
+
+        An evaluation of an earlier version does not say why its images leaked: then no.
+        """
+        reasons = self.protocol.get("leak_reasons")
+        if self.protocol["split"] != "val" or not self.leak or not isinstance(reasons, Mapping):
+            return False
+        explained = {image for images in reasons.values() for image in images}
+        return all(reason in CHOSEN_BY_VALIDATION for reason in reasons) and set(self.leak) <= explained
 
     def figures(self, observer: str) -> list[str]:
         """Names of the observer's figures."""

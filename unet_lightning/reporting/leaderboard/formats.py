@@ -7,75 +7,109 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from rich import box
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from unet_lightning.metrics.comparison import mean_interval
 from unet_lightning.metrics.summary import FIGURES
 from unet_lightning.reporting.html import render
-from unet_lightning.reporting.leaderboard.board import Leaderboard, Line, counting
-from unet_lightning.reporting.leaderboard.columns import Cell, Column, columns
+from unet_lightning.reporting.leaderboard.columns import Cell, columns
 from unet_lightning.reporting.leaderboard.forest import make_axis
 from unet_lightning.reporting.leaderboard.gather import ALIKE
+from unet_lightning.reporting.leaderboard.lines import Leaderboard, Line, counting
+from unet_lightning.reporting.leaderboard.parallel import parallel_coordinates
+from unet_lightning.reporting.leaderboard.scatter import cost_scatters
+from unet_lightning.reporting.leaderboard.sections import Section, Strip, ranking, sections
 
 TEMPLATE = "leaderboard.html.j2"
-NAME = 16  # characters of an entry's name in the terminal, at least
+NAME = 16  # characters of a name in the terminal, at least
+ROWS = 40  # of the terminal; the files hold all
 # Keys of the protocol that the CSV holds.
 PROTOCOL = (*ALIKE, "threshold", "threshold_source", "tta", "scale", "tiles", "trained_on", "initial_weights", "commit")
 
 
-def terminal(board: Leaderboard, width: int) -> Table:
-    """The main columns as far as there is room; what was measured how stands below.
+def terminal(board: Leaderboard, width: int) -> Group:
+    """The main columns as far as there is room; below them what was measured how, effects, costs and jobs.
 
     Args:
         board: the leaderboard.
         width: of the terminal, characters.
     """
-    notes = "\n".join(board.notes)
+    shown = list(board.lines[:ROWS])
+    if board.human and board.human not in shown:
+        shown[-1] = board.human
+    table = _table(ranking(board, shown), width)
+    for row, line in zip(table.rows, shown, strict=True):
+        row.style = "dim" if line.leak else ""
+    parts: list[RenderableType] = [Text(f"{board.lead}\n", "bold")] if board.lead else []
+    parts.append(table)
+    if further := len(board.lines) - len(shown):
+        parts.append(Text(f"... and {further} further entries in the files written.\n"))
+    parts.append(Text("\n".join(board.notes)))
+    for section in sections(board):
+        parts += [Text(f"\n{section.title}", "bold"), _table(section, width), Text("\n".join(section.notes))]
+    return Group(*parts)
+
+
+def _table(section: Section, width: int) -> Table:
+    """A table for the terminal."""
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.caption, table.caption_justify, table.caption_style = escape(notes), "left", ""
-    for column in (shown := _fitting(board, width)):
+    for strip in (shown := _fitting(section, width)):
         # Names may be broken, numbers not.
-        justify: Literal["left", "right"] = "left" if column.words else "right"
-        table.add_column(_stacked(column.heading), justify=justify, overflow="fold", no_wrap=not column.words)
-    for line in board.lines:
-        table.add_row(*(_stacked(column.cell(line)) for column in shown), style="dim" if line.leak else "")
+        justify: Literal["left", "right"] = "left" if strip.words else "right"
+        table.add_column(_stacked(strip.heading), justify=justify, overflow="fold", no_wrap=not strip.words)
+    for cells in zip(*(strip.cells for strip in shown), strict=True):
+        table.add_row(*map(_stacked, cells))
     return table
 
 
-def _fitting(board: Leaderboard, width: int) -> list[Column]:
-    """The main columns that leave NAME characters for the entries' names; those of the lowest number always."""
-    every = [column for column in columns(board) if column.main is not None]
-    room = width - NAME
+def _fitting(section: Section, width: int) -> list[Strip]:
+    """The main columns that leave NAME characters for names; those of the lowest number always."""
+    every = [strip for strip in section.strips if strip.main is not None]
+    room = width
     fitting = {0}
-    for level in sorted({column.main for column in every if column.main is not None}):
-        for column in every:
-            if column.main == level and not column.words:
-                cells = [column.heading, *(column.cell(line) for line in board.lines)]
-                room -= 2 + max(len(text) for cell in cells for text in cell)  # 2 between columns
-        if room < 0:
+    for level in sorted({strip.main for strip in every if strip.main is not None}):
+        for strip in every:
+            if strip.main == level:
+                widest = max(len(text) for cell in [strip.heading, *strip.cells] for text in cell)
+                room -= 2 + (min(widest, NAME) if strip.words else widest)  # 2 between columns
+        if room < -2:  # there are none behind the last column
             break
         fitting.add(level)
-    return [column for column in every if column.main in fitting]
+    return [strip for strip in every if strip.main in fitting]
 
 
 def markdown(board: Leaderboard) -> str:
-    """The table, and what was measured how as a list."""
-    shown = columns(board)
-    rules = [" --- " if column.words else " ---: " for column in shown]
-    rows = [
-        _row([column.heading for column in shown]),
-        f"|{'|'.join(rules)}|",
-        *(_row([column.cell(line) for column in shown]) for line in board.lines),
-    ]
-    notes = [f"- {_safe(note)}" for note in board.notes]
-    return "\n".join([f"# Leaderboard: {_safe(board.title)}", "", *rows, "", *notes]) + "\n"
+    """The tables, and what was measured how as a list."""
+    parts = [f"# Leaderboard: {_safe(board.title)}", ""]
+    parts += [f"**{_safe(board.lead)}**", ""] if board.lead else []
+    parts += [*_grid(ranking(board, board.lines)), "", *(f"- {_safe(note)}" for note in board.notes)]
+    for section in sections(board):
+        parts += ["", f"## {section.title}", "", *_grid(section), "", *(_safe(note) for note in section.notes)]
+    return "\n".join(parts) + "\n"
+
+
+def _grid(section: Section) -> list[str]:
+    """The lines of a table in Markdown."""
+    rules = [" --- " if strip.words else " ---: " for strip in section.strips]
+    heading = _row([strip.heading for strip in section.strips])
+    return [heading, f"|{'|'.join(rules)}|", *map(_row, section.rows)]
 
 
 def page(board: Leaderboard) -> str:
     """One HTML file that opens from disk, without a network."""
     ends = [end for line in board.lines for end in (line.standing.mean, *line.standing.interval)]
-    return render(TEMPLATE, board=board, columns=columns(board), axis=make_axis(ends))
+    return render(
+        TEMPLATE,
+        board=board,
+        columns=columns(board),
+        axis=make_axis(ends),
+        sections={section.name: section for section in sections(board)},
+        parallel=parallel_coordinates(board),
+        scatters=cost_scatters(board),
+    )
 
 
 def table_rows(board: Leaderboard) -> list[dict[str, Any]]:
@@ -106,6 +140,8 @@ def _values(line: Line, figures: Sequence[str]) -> dict[str, Any]:
         "p": paired and paired.p_value,
         "p_holm": standing.p_holm,
         "images": len(entry.images),
+        "seconds": entry.seconds,
+        "peak_memory_mb": entry.peak_memory_mb,
     }
     return row | {key: entry.protocol(key) for key in (*PROTOCOL, "versions")}
 

@@ -41,6 +41,28 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
     return entries if human is None or human.images != entries[0].images else [*entries, human]
 
 
+def whole(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Without the methods whose folds do not cover the images of the others', as where the job of one fold failed.
+
+    Returns:
+        the runs that are left, and the names of the methods that are not; all runs where none would be left.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.method, []).append(run)
+    covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
+    every = set[str]().union(*covered.values())
+    lacking = [
+        key for key, group in groups.items() if covered[key] != every and all(run.fold is not None for run in group)
+    ]
+    if len(lacking) == len(groups):
+        return list(runs), []
+    return (
+        [run for run in runs if run.method not in lacking],
+        [shared_name([run.name for run in groups[key]]) for key in lacking],
+    )
+
+
 def _check_alike(runs: Sequence[Run]) -> None:
     """Raises RunError where the protocols of two runs do not allow to compare them."""
     first = runs[0]

@@ -12,7 +12,11 @@ NOT_THE_METHOD = (
     "name",
     "seed",
     "resume",
+    "score",
     "logger",
+    "deterministic",
+    "callbacks.panels",
+    "callbacks.gradients",
     "data.seed",
     "data.fold",
     "data.root",
@@ -24,6 +28,7 @@ NOT_THE_METHOD = (
     "trainer.log_every_n_steps",
 )
 LONGEST = 32  # characters of a value
+NULL = "null"
 
 
 def method(config: Config) -> dict[str, Any]:
@@ -59,9 +64,17 @@ def differences(configs: Sequence[Config]) -> list[list[str]]:
     Where two configs build different classes, the names of the classes say so, and arguments are compared among
     those that build the same. A key that is missing counts as null, and null is not named.
     """
+    return [[f"{key}={shortened(value)}" for key, value in row.items() if value != NULL] for row in differing(configs)]
+
+
+def differing(configs: Sequence[Config]) -> list[dict[str, str]]:
+    """The values in which configs differ by their keys, in full, `null` among them; see `differences`.
+
+    A key that one config has no place for, such as the momentum of an optimizer without momentum, is left out of it.
+    """
     labels: list[dict[str, str]] = [{} for _ in configs]
     _compare("", dict(enumerate(configs)), labels)
-    return [[f"{key}={value}" for key, value in row.items() if value != "null"] for row in labels]
+    return labels
 
 
 def _compare(path: str, values: Mapping[int, Any], labels: Sequence[dict[str, str]]) -> None:
@@ -90,9 +103,12 @@ def _built(section: Config) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value in few characters, as it is written in a config."""
+    """A value as it is written in a config; a section by what it builds."""
     if isinstance(value, Mapping):
-        text = _built(value) or "+".join(map(str, value))
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
-    return text if len(text) <= LONGEST else "…" + text[1 - LONGEST :]  # the end of a path says most
+        return _built(value) or "+".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A value in few characters; the end of a path says most."""
+    return text if len(text) <= longest else "…" + text[1 - longest :]
