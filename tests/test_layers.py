@@ -22,11 +22,25 @@ LAYERS = {
     "data.datamodule": 2,
     "task": 2,
     "callbacks": 2,
+    "trackers": 2,
+    "checkpoints": 2,
+    "loggers": 3,
+    "state": 3,
+    "record": 3,
+    "assembly": 3,
+    "composition": 3,
+    "sweeps": 3,
+    "clusters": 3,
+    "launchers": 3,
     "runfolder": 3,
+    "untrusted": 3,
     "launch": 3,
+    "plugins": 3,
+    "search": 3,
     "train": 3,
     "evaluate": 3,
     "evaluation": 3,
+    "boards": 3,
     "leaderboard": 3,
     "provenance": 3,
     "photographs": 3,
@@ -37,8 +51,19 @@ LAYERS = {
 LIBRARIES = {
     0: {"torch"},
     1: {"torch", "torchvision", "torchmetrics", "PIL", "numpy", "matplotlib", "rich", "skimage", "scipy", "jinja2"},
-    2: {"torch", "torchvision", "torchmetrics", "lightning"},
-    3: {"torch", "lightning", "hydra", "omegaconf", "yaml", "rich"},
+    2: {"torch", "torchvision", "torchmetrics", "lightning", "wandb", "mlflow"},
+    3: {
+        "torch",
+        "lightning",
+        "hydra",
+        "hydra_plugins",
+        "omegaconf",
+        "yaml",
+        "rich",
+        "optuna",
+        "sqlalchemy",
+        "submitit",
+    },
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -72,5 +97,7 @@ def test_imports_go_down(module):
             assert top in LIBRARIES[layer(module)], f"{module} imports {name}"
 
 
-def test_wandb_is_named_in_its_config_alone():
-    assert [module for module, path in MODULES.items() if "wandb" in imports(path)] == []
+@pytest.mark.parametrize("library", ["wandb", "mlflow"])
+def test_a_tracker_is_named_in_its_config_and_one_module(library):
+    known = [module for module, path in MODULES.items() if any(name.split(".")[0] == library for name in imports(path))]
+    assert known == [f"trackers.{library}"]

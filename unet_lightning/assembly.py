@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from unet_lightning.callbacks.chance import EpochSeed
 from unet_lightning.callbacks.divergence import Divergence
 from unet_lightning.checkpoints import WholeCheckpoints
+from unet_lightning.clusters import check_devices
 from unet_lightning.data.datamodule import RetinalDataModule
 from unet_lightning.errors import ConfigError
 from unet_lightning.launch import instantiate
@@ -39,6 +40,7 @@ def assemble(
     assert data.train is not None
     task.rehearse(data.train.classes)
     data.inherit(task.weights_from)
+    check_devices(config["trainer"].get("accelerator", "auto"), config["trainer"].get("devices", "auto"))
     trainer = build_trainer(config, callbacks)
     data.check_processes(trainer.world_size)
     return data, task, trainer

@@ -24,8 +24,8 @@ TRUSTED = (
 # Of the other sections of a config; packages, modules, or the names of single classes.
 SECTIONS = {
     "data": ("unet_lightning.data", "torchvision.transforms.v2"),
-    "callbacks": ("unet_lightning.callbacks", "lightning.pytorch.callbacks"),
-    "logger": ("unet_lightning.loggers", "lightning.pytorch.loggers"),
+    "callbacks": ("unet_lightning.callbacks", "unet_lightning.search.pruning.Pruning", "lightning.pytorch.callbacks"),
+    "logger": ("unet_lightning.trackers", "lightning.pytorch.loggers"),
     "trainer": (
         "lightning.Trainer",
         "lightning.pytorch.Trainer",

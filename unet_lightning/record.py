@@ -98,7 +98,7 @@ class Record:
         """Cost and best figure."""
         checkpoint = self.trainer.checkpoint_callback
         monitor, mode = getattr(checkpoint, "monitor", None), getattr(checkpoint, "mode", "max")
-        rows = next((one.rows for one in self.trainer.callbacks if isinstance(one, History)), None)
+        rows = next((one.rows for one in getattr(self.trainer, "callbacks", []) if isinstance(one, History)), None)
         seconds = self.state.seconds + time.monotonic() - self.started
         value, epoch = None, None
         if rows is not None:

@@ -47,17 +47,17 @@ class Sweep:
         """The command line that goes on with it.
 
         Args:
-            further: of the present command line: values of hydra.* alone, such as another launcher.
+            further: of the present command line: values of hydra.* and sweep.* alone, such as another launcher.
 
         Raises:
             ConfigError: others.
             RunError: sweep.yaml is broken.
         """
-        other = [given for given in further if not given.startswith(("hydra.", "hydra/"))]
+        other = [given for given in further if not given.startswith(("hydra.", "hydra/", "sweep."))]
         if other:
             raise ConfigError(
-                f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.* and hydra/launcher may "
-                "change. Begin a new sweep for other values."
+                f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and sweep.* "
+                "may change. Begin a new sweep for other values."
             )
         try:
             record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))

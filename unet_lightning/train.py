@@ -9,6 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from unet_lightning import plugins
 from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.launch import CONF, one_line_errors, own_arguments, own_ranks, plain, quiet_libraries
 from unet_lightning.sweeps import in_sweep, recorded
@@ -49,6 +50,7 @@ def job(cfg: DictConfig, folder: Path) -> float | None:
     run, wish = RunFolder(folder), "auto" if in_sweep() else cfg.resume
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
+    config.pop("sweep", None)  # how to search is no part of a run
     if not config["data"]["root"]:
         run.discard_empty()
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
@@ -105,7 +107,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
                     score(run, config, trainer)
         except BaseException as error:
             ended = error
-            if trainer.is_global_zero:
+            if trainer.is_global_zero and outcome(error)[0] != "pruned":
                 log.info(how_to_go_on(run))
             raise
         finally:
@@ -169,6 +171,7 @@ def report(trainer: "L.Trainer", folder: Path) -> float | None:
 @one_line_errors
 def cli() -> None:
     """The program: the command line, then Hydra."""
+    plugins.register()
     sys.argv[1:] = own_arguments(sys.argv[1:])
     main()
 

@@ -1,0 +1,97 @@
+"""`sweep=optuna` as a user calls it."""
+
+import importlib.util
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+from conftest import TINY_RUN
+
+SEARCH = ["-m", "sweep=optuna", *TINY_RUN, "optimizer.lr=tag(log, interval(1e-4, 1e-2))", "score=false"]
+
+
+def study_in(folder):
+    return optuna.load_study(study_name="search", storage=f"sqlite:///{folder}/study.db")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["sweep.n_trials=0"], "sweep.n_trials must be a whole number from 1, found 0"),
+        (["sweep.storage=studies"], "sweep.storage must be null"),
+        (["sweep.storage=sqlite:////no/such/folder/study.db"], "/no/such/folder does not exist"),
+        (["optimizer.lr=1e-3"], "Nothing to search"),
+        (["optimizer.lr=tag(log, interval(0, 1))"], "is no space to search"),
+        (["model=unet,unett"], "unett"),
+        (["model.basec=2,4"], "basec"),
+        (["sweep.n_trial=5"], "n_trial"),
+    ],
+)
+def test_a_wrong_search_is_one_line_and_leaves_nothing(given, said, in_process, tmp_path):
+    assert said in in_process("train", *SEARCH, *given, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_without_optuna_the_error_says_how_to_install_it(in_process, monkeypatch, tmp_path):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "optuna" else real(name, *more)
+    )
+    message = in_process("train", *SEARCH, f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    assert message.endswith("sweep=optuna needs optuna: pip install 'unet-lightning[search]'.")
+
+
+def test_a_locked_study_is_one_line_at_once(in_process, tmp_path):
+    other = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert "is locked by another process" in in_process("train", *SEARCH, f"hydra.sweep.dir={tmp_path}")
+    other.close()
+
+
+def test_a_killed_search_goes_on_to_its_end(program, tiny_drive, tmp_path):
+    folder = tmp_path / "sweep"
+    command = [sys.executable, "-m", "unet_lightning.train", *SEARCH, "trainer.max_epochs=12", "sweep.n_trials=2"]
+    environment = os.environ | {"DRIVE_ROOT": str(tiny_drive)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(
+        [*command, f"hydra.sweep.dir={folder}"], cwd=tmp_path, env=environment, start_new_session=True, **quiet
+    ) as search:
+        while not (folder / "0/checkpoints/last.ckpt").exists():
+            assert search.poll() is None
+            time.sleep(0.05)
+        os.killpg(search.pid, signal.SIGKILL)
+    killed = study_in(folder)
+    assert [trial.state.name for trial in killed.trials] == ["RUNNING"]
+    done = program("train", f"resume={folder}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Going on with trial 0" in done.stdout and "2 trials: 2 complete" in done.stdout
+    found = study_in(folder)
+    assert found.trials[0].params == killed.trials[0].params != found.trials[1].params
+    states = [json.loads((folder / name / "state.json").read_text()) for name in "01"]
+    assert [state["attempts"] for state in states] == [2, 1]
+    assert [state["value"] for state in states] == [trial.value for trial in found.trials]
+    assert {"search.html", "search.json", "sweep.yaml"} <= {path.name for path in folder.iterdir()}
+    assert "sweep:" not in (folder / "0/config.yaml").read_text().splitlines()
+
+
+def test_ranks_of_a_trial_are_pruned_together(program, tmp_path):
+    prune = "sweep.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 1.0}"
+    given = [
+        "trainer=ddp_cpu",
+        "trainer.max_epochs=3",
+        prune,
+        "sweep.n_trials=1",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    ]
+    done = program("train", *SEARCH, *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "sweep/0/state.json").read_text())["state"] == "pruned"
+    (trial,) = study_in(tmp_path / "sweep").trials
+    assert trial.state.name == "PRUNED" and list(trial.intermediate_values) == [0]
+    assert len((tmp_path / "sweep/0/metrics.csv").read_text().splitlines()) == 2
