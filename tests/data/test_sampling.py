@@ -2,8 +2,10 @@ from collections import Counter
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 
+from unet_lightning.data.collate import collate
 from unet_lightning.data.datamodule import RetinalDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import Sample
@@ -99,3 +101,27 @@ def test_batches_are_the_same_for_any_number_of_workers(tiny_drive):
     for one, two in zip(alone, workers, strict=True):
         assert one.image_id == two.image_id
         assert torch.equal(one.image, two.image) and torch.equal(one.target, two.target)
+
+
+def test_ranks_together_see_the_pixels_that_one_process_sees_batch_by_batch(tiny_drive):
+    def batches_of(batch_size, rank=0, world_size=1):
+        data = RetinalDataModule(
+            DriveDataset, tiny_drive, turn_flip_crop(32, 0.2, 0.2, 0.2), val_ids=["21", "22"], batch_size=batch_size
+        )
+        data.setup("fit")
+        loader = data.train_dataloader()
+        visits = EpochSampler(18, 1, seed=0, rank=rank, world_size=world_size)
+        visits.set_epoch(3)
+        return list(DataLoader(loader.dataset, batch_size, sampler=visits, collate_fn=collate))
+
+    alone = batches_of(4)
+    ranks = zip(batches_of(2, 0, 2), batches_of(2, 1, 2), strict=True)
+    assert [len(batch.target) for batch in alone] == [4, 4, 4, 4, 2]
+    for whole, halves in zip(alone, ranks, strict=True):
+        assert {len(half.target) for half in halves} == {len(whole.target) // 2}
+        # The ranks take the images of a batch in turn.
+        assert [
+            name for pair in zip(*(half.image_id for half in halves), strict=True) for name in pair
+        ] == whole.image_id
+        for rank, half in enumerate(halves):
+            assert torch.equal(half.image, whole.image[rank::2]) and torch.equal(half.target, whole.target[rank::2])

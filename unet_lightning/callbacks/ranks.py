@@ -56,6 +56,8 @@ class Ranks(Callback):
         started.clear()  # Lightning's observer looks at this list
         if self.children:
             threading.Thread(target=self._watch, name="ranks", daemon=True).start()
+        elif trainer.local_rank:
+            threading.Thread(target=self._follow, args=(os.getppid(),), name="ranks", daemon=True).start()
         found: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(found, (self.digest, self.folder))
         if len(set(found)) > 1:
@@ -105,6 +107,12 @@ class Ranks(Callback):
             if self._lost_one() and not self.ended.wait(PATIENCE):
                 print(f"error: {self.lost} What it said is above.", file=sys.stderr, flush=True)
                 self.forward(signal.SIGKILL)
+                os._exit(1)
+
+    def _follow(self, parent: int) -> None:
+        """Ends this process where the one that started it was killed: it may wait in vain for the lost one."""
+        while not self.ended.wait(POLL):
+            if os.getppid() != parent:
                 os._exit(1)
 
     def _end_children(self) -> None:

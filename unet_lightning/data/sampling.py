@@ -20,8 +20,9 @@ class Draw(NamedTuple):
 class EpochSampler(Sampler[Draw]):
     """Shuffles `repeats` visits of each sample, an order for every (seed, epoch), shared out to the ranks.
 
-    Batch i of all ranks together holds what batch i of one process would hold. Where the visits do not divide by
-    the ranks, the first ones are visited again.
+    Batch i of all ranks together holds what batch i of one process would hold, with equally many images in each rank.
+    Where the visits do not divide by the ranks, the first ones are visited again at the end of the epoch: its last step
+    is then not that of one process.
 
     Args:
         size: number of samples.

@@ -38,8 +38,9 @@ class Tiling:
         """Raises ConfigError where the network does not say how far a tile's border reaches, or it is too far."""
         if self.geometry.halo is None:
             raise ConfigError(
-                "This network takes no tiles: it does not say how far a tile's border reaches into its outputs. Give "
-                "its class a halo and a stride (pixels; see CONTRIBUTING), or set tile=none to pass photographs whole."
+                "This network takes no tiles: it does not say how far a tile's border reaches into its outputs (with "
+                "model.norm=group every pixel reaches all others). Give its class a halo and a stride (pixels; see "
+                "CONTRIBUTING), or set tile=none to pass photographs whole."
             )
         if self.tile < self.smallest:
             raise ConfigError(

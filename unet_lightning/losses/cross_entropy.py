@@ -9,9 +9,12 @@ from torch.nn import functional as F
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.dice import without_ignored
+from unet_lightning.losses.ranks import mean_over_ranks
 
 
-def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor, target: Tensor, class_weights: Tensor | None = None, over_ranks: bool = False
+) -> Tensor:
     """Weighted mean of the negative log-likelihood over the batch: sum of w nll / sum of w, as torch defines it.
 
     Unlike torch's mean it is 0, not NaN, for a batch without a counted pixel.
@@ -20,6 +23,8 @@ def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None =
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
         class_weights: `(C,)` float32; all 1 where None.
+        over_ranks: the batch is that of all processes together: what they give has the mean over all of its pixels as
+            its own mean (see `mean_over_ranks`).
 
     Returns:
         scalar float32.
@@ -29,11 +34,15 @@ def cross_entropy(logits: Tensor, target: Tensor, class_weights: Tensor | None =
     total = F.cross_entropy(logits, target, class_weights, ignore_index=IGNORE, reduction="sum")
     weights = torch.ones(logits.shape[1], device=logits.device) if class_weights is None else class_weights
     weight = (weights[target.masked_fill(~counted[:, 0], 0)] * counted[:, 0]).sum()
+    if over_ranks:
+        weight = mean_over_ranks(weight)
     return total / weight.clamp(min=torch.finfo(torch.float32).tiny)
 
 
 class CrossEntropyLoss(nn.Module):
-    """Module over `cross_entropy`.
+    """Module over `cross_entropy`; in training the batch is that of all processes together.
+
+    In evaluation they have different numbers of images, and each has its own mean.
 
     Args:
         class_weights: one a class; None weighs all alike.
@@ -55,4 +64,4 @@ class CrossEntropyLoss(nn.Module):
         if self.weights is not None and len(self.weights) != logits.shape[1]:
             raise ConfigError(f"{len(self.weights)} class weights for {logits.shape[1]} classes: give one a class.")
         with torch.autocast(logits.device.type, enabled=False):
-            return cross_entropy(logits, target, self.weights)
+            return cross_entropy(logits, target, self.weights, over_ranks=self.training)

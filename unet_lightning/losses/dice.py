@@ -49,6 +49,8 @@ def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Ten
 class DiceLoss(nn.Module):
     """1 minus the mean of `dice_per_class` over images and classes.
 
+    Over several processes it is that of the whole batch, as each has equally many images of it (see `EpochSampler`).
+
     Args:
         epsilon: see `dice_per_class`.
     """

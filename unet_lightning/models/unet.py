@@ -1,4 +1,4 @@
-"""The U-Net of the tutorial: padded convolutions with BatchNorm, bilinear or transposed upsampling.
+"""The U-Net of the tutorial: padded convolutions with BatchNorm or GroupNorm, bilinear or transposed upsampling.
 
 Parameter names are those of the tutorial's checkpoints, so that such a file loads as it is.
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.models.norm import NORMS
 from unet_lightning.models.part import Part, double
 
 SMALLEST = 16  # four poolings halve the side to 1 pixel
@@ -27,22 +28,25 @@ def check_numbers(in_channels: int, num_classes: int, base_c: int) -> None:
 
 
 class DoubleConv(nn.Sequential):
-    """(3 x 3 convolution, BatchNorm, ReLU) twice; height and width stay.
+    """(3 x 3 convolution, normalisation, ReLU) twice; height and width stay.
 
     Args:
         in_channels: channels in.
         out_channels: channels out.
         mid_channels: channels between the two; `out_channels` where None.
+        norm: one of `NORMS`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, mid_channels: int | None = None) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, mid_channels: int | None = None, norm: str = "batch"
+    ) -> None:
         mid = mid_channels or out_channels
         super().__init__(
             nn.Conv2d(in_channels, mid, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(mid),
+            NORMS[norm](mid),
             nn.ReLU(inplace=True),
             nn.Conv2d(mid, out_channels, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            NORMS[norm](out_channels),
             nn.ReLU(inplace=True),
         )
 
@@ -50,8 +54,8 @@ class DoubleConv(nn.Sequential):
 class Down(nn.Sequential):
     """Halves height and width by max pooling, then a DoubleConv."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(nn.MaxPool2d(2, stride=2), DoubleConv(in_channels, out_channels))
+    def __init__(self, in_channels: int, out_channels: int, norm: str = "batch") -> None:
+        super().__init__(nn.MaxPool2d(2, stride=2), DoubleConv(in_channels, out_channels, norm=norm))
 
 
 class Up(nn.Module):
@@ -61,17 +65,18 @@ class Up(nn.Module):
         in_channels: channels after the concatenation.
         out_channels: channels out.
         bilinear: interpolate (no parameters), else a transposed convolution that halves the channels.
+        norm: see `DoubleConv`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, bilinear: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bilinear: bool, norm: str = "batch") -> None:
         super().__init__()
         self.up: nn.Module
         if bilinear:
             self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
-            self.conv = DoubleConv(in_channels, out_channels, in_channels // 2)
+            self.conv = DoubleConv(in_channels, out_channels, in_channels // 2, norm)
         else:
             self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, kernel_size=2, stride=2)
-            self.conv = DoubleConv(in_channels, out_channels)
+            self.conv = DoubleConv(in_channels, out_channels, norm=norm)
 
     def forward(self, x: Tensor, skip: Tensor, part: Part | None = None) -> Tensor:
         """`(B, C', H', W')` and the skip `(B, C, H, W)` in, `(B, out_channels, H, W)` out.
@@ -110,34 +115,49 @@ class UNet(nn.Module):
     Large images pass in tiles (see `Geometry`). Convolutions reach 2 pixels of each of five levels on the way down and
     2 of four on the way up, 2 (1 + 2 + 4 + 8 + 16) + 2 (1 + 2 + 4 + 8) = 92 pixels, bilinear upsampling one pixel of
     each of the lower four levels more, 30; pixels that are pooled into one are reached together, up to 15 more.
+    With GroupNorm every pixel reaches all others, through the statistics of its image: such a network takes no tiles,
+    and the padding of a smaller image in a batch counts too.
 
     Args:
         in_channels: channels of the image.
         num_classes: classes, background among them.
         bilinear: bilinear upsampling, else transposed convolutions.
         base_c: channels of the first level.
+        norm: `batch`, over the images of a batch (the tutorial's), or `group`, over parts of the channels of each image
+            (see `group_norm`): the same for any size of a batch, and so for any number of processes.
 
     Raises:
-        ConfigError: a number below 1, or a single class: background is one.
+        ConfigError: a number below 1, a single class (background is one), or another norm.
     """
 
     stride = 16
     takes_part = True
 
-    def __init__(self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        num_classes: int = 2,
+        bilinear: bool = True,
+        base_c: int = 32,
+        norm: str = "batch",
+    ) -> None:
         super().__init__()
         check_numbers(in_channels, num_classes, base_c)
-        self.halo = 128 if bilinear else 112  # 122 and 107 by measurement (see the tests), in whole strides
+        if norm not in tuple(NORMS):
+            raise ConfigError(f"model.norm must be one of {', '.join(NORMS)}, found {norm}.")
+        self.halo: int | None = 128 if bilinear else 112  # 122 and 107 by measurement (see the tests), in whole strides
+        if norm == "group":
+            self.halo = None
         half = 2 if bilinear else 1
-        self.in_conv = DoubleConv(in_channels, base_c)
-        self.down1 = Down(base_c, base_c * 2)
-        self.down2 = Down(base_c * 2, base_c * 4)
-        self.down3 = Down(base_c * 4, base_c * 8)
-        self.down4 = Down(base_c * 8, base_c * 16 // half)
-        self.up1 = Up(base_c * 16, base_c * 8 // half, bilinear)
-        self.up2 = Up(base_c * 8, base_c * 4 // half, bilinear)
-        self.up3 = Up(base_c * 4, base_c * 2 // half, bilinear)
-        self.up4 = Up(base_c * 2, base_c, bilinear)
+        self.in_conv = DoubleConv(in_channels, base_c, norm=norm)
+        self.down1 = Down(base_c, base_c * 2, norm)
+        self.down2 = Down(base_c * 2, base_c * 4, norm)
+        self.down3 = Down(base_c * 4, base_c * 8, norm)
+        self.down4 = Down(base_c * 8, base_c * 16 // half, norm)
+        self.up1 = Up(base_c * 16, base_c * 8 // half, bilinear, norm)
+        self.up2 = Up(base_c * 8, base_c * 4 // half, bilinear, norm)
+        self.up3 = Up(base_c * 4, base_c * 2 // half, bilinear, norm)
+        self.up4 = Up(base_c * 2, base_c, bilinear, norm)
         self.out_conv = OutConv(base_c, num_classes)
 
     def forward(self, x: Tensor, part: Part | None = None) -> dict[str, Tensor]:
