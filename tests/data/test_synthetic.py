@@ -9,6 +9,7 @@ from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.reading import read_photo
 from unet_lightning.data.synthetic import SyntheticDataset, draw_dataset, draw_photograph
+from unet_lightning.errors import ConfigError
 
 SMALL = (24, 23)
 
@@ -109,3 +110,10 @@ def test_the_first_of_two_processes_wins(tmp_path):
     draw_dataset(tmp_path / "seed-0", 1, SMALL)
     assert contents(tmp_path / "seed-0") == before
     assert [path.name for path in tmp_path.iterdir()] == ["seed-0"]
+
+
+@pytest.mark.parametrize("size", [[48], [48, 8], [48.5, 64], [48, 46, 3]])
+def test_a_size_that_is_none_is_refused_before_anything_is_drawn(tmp_path, size):
+    with pytest.raises(ConfigError, match=r"data.dataset.size must be height and width"):
+        SyntheticDataset(tmp_path, "train", size=size)
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur, pil_to_tensor, to_pil_image
 
 from unet_lightning.data.drive import SIZE, DriveDataset, expected_files
+from unet_lightning.errors import ConfigError
 
+LEAST = 32  # pixels: vessels and disc need room
 OVERSAMPLING = 2  # lines are drawn on a finer grid and averaged
 SECOND_OBSERVER_MISSES = 2.2  # vessels thinner than this (pixels at DRIVE's size) are left out by the second observer
 RETINA = (0.78, 0.42, 0.22)  # mean colour, red to blue
@@ -32,13 +35,21 @@ class SyntheticDataset(DriveDataset):
         seed: of every photograph.
         size: (height, width), pixels.
         fov: see `FundusDataset`.
+
+    Raises:
+        ConfigError: a size that is none, or too small.
     """
 
     name = "synthetic"
 
     def __init__(
-        self, root: str | Path, split: str, seed: int = 0, size: tuple[int, int] = SIZE, fov: str = "mask"
+        self, root: str | Path, split: str, seed: int = 0, size: Sequence[int] = SIZE, fov: str = "mask"
     ) -> None:
+        if len(size) != 2 or not all(isinstance(side, int) and side >= LEAST for side in size):
+            raise ConfigError(
+                f"data.dataset.size must be height and width, whole pixels from {LEAST}, found {list(size)}."
+            )
+        size = (size[0], size[1])
         folder = Path(root) / f"seed-{seed}-{size[0]}x{size[1]}"
         if not folder.is_dir():
             draw_dataset(folder, seed, size)
