@@ -19,7 +19,7 @@ from torchvision.transforms.v2.functional import gaussian_blur, pil_to_tensor, t
 from unet_lightning.data.drive import SIZE, DriveDataset, expected_files
 from unet_lightning.errors import ConfigError
 
-LEAST = 32  # pixels: vessels and disc need room
+LEAST = 16  # pixels: vessels and disc need some room
 OVERSAMPLING = 2  # lines are drawn on a finer grid and averaged
 SECOND_OBSERVER_MISSES = 2.2  # vessels thinner than this (pixels at DRIVE's size) are left out by the second observer
 RETINA = (0.78, 0.42, 0.22)  # mean colour, red to blue
