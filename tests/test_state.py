@@ -31,7 +31,7 @@ def test_an_end_keeps_the_process_that_trained():
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "glad"}', '{"state": "done", "mood": 1}', "null"])
 def test_a_broken_state_is_named(tmp_path, text):
     (tmp_path / "state.json").write_text(text)
-    with pytest.raises(RunError, match="state.json"):
+    with pytest.raises(RunError, match=r"state\.json"):
         read_state(tmp_path)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
+from unet_lightning.build import build_all
 from unet_lightning.callbacks.chance import EpochSeed
 from unet_lightning.callbacks.divergence import Divergence
 from unet_lightning.checkpoints import WholeCheckpoints
@@ -60,8 +61,7 @@ def build_task(config: dict[str, Any]) -> VesselSegmentationTask:
 
 def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
     """The Trainer of a config with its callbacks and loggers, and what every run has."""
-    chosen = [instantiate(spec, f"callbacks.{name}") for name, spec in config["callbacks"].items() if spec]
-    loggers = [instantiate(spec, f"logger.{name}") for name, spec in config["logger"].items() if spec]
+    chosen, loggers = build_all(config["callbacks"], "callbacks"), build_all(config["logger"], "logger")
     plugins: list[Any] = [WholeCheckpoints()]
     if SLURMEnvironment.detect():
         # A job is requeued by the script or by submitit, who know why; Lightning would do it too.

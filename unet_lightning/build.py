@@ -44,7 +44,8 @@ DEEPEST = 50  # specs within specs
 def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments: Any) -> Any:
     """Calls the target of `spec` with its other entries, built themselves where they are specs, and `arguments`.
 
-    With `_partial_: true` it is not called yet: what comes back takes the arguments that are missing.
+    With `_partial_: true` it is not called yet: what comes back takes the arguments that are missing. Hydra's
+    `_convert_` means nothing here: all values are plain.
 
     Args:
         spec: `_target_`, its arguments by name, and `_partial_` where wanted.
@@ -107,15 +108,10 @@ def _build(spec: Mapping[str, Any], trusted: Sequence[str], arguments: Mapping[s
         raise ConfigError(f"Expected a mapping with _target_, found {_shown(spec)}.")
     name, partial = spec["_target_"], spec.get("_partial_", False)
     target = find(name, trusted)
-    given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
+    given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_", "_convert_")}
     values = {key: _build_nested(value, trusted, depth + 1) for key, value in given.items()}
-    try:
-        return (functools.partial if partial is True else _call)(target, **values, **arguments)
-    except UserError:
-        raise
-    except Exception as error:  # constructors raise what they like, and values may come from anybody
-        said = _shown(error) or type(error).__name__
-        raise ConfigError(f"{name} refuses its arguments: {said}") from error
+    call = functools.partial(_call, target, name, {**values, **arguments})
+    return call if partial is True else call()
 
 
 def _build_nested(value: Any, trusted: Sequence[str], depth: int) -> Any:
@@ -131,9 +127,15 @@ def _build_nested(value: Any, trusted: Sequence[str], depth: int) -> Any:
     return value
 
 
-def _call(target: Any, /, **values: Any) -> Any:
-    """What `target` returns."""
-    return target(**values)
+def _call(target: Any, name: str, values: Mapping[str, Any], /, **late: Any) -> Any:
+    """What `target` returns, or an error that a person can mend."""
+    try:
+        return target(**values, **late)
+    except UserError:
+        raise
+    except Exception as error:  # constructors raise what they like, and values may come from anybody
+        said = _shown(error) or type(error).__name__
+        raise ConfigError(f"{name} refuses its arguments: {said}") from error
 
 
 def _below(module_name: str, prefixes: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from unet_lightning.build import SECTIONS, build
 from unet_lightning.errors import ConfigError, Stopped, UserError
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -44,16 +46,18 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
-        except (HydraException, OmegaConfBaseException) as error:
-            from unet_lightning.composition import explain
-
-            name = "evaluate" if program.__module__.endswith("evaluate") else "train"
-            print(f"error: {explain(error, CONF, name)}", file=sys.stderr, flush=True)
-            sys.exit(1)
         except OSError as error:
             if error.filename is None:
                 raise
             print(f"error: {error.strerror}: {error.filename}", file=sys.stderr, flush=True)
+            sys.exit(1)
+        except Exception as error:
+            if not from_composition(error):
+                raise
+            from unet_lightning.composition import explain
+
+            name = "evaluate" if program.__module__.endswith("evaluate") else "train"
+            print(f"error: {explain(error, CONF, name)}", file=sys.stderr, flush=True)
             sys.exit(1)
         except Stopped as stopped:
             print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
@@ -74,6 +78,10 @@ def own_arguments(arguments: list[str]) -> list[str]:
     """
     arguments = flags_first(arguments)
     check_ranks(arguments)
+    sweeps = ("-m", "--multirun", "hydra.mode=", "resume=", "--cfg", "-c", "--help", "--info")
+    for lost in (one for one in arguments if one.startswith(("hydra/launcher=", "sweep="))):
+        if not any(argument.startswith(sweeps) for argument in arguments):
+            raise ConfigError(f"{lost} is for the jobs of a sweep: add -m.")
     for again in (argument for argument in arguments if argument.startswith("rerun=")):
         return rerun_arguments(Path(again.removeprefix("rerun=")), [one for one in arguments if one != again])
     folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
@@ -81,6 +89,7 @@ def own_arguments(arguments: list[str]) -> list[str]:
         return arguments
     from unet_lightning.runfolder import RunFolder
     from unet_lightning.sweeps import Sweep
+    from unet_lightning.untrusted import check_resumable
 
     folder = Path(folders[-1]).resolve()
     several = [argument for argument in arguments if argument in ("-m", "--multirun")]
@@ -91,6 +100,7 @@ def own_arguments(arguments: list[str]) -> list[str]:
         )
     run = RunFolder(folder)
     run.check()
+    check_resumable(run.config_file)
     if several:
         raise ConfigError("resume goes on with one run, or with a whole sweep: leave -m out.")
     return [*run_arguments(run.path), *arguments]
@@ -103,9 +113,11 @@ def rerun_arguments(folder: Path, others: list[str]) -> list[str]:
         RunError: the folder is no run.
     """
     from unet_lightning.runfolder import RunFolder
+    from unet_lightning.untrusted import check_resumable
 
     run = RunFolder(folder.resolve())
     run.check()
+    check_resumable(run.config_file)
     several = [one for one in others if one in ("-m", "--multirun")]
     values = [one for one in others if one not in several]
     return [f"--config-dir={run.path}", "--config-name=config", *several, "+hydra=default", *values]
@@ -132,6 +144,14 @@ def check_ranks(arguments: list[str]) -> None:
             "Several ranks need one folder: give hydra.run.dir=outputs/<name>/<what all ranks share>, such as "
             "$SLURM_JOB_ID, and resume=auto to go on where it has begun already."
         )
+
+
+def from_composition(error: BaseException) -> bool:
+    """Whether Hydra stumbled over a command line, in whatever way."""
+    code = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, HydraException | OmegaConfBaseException) or any(
+        one.co_name == "load_configuration" and "hydra" in one.co_filename for one in code
+    )
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -206,24 +226,16 @@ def require(module: str, extra: str, why: str) -> None:
         raise ConfigError(f"{why}: pip install 'unet-lightning[{extra}]'.")
 
 
-def instantiate(config: DictConfig | dict[str, Any], key: str, **arguments: Any) -> Any:
-    """Hydra's instantiate with an error that a person can mend.
+def instantiate(config: dict[str, Any], key: str, **arguments: Any) -> Any:
+    """The object of a section of the config, of the packages that are trusted there.
 
     Args:
         config: with `_target_`.
-        key: its place in the whole config, for the message.
+        key: its place in the whole config, such as callbacks.best; the first word says which packages are trusted.
         arguments: further ones for the target.
 
     Raises:
-        UserError: what the target raised, or ConfigError with its message.
+        UserError: what the target raised, or ConfigError from `build`.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate as hydra_instantiate
-
-    try:
-        return hydra_instantiate(config, **arguments)
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise cause from error
-        raise ConfigError(f"{key} cannot be built: {cause or error}") from error
+    section = key.partition(".")[0]
+    return build(config, SECTIONS[section], **arguments)

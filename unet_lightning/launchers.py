@@ -161,18 +161,19 @@ class SlurmLauncher(Launcher):
             given["gpus_per_node"] = given["tasks_per_node"] if needs else None
         requeue = "requeue" if self.params["requeue"] else "no-requeue"
         given["additional_parameters"] = {requeue: True} | dict(given["additional_parameters"])
-        # Since Slurm 22.05 srun no longer takes this from sbatch by itself.
-        given["setup"] = ["export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK", *given["setup"]]
+        if given["cpus_per_task"]:  # since Slurm 22.05 srun no longer takes this from sbatch by itself
+            given["setup"] = [f"export SRUN_CPUS_PER_TASK={given['cpus_per_task']}", *given["setup"]]
         return given
 
     def wait(self, sent: list[Sent]) -> None:
         """Returns when each job has left its result, or has left the queue without one."""
-        left, gone, asked = list(sent), set(), time.monotonic()
+        left, asked_at = list(sent), time.monotonic()
+        gone: set[int] = set()
         while left := [one for one in left if not one.result.exists()]:
             time.sleep(LOOK)
-            if time.monotonic() - asked < ASK:
+            if time.monotonic() - asked_at < ASK:
                 continue
-            asked, queue = time.monotonic(), queued()
+            asked_at, queue = time.monotonic(), queued()
             if queue is None:  # Slurm is away for a moment
                 continue
             missing = {one.number for one in left if one.job.job_id not in queue}
@@ -194,7 +195,9 @@ class LocalLauncher(Launcher):
 
     def run(self, tasks: list[tuple[Any, ...]]) -> list[JobReturn]:
         """Starts each job when a place is free, and returns what they returned in their order."""
-        free, waiting, sent, running = list(range(self.params["n_jobs"])), list(tasks), [], {}
+        free, waiting = list(range(self.params["n_jobs"])), list(tasks)
+        sent: list[Sent] = []
+        running: dict[int, Sent] = {}
         with ended_with_this_process(lambda: [one.job.cancel() for one in running.values()]):
             while waiting or running:
                 while waiting and free:

@@ -1,5 +1,6 @@
 """The photographs that a command names: files, folders or a data set."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.evaluation.maps import open_photographs
 from unet_lightning.inference.fov import find_field_of_view
-from unet_lightning.launch import CONF, plain
+from unet_lightning.launch import CONF, from_composition, plain
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def collect(named: Sequence[str], fov: str, apart_from: Path | None = None) -> l
             without any.
         DataError: from the data set.
     """
-    words = [name for name in named if "=" in name and not Path(name).exists()]
+    words = [name for name in named if "=" in name and not os.path.exists(name)]
     if words:
         if len(words) < len(named):
             raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
@@ -50,7 +51,7 @@ def collect(named: Sequence[str], fov: str, apart_from: Path | None = None) -> l
         for name in named:
             if (
                 apart_from is not None
-                and Path(name).is_dir()
+                and os.path.isdir(name)
                 and apart_from.resolve().is_relative_to(Path(name).resolve())
             ):
                 raise ConfigError(
@@ -66,7 +67,7 @@ def collect(named: Sequence[str], fov: str, apart_from: Path | None = None) -> l
 
 def of_path(path: Path, fov: str) -> list[Photograph]:
     """A file, or every image below a folder."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [Photograph(Path(path.stem), lambda: read(path, fov))]
     folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
     files = [file for folder in folders for file in image_files(folder).values()]
@@ -90,7 +91,7 @@ def read(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
     if fov == "auto":
         return photo, find_field_of_view(photo)
     mask_path = Path(fov)
-    if mask_path.is_dir():
+    if os.path.isdir(mask_path):
         masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
         if len(masks) != 1:
             raise DataError(f"{len(masks)} field-of-view masks for {path} in {fov}: expected one of the same name.")
@@ -111,8 +112,6 @@ def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
         ConfigError: an unknown word.
     """
     from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
     other = [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]
     if other:
@@ -120,7 +119,9 @@ def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
     try:
         with initialize_config_dir(CONF, version_base="1.3"):
             config = plain(compose("evaluate", list(words)))
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if not from_composition(error):
+            raise
         raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
     if "_target_" not in config["data"]:
         raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")

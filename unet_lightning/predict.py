@@ -156,7 +156,7 @@ def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, 
             stored = json.loads(path.read_text(encoding="utf-8"))
             value = float(stored["threshold"])
             other = [name for name in made_for if stored[name] != made_for[name]]
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever a parser stumbles over
             raise ConfigError(f"{path} is broken ({error}): choose the threshold again. {choose}") from error
         if other:
             raise ConfigError(

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from torch import nn
-from yaml import YAMLError
 
-from unet_lightning.build import build
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_text
-from unet_lightning.models.weights import DATA_STATE, load_weights, read_checkpoint
+from unet_lightning.models.contents import DATA_STATE, data_state
+from unet_lightning.models.weights import load_network, read_checkpoint
 from unet_lightning.provenance import commit, machine, versions
+from unet_lightning.untrusted import read_config
 
 # What a checkpoint keeps of the data.
 KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
@@ -159,18 +158,7 @@ class RunFolder:
             RunError: no run folder, or its config.yaml is broken.
         """
         self.check()
-        try:
-            config = OmegaConf.to_container(OmegaConf.load(self.config_file))  # interpolations stay as they are
-        except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.config_file} is broken: {' '.join(str(error).split())}") from error
-        sections = ("data", "model")
-        if (
-            not isinstance(config, dict)
-            or "seed" not in config
-            or not all(isinstance(config.get(name), dict) for name in sections)
-        ):
-            raise RunError(f"{self.config_file} is not the config of a run: it lacks data, model or seed.")
-        return {str(key): value for key, value in config.items()}
+        return read_config(self.config_file)
 
     def link_latest(self, name: str) -> None:
         """Points `<name>/latest` to this run of that name, or to its sweep; a folder of another place has none.
@@ -206,22 +194,21 @@ class RunFolder:
         if not path.is_file():
             raise RunError(f"{self.path} has no checkpoint yet: looked for {path}. Let training finish an epoch.")
         checkpoint = read_checkpoint(path)
-        data = checkpoint.get(DATA_STATE)
-        if data is None or "hyper_parameters" not in checkpoint:
+        data = data_state(path, checkpoint)
+        if not data or "hyper_parameters" not in checkpoint or not isinstance(checkpoint.get("epoch"), int):
             raise RunError(
-                f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE} or hyper_parameters."
+                f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE}, hyper_parameters or epoch."
             )
-        if lacking := KEPT - data.keys():
+        if lacking := {name for name in KEPT - {"diameter"} if data.get(name) is None}:
             raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
         own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
-        network = build(checkpoint["hyper_parameters"]["model"])
-        load_weights(network, path)
+        network = load_network(path, checkpoint)
         return Trained(
             network=network,
             classes=data["classes"],
             mean=data["mean"],
             std=data["std"],
-            diameter=data["diameter"],
+            diameter=data.get("diameter"),
             dataset=data["dataset"],
             trained_ids=data["inherited"] | {data["dataset"]: own},
             val_ids=data["val_ids"],

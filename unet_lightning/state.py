@@ -85,7 +85,7 @@ def read_state(folder: Path) -> State | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is broken: {error}. Remove it: the run itself is in the checkpoints.") from error
     known = set(State.__dataclass_fields__)
     if not isinstance(found, dict) or found.get("state") not in get_args(Word) or not set(found) <= known:

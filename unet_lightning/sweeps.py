@@ -13,11 +13,12 @@ from typing import Any
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError, RunError, UserError
 from unet_lightning.files import write_text
 from unet_lightning.state import ERROR, State, begun, read_state
+from unet_lightning.untrusted import check_sweep
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +57,15 @@ class Sweep:
         other = [given for given in further if not given.startswith(("hydra.", "hydra/", "sweep."))]
         if other:
             raise ConfigError(
-                f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and sweep.* "
-                "may change. Begin a new sweep for other values."
+                f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and "
+                "sweep.* may change. Begin a new sweep for other values."
             )
         try:
             record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
-            flags, overrides = list(record["flags"]), list(record["overrides"])
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+            flags, overrides = record["flags"], record["overrides"]
+        except Exception as error:  # whatever a parser stumbles over
             raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
+        check_sweep(self.path / FILE, flags, overrides)
         kept = [given for given in overrides if not given.startswith(PLACE)]
         place = str(self.path).replace("'", "\\'")
         return [*flags, "-m", *kept, f"hydra.sweep.dir='{place}'", *further]
@@ -87,7 +89,7 @@ class SweepRecord(Callback):
         record = {
             # Hydra wants its flags first.
             "flags": [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"],
-            "overrides": [*OmegaConf.to_object(job.overrides.hydra), *OmegaConf.to_object(job.overrides.task)],
+            "overrides": [*map(str, job.overrides.hydra), *map(str, job.overrides.task)],
         }
         record["overrides"] = [given for given in record["overrides"] if given != "hydra.mode=MULTIRUN"]
         write_text(Path(job.sweep.dir) / FILE, yaml.safe_dump(record, sort_keys=False))

@@ -154,6 +154,11 @@ def sweep(tmp_path):
     return Sweep(tmp_path)
 
 
+@pytest.mark.parametrize("choice", ["hydra/launcher=joblib", "sweep=optuna"])
+def test_what_is_for_a_sweep_needs_one(in_process, choice):
+    assert f"{choice} is for the jobs of a sweep: add -m" in in_process("train", *TINY_RUN, choice)
+
+
 def test_a_sweep_goes_on_in_its_own_folder(sweep):
     assert sweep.arguments(["hydra/launcher=joblib"]) == [
         "--config-name=train", "-m", "seed=1,2", f"hydra.sweep.dir='{sweep.path}'", "hydra/launcher=joblib"

@@ -3,7 +3,6 @@
 import os
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from unet_lightning.data.drive import SIZE, expected_files
-from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.data.reading import FORMATS, read_binary, read_photo
 from unet_lightning.errors import DataError, UserError
 
 MOST_FILES = 2_000  # DRIVE has 140
@@ -110,6 +109,8 @@ def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int =
             raise DataError(f"{archive} holds a file that leads outside: {member.filename}. It was not unpacked.")
         if (member.external_attr >> 16) & 0o170000 == 0o120000:
             raise DataError(f"{archive} holds a link: {member.filename}. It was not unpacked.")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(f"{archive} holds a file packed in an unusual way: {member.filename}. It was not unpacked.")
         if member.file_size > MOST_RATIO * max(member.compress_size, 1) and member.file_size > 1024**2:
             raise DataError(f"{archive} holds a file that unpacks {MOST_RATIO}-fold: {member.filename}.")
 
@@ -142,7 +143,7 @@ def check_file(path: Path, what: str, name: str) -> None:
     """Raises DataError where a file has another size or mode than DRIVE's, or more than two values in a mask."""
     try:
         size = (read_photo(path) if what == "photo" else read_binary(path, what)).shape[-2:]
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             mode = image.mode
     except UserError as error:
         raise DataError(f"{name} in the archives is not as expected; nothing was written. {error}") from error
@@ -166,10 +167,14 @@ def _is_litter(name: str) -> bool:
 @contextmanager
 def _open(archive: Path) -> Iterator[zipfile.ZipFile]:
     """The zip; what zipfile finds wrong with it becomes a DataError."""
-    if not archive.is_file():
+    if not os.path.isfile(archive):
         raise DataError(f"No archive: looked for {archive}.")
     try:
         with zipfile.ZipFile(archive) as file:
             yield file
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
-        raise DataError(f"{archive} is no zip, or a broken one ({error}). Download it again.") from error
+    except UserError:
+        raise
+    except OSError as error:
+        raise DataError(f"{archive} cannot be unpacked: {error.strerror or error}. Nothing was written.") from error
+    except Exception as error:  # a parser stumbles in many ways over a broken file
+        raise DataError(f"{archive} is no zip, or a broken one ({str(error)[:200]}). Download it again.") from error

@@ -59,6 +59,13 @@ class RetinalDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if not callable(dataset) or not callable(augment) or not isinstance(root, str | Path | None):
+            raise ConfigError(
+                "data needs dataset (_target_, and _partial_: true), augment (_target_) and root (a folder), found "
+                f"{type(dataset).__name__}, {type(augment).__name__} and {type(root).__name__}."
+            )
+        if not isinstance(val_ids, list | tuple | None):
+            raise ConfigError(f'data.val_ids must be a list of names, as text ["21", "22"], found {val_ids}.')
         for name, value in (("batch_size", batch_size), ("repeats", repeats)):
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"data.{name} must be at least 1, found {value}.")

@@ -1,5 +1,6 @@
 """Masks and probability maps as image files. Large ones are converted in bands of rows: no second copy is made."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from unet_lightning.data.reading import FORMATS
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 
@@ -52,7 +54,7 @@ def read_probability(path: Path) -> Tensor:
     Raises:
         DataError: no such file, broken, or anything else in it.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"No probability map: looked for {path}. Give the path of a file that exists.")
     return _read_array(path) if path.suffix == ".npy" else _read_grey(path)
 
@@ -66,14 +68,15 @@ def _read_grey(path: Path) -> Tensor:
     """A map from an image file."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata that nobody reads here
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 image.load()
     except UnidentifiedImageError as error:
         raise DataError(f"The probability map is not an image: {path}. Expected a grey PNG, or a .npy file.") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"The probability map has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # each format has a parser, which stumbles in its own way over a broken file
         raise DataError(f"The probability map is broken: {path} ({error}). Write it again.") from error
     if image.mode not in WHITE:
         raise DataError(
@@ -94,7 +97,7 @@ def _read_array(path: Path) -> Tensor:
     try:
         # Mapped: a header cannot claim more than is there. np.load would look into archives and pickles as well.
         array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, OverflowError) as error:
+    except Exception as error:  # numpy parses the header as Python
         raise DataError(
             f"The probability map {path} is broken, or holds more than plain numbers ({error}). Save one array of "
             "float32 by numpy.save."

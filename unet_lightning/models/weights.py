@@ -1,7 +1,9 @@
 """Weights from a file into a network: the tutorial's checkpoints, our own, or a plain state dict."""
 
 import argparse
+import os
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unet_lightning.errors import RunError
+from unet_lightning.build import build
+from unet_lightning.errors import ConfigError, RunError, UserError
+from unet_lightning.models.contents import DATA_STATE as DATA_STATE
+from unet_lightning.models.contents import check_archive, check_values, data_state
 
-DATA_STATE = "RetinalDataModule"  # Lightning keeps the state of a data module under the name of its class
 TASK_PREFIX = "network."  # the name of the network within VesselSegmentationTask
 
 
@@ -19,21 +23,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint file as plain data: no code in it is run.
 
     Raises:
-        RunError: no such file, broken, or it holds objects other than data.
+        RunError: no such file, broken, or it holds objects other than data, or more of it than the file has room for.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise RunError(f"No checkpoint: looked for {path}.")
     try:
+        check_archive(path)
         # The tutorial keeps its command line beside the weights: a Namespace, which is data.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+            warnings.simplefilter("ignore")  # of torch's parser, on a file that it refuses next
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        check_values(path, checkpoint)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise RunError(
             f"The checkpoint {path} is no checkpoint, or holds objects that would run code when loaded; it was not "
             "loaded. Save the state dict alone: torch.save(network.state_dict(), path)."
         ) from error
     except Exception as error:  # whatever a parser stumbles over
-        raise RunError(f"The checkpoint {path} is broken, or no checkpoint: {error}") from error
+        raise RunError(f"The checkpoint {path} is broken, or no checkpoint: {str(error)[:300]}") from error
     if not isinstance(checkpoint, dict):
         raise RunError(f"The checkpoint {path} holds {type(checkpoint).__name__}, expected a mapping of tensors.")
     return checkpoint
@@ -53,27 +62,84 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
         RunError: the file is not a checkpoint, or one of another network.
     """
     checkpoint = read_checkpoint(path)
-    states = [checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint]
-    found = network_state(next(state for state in states if isinstance(state, Mapping)))
-    expected = network.state_dict()
+    state, found = data_state(path, checkpoint), tensors_of(checkpoint)
+    check_fit(path, network.state_dict(), found)
+    network.load_state_dict(found)
+    return state
+
+
+def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
+    """The network of one of our checkpoints, with its weights.
+
+    It is built without memory first: one that is not in the file may be of any size.
+
+    Args:
+        path: of the file, for messages.
+        checkpoint: what `read_checkpoint` gave.
+
+    Raises:
+        RunError: hyper-parameters and weights are of two networks, or those of none.
+        ConfigError: from `build`.
+    """
+    given, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
+    spec = given.get("model") if isinstance(given, Mapping) else None
+    if not isinstance(spec, Mapping):
+        raise RunError(f"The checkpoint {path} was not written by a run: its hyper_parameters have no model.")
+    try:
+        with torch.device("meta"):
+            _fits(path, build(spec), found)
+    except ConfigError:
+        if not os.environ.get("UNET_LIGHTNING_TRUSTED"):
+            raise
+        # A network of the user's own may need numbers while it is built.
+    network = _fits(path, build(spec), found)
+    network.load_state_dict(found)
+    return network
+
+
+def _fits(path: Path, network: Any, found: Mapping[str, Tensor]) -> nn.Module:
+    """The network, where the weights are its own."""
+    if not isinstance(network, nn.Module):
+        raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
+    check_fit(path, network.state_dict(), found)
+    return network
+
+
+def check_fit(path: Path, expected: Mapping[str, Any], found: Mapping[str, Tensor]) -> None:
+    """Raises RunError where weights are not those of a network."""
     missing = sorted(expected.keys() - found.keys())
     unexpected = sorted(found.keys() - expected.keys())
     other = [
-        f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+        f"{name} {_form(found[name])} instead of {_form(expected[name])}"
         for name in expected.keys() & found.keys()
-        if found[name].shape != expected[name].shape
+        if _form(found[name]) != _form(expected[name])
     ]
     if missing or unexpected or other:
         faults = [("missing", missing), ("not of this network", unexpected), ("of another shape", sorted(other))]
-        said = "; ".join(f"{len(names)} {fault} (first: {names[0]})" for fault, names in faults if names)
+        said = "; ".join(f"{len(names)} {fault} (first: {names[0][:200]})" for fault, names in faults if names)
         raise RunError(
-            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear and "
-            "model.num_classes to what it was trained with."
+            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear, "
+            "model.norm and model.num_classes to what it was trained with."
         )
-    network.load_state_dict(found)
-    return dict(checkpoint.get(DATA_STATE) or {})
+
+
+def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights in a checkpoint of any form, named as the network names them."""
+    states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
+    return network_state(next(state for state in states if isinstance(state, Mapping)))
+
+
+def _form(value: Any) -> str:
+    """Shape, and the kind of number where it is not a float."""
+    if not isinstance(value, Tensor):  # a module may keep what it likes beside its parameters
+        return type(value).__name__
+    return f"{tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
 
 
 def network_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a state dict, named as the network names them."""
-    return {name.removeprefix(TASK_PREFIX): value for name, value in state.items() if isinstance(value, Tensor)}
+    return {
+        name.removeprefix(TASK_PREFIX): value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }

@@ -12,7 +12,9 @@ from unet_lightning.errors import RunError
 
 METRICS, PER_IMAGE = "metrics.json", "per_image.csv"
 # What a leaderboard reads of the protocol.
-STAMP = "dataset split images reference region resolution threshold threshold_source tta scale networks leak".split()
+STAMP = (
+    "dataset split images reference region resolution threshold threshold_source tta scale tiles networks leak".split()
+)
 # Reasons for LEAK that are what validation is for: see evaluation/networks.py.
 CHOSEN_BY_VALIDATION = ("the epoch was selected on", "the threshold was chosen on")
 AGAIN = "Evaluate anew by python -m unet_lightning.evaluate"
@@ -94,7 +96,7 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _broken(path, error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _broken(path, f"it is no JSON ({error})") from error
     if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in ("protocol", "figures")):
         raise _broken(path, "it has no protocol and figures")
@@ -103,7 +105,10 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
         raise _broken(path, f"its protocol lacks {', '.join(missing)}")
     if not isinstance(content["protocol"]["networks"], list):
         raise _broken(path, "the networks of its protocol are no list")
-    if not all(isinstance(network, dict) and "checkpoint" in network for network in content["protocol"]["networks"]):
+    if not all(
+        isinstance(network, dict) and isinstance(network.get("checkpoint"), str)
+        for network in content["protocol"]["networks"]
+    ):
         raise _broken(path, "a network of its protocol has no checkpoint")
     try:
         pooled = {observer: _numbers(figures["pooled"]) for observer, figures in content["figures"].items()}

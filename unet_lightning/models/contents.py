@@ -1,0 +1,116 @@
+"""What a checkpoint file may hold: plain values and tensors, no more of them than the file has bytes for."""
+
+import math
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unet_lightning.errors import RunError
+
+DATA_STATE = "RetinalDataModule"  # Lightning keeps the state of a data module under the name of its class
+MOST_VALUES = 2_000_000  # a run of 10,000 epochs has about 200,000
+DEEPEST = 50  # mappings and lists within one another
+MOST_SHARED = 4  # times that the tensors together may exceed the file: parameters can share memory
+
+
+def check_archive(path: Path) -> None:
+    """Looks at a checkpoint before torch does, which would unpack a record of any size.
+
+    Raises:
+        RunError: a zip whose records are packed; torch.save stores them as they are.
+    """
+    if not zipfile.is_zipfile(path):
+        return  # the older form, or no checkpoint: torch says which
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise RunError(f"The checkpoint {path} is packed, as torch.save leaves none: it was not loaded.")
+
+
+def check_values(path: Path, checkpoint: Any) -> None:
+    """Looks at a loaded checkpoint before anybody walks through it or copies from it.
+
+    Raises:
+        RunError: a value that holds itself or a flood of others, or a tensor that is far larger than its file.
+    """
+    room = MOST_SHARED * path.stat().st_size + 1024**2
+    pending, seen = [(checkpoint, 0)], 0
+    while pending:
+        value, depth = pending.pop()
+        seen += 1
+        if seen > MOST_VALUES or depth > DEEPEST:
+            raise RunError(
+                f"The checkpoint {path} is none: over {MOST_VALUES:,} values, or over {DEEPEST} within one another."
+            )
+        if isinstance(value, Mapping):
+            pending += [(item, depth + 1) for pair in value.items() for item in pair]
+        elif isinstance(value, list | tuple | set):
+            pending += [(item, depth + 1) for item in value]
+        elif isinstance(value, Tensor):
+            if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
+                raise RunError(f"The checkpoint {path} holds a tensor that is sparse, quantized or empty of data.")
+            room -= value.numel() * value.element_size()
+            if room < 0:
+                raise RunError(f"The checkpoint {path} holds tensors far larger than the file: it was not loaded.")
+
+
+def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint of ours says of its data; empty in others.
+
+    Raises:
+        RunError: it says so in another form than `RetinalDataModule.state_dict`.
+    """
+    state = checkpoint.get(DATA_STATE)
+    if state is None:
+        return {}
+    wrong = ["all"] if not isinstance(state, Mapping) else [k for k, v in state.items() if not _FORMS.get(k, _any)(v)]
+    if wrong:
+        raise RunError(f"The checkpoint {path} was not written by a run: {DATA_STATE} has a wrong {wrong[0]}.")
+    return dict(state)
+
+
+def _any(value: Any) -> bool:
+    """Of what is not read."""
+    return True
+
+
+def _is_names(value: Any) -> bool:
+    """A list of texts."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_channels(value: Any) -> bool:
+    """Three figures in [0, 1]; or None where the run had not read its photographs yet."""
+    return value is None or (
+        isinstance(value, list) and len(value) == 3 and all(_is_number(figure) and 0 <= figure <= 1 for figure in value)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """A finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_seen(value: Any) -> bool:
+    """Names of images by data set."""
+    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_names(v) for k, v in value.items())
+
+
+def _is_classes(value: Any) -> bool:
+    """Names that can be part of the names of files, as pictures have them; none in a run without data."""
+    return _is_names(value) and not any(letter in name for name in value for letter in "/\\:\0")
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    "dataset": lambda value: value is None or isinstance(value, str),
+    "train_ids": _is_names,
+    "val_ids": _is_names,
+    "inherited": _is_seen,
+    "classes": _is_classes,
+    "mean": _is_channels,
+    "std": lambda value: _is_channels(value) and (value is None or min(value) > 0),
+    "diameter": lambda value: value is None or (_is_number(value) and 0 < value <= 20_000),  # pixels
+}
