@@ -34,11 +34,15 @@ def blocks(page, language):
 
 def shortened(line):
     """A command with what makes it short."""
-    if "unet_lightning.train" not in line or "resume=outputs" in line:
+    if "unet_lightning.train" not in line:
+        return line
+    line = re.sub(r"sweep\.n_jobs=\d+", "sweep.n_jobs=2", re.sub(r"sweep\.n_trials=\d+", "sweep.n_trials=3", line))
+    if "resume=outputs" in line:
         return line
     command, behind = (line[:-1].rstrip(), " &") if line.endswith("&") else (line, "")
     given = {word.partition("=")[0] for word in shlex.split(command)}
-    return " ".join([command, *(f"{key}={value}" for key, value in TINY.items() if key not in given)]) + behind
+    tiny = TINY | ({"sweep.n_trials": "2"} if "sweep=optuna" in line else {})
+    return " ".join([command, *(f"{key}={value}" for key, value in tiny.items() if key not in given)]) + behind
 
 
 def free_port():

@@ -62,7 +62,7 @@ def test_weights_of_another_network_are_refused_and_change_nothing(options, form
     network = trained()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(
-        RunError, match=r"of another model: .*Set model\.base_c, model\.bilinear and model\.num_classes"
+        RunError, match=r"of another model: .*Set model\.base_c, model\.bilinear, model\.norm and model\.num_classes"
     ):
         load_weights(network, tmp_path / "model.pth")
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
