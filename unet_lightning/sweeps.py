@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -93,6 +94,11 @@ class SweepRecord(Callback):
         }
         record["overrides"] = [given for given in record["overrides"] if given != "hydra.mode=MULTIRUN"]
         write_text(Path(job.sweep.dir) / FILE, yaml.safe_dump(record, sort_keys=False))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
+        """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
+        if in_sweep():
+            job_return.cfg = job_return.hydra_cfg = None
 
     def on_multirun_end(self, config: DictConfig, **arguments: Any) -> None:
         """Says what became of the jobs; the exit code is the number of those that failed."""
