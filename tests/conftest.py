@@ -1,6 +1,7 @@
 """A tiny drawn DRIVE, the real one where it is, and programs run as a user runs them."""
 
 import importlib
+import logging
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from unet_lightning.data.synthetic import draw_dataset
 
 TINY = (48, 46)  # (height, width): DRIVE's shape, a twelfth of its side
 # A run of seconds on the tiny photographs.
-TINY_RUN = ("trainer=cpu", "model.base_c=2", "data.repeats=1", "data.augment.crop=32", "trainer.max_epochs=2")
+TINY_RUN = (
+    "trainer=cpu", "model.base_c=2", "data.repeats=1", "data.augment.crop=32", "trainer.max_epochs=2", "score=false"
+)  # fmt: skip
 
 Completed = subprocess.CompletedProcess[str]
 Program = Callable[..., Completed]
@@ -85,8 +88,12 @@ def in_process(tiny_drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
         monkeypatch.setattr(sys, "argv", [f"unet_lightning.{name}", *map(str, arguments)])
         module = importlib.import_module(f"unet_lightning.{name}")
+        handlers = logging.root.handlers[:]
         with pytest.raises(SystemExit) as ended:
             getattr(module, "cli", module.main)()
+        for handler in [one for one in logging.root.handlers if one not in handlers]:  # Hydra's, with its file
+            logging.root.removeHandler(handler)
+            handler.close()
         assert ended.value.code == 1
         lines = capsys.readouterr().err.splitlines()
         assert [line for line in lines if line.startswith("error: ")] == lines[-1:]

@@ -79,7 +79,7 @@ def look(folder: Path) -> Given:
     """
     from unet_lightning.reporting.leaderboard.evaluations import evaluations
     from unet_lightning.reporting.leaderboard.jobs import counted
-    from unet_lightning.runfolder import RunFolder
+    from unet_lightning.runs.folder import RunFolder
 
     if not folder.is_dir():
         raise RunError(f"No folder {folder}. Give run folders, such as outputs/<name>/<date_time>.")
@@ -109,7 +109,7 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> "list[Job]":
         RunError: a state.json is broken.
     """
     from unet_lightning.reporting.leaderboard.jobs import Job
-    from unet_lightning.state import FILE, read_state
+    from unet_lightning.runs.state import FILE, read_state
 
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     if (folder / "config.yaml").is_file():  # a run, and no sweep
@@ -183,7 +183,7 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> "Run":
     """
     from unet_lightning.reporting.leaderboard.entries import Run
     from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
-    from unet_lightning.state import read_state
+    from unet_lightning.runs.state import read_state
 
     own = (folder / "config.yaml").is_file()
     states = [state for state in map(read_state, [folder] if own else jobs) if state is not None]
@@ -201,7 +201,7 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> "Run":
 def config_of(folder: Path, jobs: Sequence[Path]) -> "Config":
     """The config of a run, or what the jobs of a cross-validation have in common; empty for maps from elsewhere."""
     from unet_lightning.reporting.leaderboard.settings import common
-    from unet_lightning.runfolder import RunFolder
+    from unet_lightning.runs.folder import RunFolder
 
     run = RunFolder(folder)
     if run.config_file.is_file():

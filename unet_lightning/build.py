@@ -24,7 +24,11 @@ TRUSTED = (
 # Of the other sections of a config; packages, modules, or the names of single classes.
 SECTIONS = {
     "data": ("unet_lightning.data", "torchvision.transforms.v2"),
-    "callbacks": ("unet_lightning.callbacks", "unet_lightning.search.pruning.Pruning", "lightning.pytorch.callbacks"),
+    "callbacks": (
+        "unet_lightning.callbacks",
+        "unet_lightning.sweeps.search.pruning.Pruning",
+        "lightning.pytorch.callbacks",
+    ),
     "logger": ("unet_lightning.trackers", "lightning.pytorch.loggers"),
     "trainer": (
         "lightning.Trainer",

@@ -46,7 +46,7 @@ def main(cfg: DictConfig) -> None:
     for module in ("rich", "jinja2", "skimage"):
         require(module, extra="report", why="evaluate measures with scikit-image, and writes with rich and Jinja")
     from unet_lightning.evaluation.results import protocol_of, write_evaluation, write_matrix
-    from unet_lightning.loggers import build_loggers, publish_evaluation
+    from unet_lightning.runs.loggers import build_loggers, publish_evaluation
 
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
 
@@ -94,7 +94,7 @@ def folders_of(config: dict[str, Any]) -> list[str]:
 
 def section(name: str, folder: str) -> dict[str, Any]:
     """The `data` section of one of several data sets: that of the run itself for the one that it was trained on."""
-    from unet_lightning.runfolder import RunFolder
+    from unet_lightning.runs.folder import RunFolder
 
     overrides = [given for given in HydraConfig.get().overrides.task if not given.startswith("+data_sets=")]
     try:

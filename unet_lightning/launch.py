@@ -46,18 +46,17 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
-        except OSError as error:
-            if error.filename is None:
-                raise
-            print(f"error: {error.strerror}: {error.filename}", file=sys.stderr, flush=True)
-            sys.exit(1)
         except Exception as error:
-            if not from_composition(error):
-                raise
-            from unet_lightning.composition import explain
+            if from_composition(error):  # first: some of Hydra's errors are OSErrors too
+                from unet_lightning.composition import explain
 
-            name = "evaluate" if program.__module__.endswith("evaluate") else "train"
-            print(f"error: {explain(error, CONF, name)}", file=sys.stderr, flush=True)
+                name = "evaluate" if program.__module__.endswith("evaluate") else "train"
+                said = explain(error, CONF, name)
+            elif isinstance(error, OSError) and error.filename is not None:
+                said = f"{error.strerror}: {error.filename}"
+            else:
+                raise
+            print(f"error: {said}", file=sys.stderr, flush=True)
             sys.exit(1)
         except Stopped as stopped:
             print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
@@ -87,9 +86,9 @@ def own_arguments(arguments: list[str]) -> list[str]:
     folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
     if not folders or folders[-1] in ("null", "", "auto"):
         return arguments
-    from unet_lightning.runfolder import RunFolder
-    from unet_lightning.sweeps import Sweep
-    from unet_lightning.untrusted import check_resumable
+    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.runs.untrusted import check_resumable
+    from unet_lightning.sweeps.jobs import Sweep
 
     folder = Path(folders[-1]).resolve()
     several = [argument for argument in arguments if argument in ("-m", "--multirun")]
@@ -112,8 +111,8 @@ def rerun_arguments(folder: Path, others: list[str]) -> list[str]:
     Raises:
         RunError: the folder is no run.
     """
-    from unet_lightning.runfolder import RunFolder
-    from unet_lightning.untrusted import check_resumable
+    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.runs.untrusted import check_resumable
 
     run = RunFolder(folder.resolve())
     run.check()

@@ -9,16 +9,16 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from unet_lightning import plugins
 from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.launch import CONF, one_line_errors, own_arguments, own_ranks, plain, quiet_libraries
-from unet_lightning.sweeps import in_sweep, recorded
+from unet_lightning.sweeps import plugins
+from unet_lightning.sweeps.jobs import in_sweep, recorded
 
 if TYPE_CHECKING:
     import lightning as L
 
     from unet_lightning.data.datamodule import RetinalDataModule
-    from unet_lightning.runfolder import RunFolder
+    from unet_lightning.runs.folder import RunFolder
     from unet_lightning.task import VesselSegmentationTask
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ def main(cfg: DictConfig) -> float | None:
 
 def job(cfg: DictConfig, folder: Path) -> float | None:
     """Begins the run of a configuration in a folder, or goes on with it."""
-    from unet_lightning.runfolder import RunFolder
-    from unet_lightning.state import read_state
+    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.runs.state import read_state
 
     quiet_libraries()
     run, wish = RunFolder(folder), "auto" if in_sweep() else cfg.resume
@@ -73,11 +73,11 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
         config: resolved.
         goes_on: whether the folder holds this run already.
     """
-    from unet_lightning.assembly import assemble
     from unet_lightning.callbacks.ranks import Ranks
     from unet_lightning.callbacks.stop import SafeStop
-    from unet_lightning.loggers import close_loggers, start_loggers
-    from unet_lightning.record import Present, Record, outcome
+    from unet_lightning.runs.assembly import assemble
+    from unet_lightning.runs.loggers import close_loggers, start_loggers
+    from unet_lightning.runs.record import Present, Record, outcome
 
     checkpoint = run.last if goes_on and run.last.is_file() else None
     ranks = Ranks(run.as_written(config), str(run.path))
@@ -142,7 +142,7 @@ def score(run: "RunFolder", config: dict[str, Any], trainer: "L.Trainer") -> Non
     from unet_lightning.evaluation.networks import NetworkSource, Passing
     from unet_lightning.evaluation.results import cell, protocol_of, write_evaluation
     from unet_lightning.evaluation.scores import evaluate_maps
-    from unet_lightning.loggers import publish
+    from unet_lightning.runs.loggers import publish
 
     if not run.best.is_file():  # nothing is validated on
         return

@@ -35,10 +35,10 @@ from unet_lightning.predict import parse, threshold_of
 from unet_lightning.reporting.leaderboard.entries import Run
 from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
 from unet_lightning.reporting.leaderboard.gather import make_entries
-from unet_lightning.runfolder import RunFolder
-from unet_lightning.state import read_state
-from unet_lightning.sweeps import Sweep
-from unet_lightning.untrusted import check_resumable
+from unet_lightning.runs.folder import RunFolder
+from unet_lightning.runs.state import read_state
+from unet_lightning.runs.untrusted import check_resumable
+from unet_lightning.sweeps.jobs import Sweep
 
 SUFFIXES = (".tif", ".png", ".gif", ".jpg", ".bmp", ".ppm", ".webp", ".ppm.gz", ".npy", ".eps", "")
 CROP = 48  # pixels

@@ -5,7 +5,7 @@ import yaml
 
 from unet_lightning.errors import RunError
 from unet_lightning.evaluation.crossvalidation import folds_of
-from unet_lightning.runfolder import RunFolder
+from unet_lightning.runs.folder import RunFolder
 
 
 def sweep(folder, *configs):

@@ -13,7 +13,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_network, load_weights, read_checkpoint
-from unet_lightning.runfolder import RunFolder
+from unet_lightning.runs.folder import RunFolder
 
 SPEC = {"_target_": "unet_lightning.models.unet.UNet", "base_c": 2}
 

@@ -9,7 +9,7 @@ import yaml
 from unet_lightning.build import SECTIONS, build, build_all, find
 from unet_lightning.data.datamodule import RetinalDataModule
 from unet_lightning.errors import ConfigError, DataError, RunError
-from unet_lightning.untrusted import HERE, check_resumable, check_sweep, read_config
+from unet_lightning.runs.untrusted import HERE, check_resumable, check_sweep, read_config
 
 DATA = {
     "_target_": "unet_lightning.data.datamodule.RetinalDataModule",

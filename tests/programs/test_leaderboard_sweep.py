@@ -10,7 +10,7 @@ from unet_lightning.boards import board_of
 from unet_lightning.errors import RunError
 from unet_lightning.reporting.leaderboard.evaluations import CHOSEN_BY_VALIDATION
 from unet_lightning.reporting.leaderboard.formats import markdown, page
-from unet_lightning.state import State
+from unet_lightning.runs.state import State
 
 SELECTED = CHOSEN_BY_VALIDATION[0]
 

@@ -177,7 +177,7 @@ def test_a_submission_of_the_real_test_images(program, tiny_run, real_drive, tmp
         (["data=drive", "photo.tif", "--out", "out"], "Name photographs or a data set"),
         (["data=drive", "tta=d4", "--out", "out"], "tta=d4 says nothing of a data set"),
         (["data=drive", "data.root=${nope}", "--out", "out"], "names no data set"),
-        (["x" * 300 + ".tif", "--out", "out"], "File name too long"),
+        (["x" * 300 + ".tif", "--out", "out"], "No photograph: looked for xxx"),
         ([".", "--out", "out"], "give --out a folder outside ."),
         (["photo.tif", "--out", "out", "--threshold", "1.5"], "--threshold must be from 0 to 1, or val, found 1.5"),
         (["photo.tif", "--out", "out", "--scale", "big"], "scale must be"),

@@ -13,7 +13,7 @@ import yaml
 from conftest import TINY_RUN
 
 from unet_lightning.models.unet import UNet
-from unet_lightning.sweeps import Sweep
+from unet_lightning.sweeps.jobs import Sweep
 
 QUIET = "trainer.enable_progress_bar=false"
 
@@ -27,7 +27,9 @@ def half(program, tmp_path_factory):
     """A sweep with two good jobs and two that lack a file, and what it said."""
     cwd = tmp_path_factory.mktemp("half")
     choices = ["model.bilinear=true,false", "model.weights=null,w.pth"]
-    done = program("train", *TINY_RUN, "-m", *choices, "hydra.sweep.dir=outputs/train/first", QUIET, cwd=cwd)
+    done = program(
+        "train", *TINY_RUN, "score=true", "-m", *choices, "hydra.sweep.dir=outputs/train/first", QUIET, cwd=cwd
+    )
     return cwd, done
 
 

@@ -13,7 +13,7 @@ from unet_lightning.reporting.leaderboard.entries import Run
 from unet_lightning.reporting.leaderboard.evaluations import evaluations, read_evaluation
 from unet_lightning.reporting.leaderboard.formats import markdown, page, table_rows, terminal
 from unet_lightning.reporting.leaderboard.gather import make_entries
-from unet_lightning.runfolder import RunFolder
+from unet_lightning.runs.folder import RunFolder
 
 GOOD, FAIR, POOR = (0.84, 0.86), (0.82, 0.83), (0.80, 0.82)  # means 0.85, 0.825, 0.81
 

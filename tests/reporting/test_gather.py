@@ -7,7 +7,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.reporting.leaderboard.entries import Run
 from unet_lightning.reporting.leaderboard.evaluations import evaluations, read_evaluation
 from unet_lightning.reporting.leaderboard.gather import make_entries, shared_name
-from unet_lightning.runfolder import RunFolder
+from unet_lightning.runs.folder import RunFolder
 
 
 @pytest.fixture

@@ -1,15 +1,44 @@
-"""Checkpoints in a run folder that may be moved, or come from somebody else."""
+"""Checkpoints: files that are whole or not there, in a run folder that may be moved or come from somebody else."""
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from unet_lightning.errors import RunError
+from unet_lightning.files import whole_file
 
 SCORES = ("best_model_score", "current_score", "kth_value")
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes beside the file, waits for the disk, then renames.
+
+    Lightning writes into the temporary folder first, which may be another file system: moving from there is copying,
+    and a copy can be torn.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes a checkpoint; an earlier one stays until this one is whole.
+
+        Raises:
+            UserError: it cannot be written: no room, no permission, no folder.
+        """
+        path = Path(path)
+        with whole_file(path) as temporary:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the name too
+        finally:
+            os.close(folder)
 
 
 class RunCheckpoint(ModelCheckpoint):

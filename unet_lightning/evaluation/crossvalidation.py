@@ -3,7 +3,7 @@
 from typing import Any
 
 from unet_lightning.errors import RunError
-from unet_lightning.runfolder import RunFolder
+from unet_lightning.runs.folder import RunFolder
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
 

@@ -16,9 +16,9 @@ from unet_lightning.files import write_rows, write_text
 from unet_lightning.inference.maps import save_probability
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.provenance import commit, versions
 from unet_lightning.reporting.report import Picture, write_report
 from unet_lightning.reporting.tables import cross_table, results_table, show
+from unet_lightning.runs.provenance import commit, versions
 
 
 def protocol_of(evaluation: Evaluation, source: Source) -> dict[str, Any]:

@@ -1,0 +1,174 @@
+"""Launchers without a cluster: what they ask for, what they refuse, and jobs side by side on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY_RUN
+from hydra import compose, initialize_config_dir
+from slurm_cluster import wait_for
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.launch import CONF
+from unet_lightning.sweeps import clusters
+from unet_lightning.sweeps.launchers import SlurmLauncher
+
+SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
+
+
+def composed(*overrides):
+    clusters.register()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        config = compose("train", list(overrides), return_hydra_config=True)
+    config.hydra.overrides.task = [given for given in overrides if not given.startswith("hydra")]
+    return config
+
+
+def state(folder):
+    path = folder / "state.json"
+    return json.loads(path.read_text()) if path.is_file() else {"state": None}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "nodes", "tasks", "gpus"),
+    [
+        (["trainer=gpu"], 1, 1, 1),
+        (["trainer=ddp", "trainer.devices=4"], 1, 4, 4),
+        (["trainer=ddp", "trainer.devices=4", "trainer.num_nodes=2"], 2, 4, 4),
+        (["trainer=ddp_cpu"], 1, 2, None),
+    ],
+)
+def test_a_job_asks_slurm_for_what_its_trainer_needs(trainer, nodes, tasks, gpus):
+    config = composed(SLURM, *trainer, "hydra.launcher.requeue=false", "hydra.launcher.setup=[module load cuda]")
+    values = {
+        name: value for name, value in config.hydra.launcher.items() if name not in ("_target_", "submitit_folder")
+    }
+    launcher = SlurmLauncher(**values)
+    launcher.config = config
+    flags = launcher.flags(launcher.params)
+    assert (flags["nodes"], flags["tasks_per_node"], flags["gpus_per_node"]) == (nodes, tasks, gpus)
+    assert flags["additional_parameters"] == {"no-requeue": True}
+    assert flags["setup"][-1] == "module load cuda"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([SLURM, "trainer=ddp"], "trainer.devices=auto: give their number"),
+        ([SLURM, "trainer.num_nodes=0"], "trainer.num_nodes=0: give their number"),
+        ([SLURM, "trainer.devices=1,2"], "same devices for all jobs of a sweep, found trainer.devices=1,2"),
+        ([SLURM, "trainer=cpu,ddp_cpu"], "same devices for all jobs"),
+        (
+            [LOCAL, "trainer=ddp_cpu"],
+            "hydra/launcher=submitit_local runs several jobs side by side, each on one device",
+        ),
+        ([LOCAL, "trainer=ddp"], "found trainer.devices=auto"),
+        ([JOBLIB, "trainer.devices=2"], "hydra/launcher=joblib runs several jobs side by side"),
+        ([JOBLIB, "trainer.num_nodes=2"], "found trainer.devices=1 and trainer.num_nodes=2"),
+    ],
+)
+def test_what_a_launcher_cannot_give_is_refused_before_any_job(in_process, tmp_path, overrides, message):
+    assert message in in_process("train", "-m", *TINY_RUN[1:], *overrides)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    message = in_process("train", "-m", *TINY_RUN, SLURM)
+    assert "needs Slurm, and there is no sbatch here" in message
+    assert "hydra/launcher=submitit_local" in message
+
+
+def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(clusters, "PACKAGES", dict.fromkeys(clusters.NAMES, "no_such_plugin"))
+    with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
+        clusters.check(composed(JOBLIB))
+
+
+def test_sweeps_one_after_the_other_are_not_checked():
+    config = composed("trainer=ddp")
+    config.hydra.overrides.task = ["trainer.devices=1,2"]
+    clusters.check(config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("trainer", ["trainer=gpu", "trainer=ddp"])
+def test_a_run_on_a_gpu_that_is_not_there_ends_with_one_line_and_no_run(in_process, tmp_path, trainer):
+    message = in_process("train", *TINY_RUN[1:], trainer, "hydra.run.dir=run")
+    assert "trainer.accelerator=gpu, and torch sees no GPU on this machine" in message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("devices", [3, "3", [2], "0,2", (0, 1, 2)])
+def test_more_gpus_than_there_are_is_an_error_with_their_number(monkeypatch, devices):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # what a machine with two shows
+    with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
+        clusters.check_devices("gpu", devices)
+    with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
+        clusters.check_devices("auto", devices)
+
+
+@pytest.mark.parametrize("devices", [1, 2, "2", "auto", -1, "-1", [0, 1], "1,"])
+def test_gpus_that_are_there_may_be_used(monkeypatch, devices):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    clusters.check_devices("gpu", devices)
+
+
+def test_processes_on_the_cpu_are_not_counted():
+    clusters.check_devices("cpu", 64)
+
+
+@pytest.fixture
+def sweep(tiny_drive, tmp_path):
+    """Begins a sweep and leaves it running; its output is in `log`."""
+    started = []
+
+    def begin(*arguments):
+        environment = os.environ | {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "unet_lightning.train", "-m", *arguments, "hydra.sweep.dir=sweep"]
+        with (tmp_path / "log").open("w") as log:
+            started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log))
+        return started[0]
+
+    yield begin
+    for process in started:
+        process.kill()
+
+
+def alive(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_local_job_that_is_killed_is_a_failed_job_of_a_sweep_that_goes_on(sweep, tmp_path):
+    process = sweep(LOCAL, "hydra.launcher.n_jobs=1", *TINY_RUN, "score=false", "trainer.max_epochs=500,1")
+    wait_for(lambda: state(tmp_path / "sweep/0")["state"] == "running", process=process)
+    os.kill(state(tmp_path / "sweep/0")["pid"], signal.SIGKILL)
+    assert process.wait(timeout=120) == 1, (tmp_path / "log").read_text()
+    assert [state(tmp_path / "sweep" / job)["state"] for job in "01"] == ["failed", "done"]
+    assert "ended without a result" in state(tmp_path / "sweep/0")["error"]
+
+
+def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
+    process = sweep(LOCAL, *TINY_RUN, "score=false", "trainer.max_epochs=500", "seed=0,1")
+    folders = [tmp_path / "sweep" / job for job in "01"]
+    wait_for(lambda: all(state(folder)["state"] == "running" for folder in folders), process=process)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    wait_for(lambda: not any(alive(state(folder)["pid"]) for folder in folders), 30)
+
+
+def test_joblib_trains_each_configuration_in_its_folder(program, tmp_path):
+    settings = (JOBLIB, *TINY_RUN, "trainer.max_epochs=1", "score=false", "seed=0,1", "hydra.sweep.dir=sweep")
+    done = program("train", "-m", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    for seed in "01":
+        assert state(tmp_path / "sweep" / seed)["state"] == "done"
+        assert f"seed: {seed}\n" in (tmp_path / "sweep" / seed / "config.yaml").read_text()

@@ -1,0 +1,1 @@
+"""A run: its folder, its state, and what it is put together from."""

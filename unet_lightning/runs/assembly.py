@@ -1,0 +1,71 @@
+"""Data, task and Trainer from a resolved configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+from unet_lightning.build import build_all
+from unet_lightning.callbacks.chance import EpochSeed
+from unet_lightning.callbacks.checkpoint import WholeCheckpoints
+from unet_lightning.callbacks.divergence import Divergence
+from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.errors import ConfigError
+from unet_lightning.launch import instantiate
+from unet_lightning.models.weights import load_weights
+from unet_lightning.sweeps.clusters import check_devices
+from unet_lightning.task import VesselSegmentationTask
+
+
+def assemble(
+    config: dict[str, Any], fresh: bool, callbacks: list[L.Callback]
+) -> tuple[RetinalDataModule, VesselSegmentationTask, L.Trainer]:
+    """Data, task and Trainer of a config, seeded and checked against one another.
+
+    Args:
+        config: resolved.
+        fresh: no checkpoint follows, so that `model.weights` is where training begins.
+        callbacks: of the program, beside those of the config.
+
+    Raises:
+        UserError: any of them is wrong, or they do not go together.
+    """
+    seed = config["seed"]
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
+    L.seed_everything(seed, workers=True, verbose=False)
+    data: RetinalDataModule = instantiate(config["data"], "data")
+    task = build_task(config if fresh else config | {"model": config["model"] | {"weights": None}})
+    data.setup("fit")
+    assert data.train is not None
+    task.rehearse(data.train.classes)
+    data.inherit(task.weights_from)
+    check_devices(config["trainer"].get("accelerator", "auto"), config["trainer"].get("devices", "auto"))
+    trainer = build_trainer(config, callbacks)
+    data.check_processes(trainer.world_size)
+    return data, task, trainer
+
+
+def build_task(config: dict[str, Any]) -> VesselSegmentationTask:
+    """The LightningModule of a config, with the weights of `model.weights` where given."""
+    model = dict(config["model"])
+    weights = model.pop("weights", None)  # a checkpoint has its own
+    task = VesselSegmentationTask(
+        model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
+    )
+    if weights is not None:
+        task.weights_from = load_weights(task.network, Path(weights))
+    return task
+
+
+def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
+    """The Trainer of a config with its callbacks and loggers, and what every run has."""
+    chosen, loggers = build_all(config["callbacks"], "callbacks"), build_all(config["logger"], "logger")
+    plugins: list[Any] = [WholeCheckpoints()]
+    if SLURMEnvironment.detect():
+        # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    every = [*callbacks, EpochSeed(config["seed"]), Divergence(), *chosen]
+    trainer: L.Trainer = instantiate(config["trainer"], "trainer", callbacks=every, logger=loggers, plugins=plugins)
+    return trainer

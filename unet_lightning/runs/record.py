@@ -1,0 +1,180 @@
+"""Keeps `state.json` of a run while it trains."""
+
+import contextlib
+import fcntl
+import os
+import resource
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from unet_lightning.callbacks.history import History
+from unet_lightning.errors import RunError, Stopped, UserError
+from unet_lightning.files import write_text
+from unet_lightning.runs.folder import RunFolder
+from unet_lightning.runs.state import ERROR, Word, begun, finite, read_state
+
+REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has requeued the job
+
+
+class Present(Callback):
+    """Ends a run whose folder is gone: its checkpoints would come to lie in a folder that nobody can use.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks before anything is written.
+
+        Raises:
+            RunError: it is gone.
+        """
+        if trainer.is_global_zero and not self.run.config_file.is_file():
+            raise RunError(
+                f"The run folder {self.run.path} was removed while its run was trained: nothing to write to."
+            )
+
+
+class Record:
+    """While it is open the run is `running` and nobody else may train in its folder; then it is what it came to.
+
+    Args:
+        run: the run.
+        trainer: of the run; only the first process writes.
+        overrides: what the command line changed.
+
+    Raises:
+        RunError: another process trains there.
+    """
+
+    def __init__(self, run: RunFolder, trainer: L.Trainer, overrides: Sequence[str]) -> None:
+        self.run, self.trainer, self.overrides = run, trainer, overrides
+        self.lock: int | None = None
+
+    def __enter__(self) -> "Record":
+        """Notes that the run begins, or goes on."""
+        if self.trainer.is_global_zero:
+            self.lock = lock(self.run.path)
+            for torn in (self.run.path / "checkpoints").glob(".*"):  # of an attempt that was killed while it wrote
+                torn.unlink(missing_ok=True)
+            (self.run.path / ERROR).unlink(missing_ok=True)
+            self.state = begun(read_state(self.run.path), self.overrides)
+            self.state.write(self.run.path)
+            self.started = time.monotonic()
+            forget_peak()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Notes what became of it; a pruned trial is no error."""
+        if self.trainer.is_global_zero:
+            # Where there is no room, the error on the way out says so; where the folder is gone, it stays gone.
+            with contextlib.suppress(UserError):
+                if self.run.path.is_dir():
+                    self._note(error)
+            if self.lock is not None:
+                os.close(self.lock)
+        return outcome(error)[0] == "pruned"
+
+    def _note(self, error: BaseException | None) -> None:
+        word, code = outcome(error)
+        self.state.ended(word, code, **self._figures(), error=one_line(error)).write(self.run.path)
+        if word == "failed":
+            write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
+
+    def _figures(self) -> dict[str, Any]:
+        """Cost and best figure."""
+        checkpoint = self.trainer.checkpoint_callback
+        monitor, mode = getattr(checkpoint, "monitor", None), getattr(checkpoint, "mode", "max")
+        rows = next((one.rows for one in getattr(self.trainer, "callbacks", []) if isinstance(one, History)), None)
+        seconds = self.state.seconds + time.monotonic() - self.started
+        value, epoch = None, None
+        if rows is not None:
+            seconds = sum(row["seconds"] for row in rows)  # all attempts, also those that were killed
+            known = [row for row in rows if finite(row.get(monitor or "")) is not None]
+            best = (min if mode == "min" else max)(known, key=lambda row: row[str(monitor)], default=None)
+            if best is not None:
+                value, epoch = best[str(monitor)], int(best["epoch"])
+        return {
+            "seconds": round(seconds, 3),
+            "peak_memory_mb": round(max(self.state.peak_memory_mb, peak_memory(self.trainer)), 1),
+            "monitor": monitor,
+            "value": value,
+            "epoch": epoch,
+        }
+
+
+def outcome(error: BaseException | None) -> tuple[Word, int]:
+    """What became of a run that ended with `error`, and its exit code."""
+    if error is None:
+        return "done", 0
+    if isinstance(error, Stopped):
+        return "stopped", error.exit_code
+    if isinstance(error, SystemExit):
+        return "stopped", REQUEUED
+    if type(error).__name__ == "TrialPruned":  # Optuna's, which may not be installed
+        return "pruned", 0
+    return "failed", 1
+
+
+def one_line(error: BaseException | None) -> str | None:
+    """What an error says; None where all went well."""
+    if error is None or outcome(error)[0] == "pruned":
+        return None
+    said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())
+
+
+def lock(folder: Path) -> int | None:
+    """Keeps other processes out of a folder until the descriptor is closed, also by a kill.
+
+    Returns:
+        None where the file system has no locks.
+
+    Raises:
+        RunError: another process has it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise RunError(f"Another process trains in {folder}: wait until it ends, or end it.") from error
+    except OSError:  # some network file systems
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def forget_peak() -> None:
+    """Lets the peak of memory begin anew: an earlier job of this process may have needed more."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # not Linux, or not allowed: the peak of the process stands
+        return
+
+
+def peak_memory(trainer: L.Trainer) -> float:
+    """The peak since `forget_peak`, in 10^6 bytes: of the GPU where one trains, else resident memory."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6

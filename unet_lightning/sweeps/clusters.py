@@ -1,0 +1,151 @@
+"""Whether a sweep can begin where it is sent, and a run on the devices it asks for: one error before any work."""
+
+import importlib.util
+import shutil
+import subprocess
+from typing import Any
+
+from omegaconf import DictConfig
+
+from unet_lightning.errors import ConfigError
+
+JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+LOCAL = "hydra_plugins.unet_lightning.LocalLauncher"
+SLURM = "hydra_plugins.unet_lightning.SlurmLauncher"
+# The choice, and the package that does the work.
+NAMES = {JOBLIB: "joblib", LOCAL: "submitit_local", SLURM: "submitit_slurm"}
+PACKAGES = {JOBLIB: "hydra_joblib_launcher", LOCAL: "hydra_submitit_launcher", SLURM: "hydra_submitit_launcher"}
+# What one launcher asks for once, for all jobs of a sweep.
+RESOURCES = ("trainer", "trainer.devices", "trainer.num_nodes", "trainer.accelerator")
+PATIENCE = 15  # seconds that Slurm has to answer
+
+
+def register() -> None:
+    """Makes the launchers of conf/hydra/launcher/ known to Hydra, as far as their packages are installed."""
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+
+    plugins, stored = Plugins.instance(), ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+    for name in NAMES.values():  # Hydra would hold our files against those of the packages, which lack fields
+        stored.pop(f"{name}.yaml", None)
+    if _installed(PACKAGES[SLURM]):
+        from unet_lightning.sweeps.launchers import LocalLauncher, SlurmLauncher
+
+        # Hydra takes the names of plugins from below hydra_plugins alone, and imports the class by its own.
+        plugins.class_name_to_class |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}
+
+
+def check(config: DictConfig) -> None:
+    """Called at the beginning of a multirun, with the config that the sweep begins from.
+
+    Args:
+        config: with its `hydra` node.
+
+    Raises:
+        ConfigError: a package is missing, Slurm is not there or does not answer, or the jobs ask for devices that the
+            launcher cannot give.
+    """
+    launcher = config.hydra.launcher._target_
+    if launcher not in NAMES:
+        return
+    name = f"hydra/launcher={NAMES[launcher]}"
+    if not _installed(PACKAGES[launcher]):
+        raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[cluster]'.")
+    _check_same_devices(list(config.hydra.overrides.task), name)
+    devices, nodes = config.trainer.devices, config.trainer.num_nodes
+    if launcher == SLURM:
+        for field, value in (("devices", devices), ("num_nodes", nodes)):
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(
+                    f"{name} asks Slurm for trainer.{field} devices, found trainer.{field}={value}: give their number, "
+                    f"such as trainer.{field}=2."
+                )
+        check_slurm(name)
+    elif devices not in (1, "1", [0]) or nodes != 1:
+        raise ConfigError(
+            f"{name} runs several jobs side by side, each on one device, found trainer.devices={devices} and "
+            f"trainer.num_nodes={nodes}. Take trainer.devices=1, or leave {name} out: jobs of several devices then run "
+            "one after the other."
+        )
+
+
+def check_slurm(name: str = "hydra/launcher=submitit_slurm") -> None:
+    """Raises ConfigError where there is no Slurm to send jobs to.
+
+    Args:
+        name: what asks for it, for the message.
+    """
+    if missing := [command for command in ("sbatch", "srun", "squeue", "sinfo") if shutil.which(command) is None]:
+        raise ConfigError(
+            f"{name} needs Slurm, and there is no {missing[0]} here. Begin the sweep on a login node of the cluster; "
+            "on one machine, hydra/launcher=submitit_local runs jobs side by side."
+        )
+    try:
+        answer = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(f"{name}: Slurm did not answer sinfo within {PATIENCE} seconds. Try again later.") from error
+    if answer.returncode:
+        said = " ".join(answer.stderr.split()) or f"exit code {answer.returncode}"
+        raise ConfigError(f"{name}: Slurm does not answer: sinfo says '{said}'. Is this a login node of the cluster?")
+
+
+def check_devices(accelerator: str, devices: Any) -> None:
+    """Called before the Trainer is built.
+
+    Args:
+        accelerator: of the Trainer.
+        devices: of the Trainer: a number, `auto`, or the numbers of devices.
+
+    Raises:
+        ConfigError: the run asks for a GPU that this machine does not have.
+    """
+    from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
+
+    found = CUDAAccelerator.auto_device_count()
+    if accelerator in ("gpu", "mps") and not found and MPSAccelerator.is_available():
+        found = 1
+    if accelerator not in ("gpu", "cuda", "mps") and not (accelerator == "auto" and found):
+        return
+    if not found:
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, and torch sees no GPU on this machine. Take trainer=cpu, or begin the "
+            "run where there is one; under Slurm, ask for it: --gpus-per-node=1."
+        )
+    wanted = _highest(devices)
+    if wanted > found:
+        raise ConfigError(
+            f"trainer.devices={devices}, and this machine has {found} GPU{'s' * (found != 1)} that torch sees. Take "
+            f"trainer.devices={found}; for more, run on several machines (trainer.num_nodes)."
+        )
+
+
+def _highest(devices: Any) -> int:
+    """How many GPUs a machine must have for `devices`; 0 where any number does or Lightning judges."""
+    if isinstance(devices, str):
+        parts = [part.strip() for part in devices.split(",") if part.strip()]
+        if not all(part.isdigit() for part in parts):
+            return 0  # auto, -1
+        devices = [int(part) for part in parts] if "," in devices else int(parts[0]) if parts else 0
+    if isinstance(devices, list | tuple):
+        return max((int(number) + 1 for number in devices), default=0)
+    return int(devices)
+
+
+def _check_same_devices(overrides: list[str], name: str) -> None:
+    """Raises ConfigError where the jobs of a sweep would ask for different devices."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if override.is_sweep_override() and override.get_key_element() in RESOURCES:
+            raise ConfigError(
+                f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "
+                "sweep for each."
+            )
+
+
+def _installed(plugin: str) -> bool:
+    """Whether a plugin of Hydra is installed."""
+    try:
+        return importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None
+    except ModuleNotFoundError:  # there is none at all
+        return False

@@ -1,0 +1,146 @@
+"""Sweeps that survive: each job leaves its state, a failed one does not end the rest, and all of it can go on."""
+
+import logging
+import os
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from unet_lightning.errors import ConfigError, RunError, UserError
+from unet_lightning.files import write_text
+from unet_lightning.runs.state import ERROR, State, begun, read_state
+from unet_lightning.runs.untrusted import check_sweep
+
+log = logging.getLogger(__name__)
+
+FILE = "sweep.yaml"
+MOST = 100  # as exit code; those above 128 mean signals
+# Where a sweep is kept is given anew when it goes on.
+PLACE = ("hydra.sweep.dir=", "hydra.run.dir=")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The folder of a sweep."""
+
+    path: Path
+
+    @property
+    def is_one(self) -> bool:
+        """Whether this is the folder of a sweep that can go on."""
+        return (self.path / FILE).is_file()
+
+    def jobs(self) -> dict[str, State | None]:
+        """The state of each job that has begun, by its number."""
+        folders = [folder for folder in self.path.iterdir() if folder.name.isdigit() and folder.is_dir()]
+        return {folder.name: read_state(folder) for folder in sorted(folders, key=lambda folder: int(folder.name))}
+
+    def arguments(self, further: list[str]) -> list[str]:
+        """The command line that goes on with it.
+
+        Args:
+            further: of the present command line: values of hydra.* and sweep.* alone, such as another launcher.
+
+        Raises:
+            ConfigError: others.
+            RunError: sweep.yaml is broken.
+        """
+        other = [given for given in further if not given.startswith(("hydra.", "hydra/", "sweep."))]
+        if other:
+            raise ConfigError(
+                f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and "
+                "sweep.* may change. Begin a new sweep for other values."
+            )
+        try:
+            record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
+            flags, overrides = record["flags"], record["overrides"]
+        except Exception as error:  # whatever a parser stumbles over
+            raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
+        check_sweep(self.path / FILE, flags, overrides)
+        kept = [given for given in overrides if not given.startswith(PLACE)]
+        place = str(self.path).replace("'", "\\'")
+        return [*flags, "-m", *kept, f"hydra.sweep.dir='{place}'", *further]
+
+
+class SweepRecord(Callback):
+    """Hydra calls this at both ends of a multirun: the sweep can be repeated, and its exit code says what failed."""
+
+    def on_multirun_start(self, config: DictConfig, **arguments: Any) -> None:
+        """Writes `sweep.yaml`, where nothing is wrong yet."""
+        from unet_lightning.launch import one_line_errors
+
+        one_line_errors(self._begin)(config)  # Hydra only warns of an exception here
+
+    def _begin(self, config: DictConfig) -> None:
+        from unet_lightning.sweeps import clusters
+
+        clusters.check(config)
+        job = config.hydra
+        folders = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+        record = {
+            # Hydra wants its flags first.
+            "flags": [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"],
+            "overrides": [*map(str, job.overrides.hydra), *map(str, job.overrides.task)],
+        }
+        record["overrides"] = [given for given in record["overrides"] if given != "hydra.mode=MULTIRUN"]
+        write_text(Path(job.sweep.dir) / FILE, yaml.safe_dump(record, sort_keys=False))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
+        """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
+        if in_sweep():
+            job_return.cfg = job_return.hydra_cfg = None
+
+    def on_multirun_end(self, config: DictConfig, **arguments: Any) -> None:
+        """Says what became of the jobs; the exit code is the number of those that failed."""
+        folder = Path(config.hydra.sweep.dir)
+        jobs = Sweep(folder).jobs()
+        count = Counter("missing" if state is None else state.state for state in jobs.values())
+        log.info(f"{len(jobs)} jobs: " + ", ".join(f"{number} {word}" for word, number in count.items()))
+        failed = {name: state for name, state in jobs.items() if state is None or state.state in ("failed", "running")}
+        for name, state in failed.items():
+            said = "it ended without a word" if state is None or state.error is None else state.error
+            print(f"error: job {name}: {said} ({folder / name / ERROR})", file=sys.stderr, flush=True)
+        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        if failed:
+            log.info(f"Go on: python -m unet_lightning.train resume={shown}")
+        log.info(f"Sweep folder: {shown}")
+        log.info(f"Compare them: python -m unet_lightning.leaderboard {shown}")
+        if failed:
+            sys.exit(min(len(failed), MOST))
+
+
+def in_sweep() -> bool:
+    """Whether this is a job of a multirun."""
+    from hydra.types import RunMode
+
+    return bool(HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
+    """Calls a job of a sweep; what goes wrong is written into its folder, and the sweep goes on.
+
+    Returns:
+        what the job returned, None where it failed.
+    """
+    overrides = list(HydraConfig.get().overrides.task)
+    try:
+        return job()
+    except Exception as error:
+        said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        write_text(folder / ERROR, traceback.format_exc())
+        state = read_state(folder)
+        if state is None or state.state == "running":  # nobody below has noted it
+            state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
+        state.ended("failed", 1, error=" ".join(said.split())).write(folder)
+        log.error(f"Job failed: {' '.join(said.split())}")
+        return None

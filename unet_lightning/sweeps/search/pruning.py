@@ -1,0 +1,101 @@
+"""Ends a trial that is worse than others were at its age.
+
+optuna-integration has a callback for this, which is not used: it needs the Trial object of the process that searches,
+where jobs of a launcher are other processes; under DDP it works with SQL storages alone and wants a call of its own
+after training; and it raises out of validation, before the row of metrics.csv is written.
+"""
+
+import logging
+import math
+from pathlib import Path
+
+import lightning as L
+import optuna
+from lightning.pytorch.callbacks import Callback
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.search.study import FILE, read_study
+from unet_lightning.sweeps.search.trials import by_number, handle
+
+log = logging.getLogger(__name__)
+
+
+class Pruning(Callback):
+    """Reports the monitored figure after each validation, and ends training where the study's pruner says so.
+
+    Training ends with its epoch: checkpoint, metrics.csv and curves are those of a complete run. Only the first process
+    knows the study. A study that cannot be reached is no reason to lose a training: it goes on, and is not pruned.
+
+    Args:
+        folder: of the run, a job of a search; in any other folder the callback does nothing.
+
+    Raises:
+        optuna.TrialPruned: after the end of training, in all processes.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.trial: optuna.Trial | None = None
+        self.monitor = ""
+        self.pruned: int | None = None
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Finds the trial by search.json of the sweep.
+
+        Raises:
+            ConfigError: the folder is no trial of that search.
+        """
+        if not trainer.is_global_zero or not (self.folder.parent / FILE).is_file():
+            return
+        if not self.folder.name.isdigit():
+            raise ConfigError(
+                f"{self.folder} is no trial of the search in {self.folder.parent}: leave sweep=optuna out."
+            )
+        try:
+            found = read_study(self.folder.parent)
+            if found is None or isinstance(found[0].pruner, optuna.pruners.NopPruner):
+                return
+            trial = handle(found[0], int(self.folder.name))
+            if not by_number(found[0])[trial.number].state.is_finished():  # else somebody trains it by itself
+                self.trial, self.monitor = trial, found[1]
+        except Exception as error:  # each storage has errors of its own
+            self._give_up(error)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Reports, and lets training end with this epoch where it is not worth going on."""
+        if trainer.sanity_checking or self.pruned is not None:
+            return
+        worse = trainer.is_global_zero and self._is_worse(trainer)
+        last = trainer.current_epoch + 1 == trainer.max_epochs  # there is nothing left to save
+        if trainer.strategy.broadcast(worse) and not last:
+            self.pruned = trainer.current_epoch
+            trainer.should_stop = True
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Says that this run was ended early, where it was.
+
+        Raises:
+            optuna.TrialPruned: it was.
+        """
+        if self.pruned is not None:
+            if trainer.is_global_zero:
+                log.info(f"Pruned after epoch {self.pruned}: other trials were better by then.")
+            raise optuna.TrialPruned(f"worse than other trials after epoch {self.pruned}")
+
+    def _is_worse(self, trainer: L.Trainer) -> bool:
+        """What the pruner says, on the first process."""
+        value = trainer.callback_metrics.get(self.monitor)
+        if self.trial is None or value is None or not math.isfinite(float(value)):
+            return False
+        try:
+            known = by_number(self.trial.study)[self.trial.number].intermediate_values
+            if trainer.current_epoch not in known:  # a run that goes on repeats what was reported last
+                self.trial.report(float(value), trainer.current_epoch)
+            return self.trial.should_prune()
+        except Exception as error:  # each storage has errors of its own
+            self._give_up(error)
+            return False
+
+    def _give_up(self, error: Exception) -> None:
+        log.warning(f"From here on this run is not compared with other trials: {type(error).__name__}: {error}")
+        self.trial = None
