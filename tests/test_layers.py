@@ -25,6 +25,7 @@ LAYERS = {
     "trackers": 2,
     "runs": 3,
     "sweeps": 3,
+    "commandline": 3,
     "composition": 3,
     "launch": 3,
     "train": 3,

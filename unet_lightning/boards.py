@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from unet_lightning.reporting.leaderboard.jobs import Job
     from unet_lightning.reporting.leaderboard.lines import Leaderboard
     from unet_lightning.reporting.leaderboard.settings import Config
+    from unet_lightning.runs.state import State
 
 EVALUATE = "python -m unet_lightning.evaluate"
 
@@ -105,21 +106,33 @@ def look(folder: Path) -> Given:
 def unfinished_jobs(folder: Path, evaluated: set[Path]) -> "list[Job]":
     """The jobs of a sweep whose state is not `done`; of a job that failed early that is all there is.
 
-    Raises:
-        RunError: a state.json is broken.
+    A job whose state.json is broken is among them, `unknown`, with what is wrong: it does not keep the others from
+    being compared.
     """
     from unet_lightning.reporting.leaderboard.jobs import Job
-    from unet_lightning.runs.state import FILE, read_state
+    from unet_lightning.runs.state import FILE
 
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     if (folder / "config.yaml").is_file():  # a run, and no sweep
         return []
-    states = {job: read_state(job) for job in sorted(jobs, key=lambda job: (len(job.name), job.name))}
-    return [
-        Job(job.name, state.state, job in evaluated, state.overrides, state.error or "")
-        for job, state in states.items()
-        if state is not None and state.state != "done"
-    ]
+    found = []
+    for job in sorted(jobs, key=lambda job: (len(job.name), job.name)):
+        state, broken = state_of(job)
+        if broken:
+            found.append(Job(job.name, "unknown", job in evaluated, error=broken))
+        elif state is not None and state.state != "done":
+            found.append(Job(job.name, state.state, job in evaluated, state.overrides, state.error or ""))
+    return found
+
+
+def state_of(folder: Path) -> "tuple[State | None, str]":
+    """The state of a run, None where it has none or a broken one; and what is wrong with it."""
+    from unet_lightning.runs.state import read_state
+
+    try:
+        return read_state(folder), ""
+    except RunError as error:
+        return None, str(error)
 
 
 def choose(given: Sequence[Given], on: str | None) -> str:
@@ -149,7 +162,11 @@ def choose(given: Sequence[Given], on: str | None) -> str:
 
 
 def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
-    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them."""
+    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them.
+
+    Raises:
+        RunError: an evaluation or a config is broken.
+    """
     notes, behind = [], dict[Path, Given]()
     for one in given:
         for folder in one.holders[on]:
@@ -164,6 +181,9 @@ def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
             for name, holders in one.holders.items()
             if one.jobs and name != on and holders != [one.path]
         ]
+    listed = {(one.path / job.name).resolve() for one in given for job in one.unfinished}
+    broken = {folder: state_of(folder)[1] for folder in behind if folder not in listed}
+    notes += [f"What {folder.name} cost is unknown: {found}" for folder, found in broken.items() if found]
     home = Path(os.path.commonpath([folder.parent for folder in behind]))
     if home != Path.cwd():
         notes.append(f"Entries are folders in {os.path.relpath(home) if home.is_relative_to(Path.cwd()) else home}.")
@@ -180,13 +200,18 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> "Run":
         name: for the leaderboard.
         jobs: of the sweep that was given; those of the cross-validation, where `folder` is none of them.
         on: the evaluation.
+
+    Returns:
+        without cost and command line, where its state.json is missing or broken.
+
+    Raises:
+        RunError: the evaluation is missing or broken, or a config.yaml is.
     """
     from unet_lightning.reporting.leaderboard.entries import Run
     from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
-    from unet_lightning.runs.state import read_state
 
     own = (folder / "config.yaml").is_file()
-    states = [state for state in map(read_state, [folder] if own else jobs) if state is not None]
+    states = [state for state, _ in map(state_of, [folder] if own else jobs) if state is not None]
     return Run(
         name,
         config_of(folder, jobs),
@@ -199,7 +224,11 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> "Run":
 
 
 def config_of(folder: Path, jobs: Sequence[Path]) -> "Config":
-    """The config of a run, or what the jobs of a cross-validation have in common; empty for maps from elsewhere."""
+    """The config of a run, or what the jobs of a cross-validation have in common; empty for maps from elsewhere.
+
+    Raises:
+        RunError: a config.yaml is broken.
+    """
     from unet_lightning.reporting.leaderboard.settings import common
     from unet_lightning.runs.folder import RunFolder
 

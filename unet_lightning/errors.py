@@ -19,6 +19,10 @@ class RunError(UserError):
     """A run folder or a checkpoint is missing, or was made for something else."""
 
 
+class OtherRun(RunError):
+    """The folder belongs to another run, or another process trains in it: nothing may be written there."""
+
+
 class Stopped(BaseException):
     """A signal ended the program; not an Exception, so that nobody takes it for a fault.
 

@@ -24,6 +24,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # whole on the disk before it takes the name, also through a power cut
         temporary.replace(path)
     except OSError as error:
         raise UserError(

@@ -9,8 +9,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from unet_lightning.commandline import own_arguments, shown, typed
 from unet_lightning.errors import ConfigError, UserError
-from unet_lightning.launch import CONF, one_line_errors, own_arguments, own_ranks, plain, quiet_libraries
+from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
 from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import in_sweep, recorded
 
@@ -54,7 +55,9 @@ def job(cfg: DictConfig, folder: Path) -> float | None:
     if not config["data"]["root"]:
         run.discard_empty()
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
-    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())  # later programs may start elsewhere
+    for section, name in (("data", "root"), ("model", "weights")):  # later programs may start elsewhere
+        if config[section].get(name):
+            config[section][name] = str(Path(config[section][name]).absolute())
     goes_on = wish is not None and run.config_file.exists()
     if wish == "auto" and goes_on:
         run.check_same(config)
@@ -77,8 +80,13 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     from unet_lightning.callbacks.stop import SafeStop
     from unet_lightning.runs.assembly import assemble
     from unet_lightning.runs.loggers import close_loggers, start_loggers
+    from unet_lightning.runs.ranks import own_ranks
     from unet_lightning.runs.record import Present, Record, outcome
 
+    measured = config.get("score", False)
+    if measured and (lacking := missing("rich", "jinja2", "skimage", "scipy")):
+        measured = False
+        log.warning(f"Not measured at the end for lack of {', '.join(lacking)}: pip install 'unet-lightning[report]'.")
     checkpoint = run.last if goes_on and run.last.is_file() else None
     ranks = Ranks(run.as_written(config), str(run.path))
     stop = SafeStop(ranks.forward)
@@ -89,12 +97,13 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     except UserError:
         run.discard_empty()
         raise
-    with Record(run, trainer, list(HydraConfig.get().overrides.task)):
+    with Record(run, trainer, list(HydraConfig.get().overrides.task)) as record:
+        ranks.give_up = record.give_up
         ended: BaseException | None = None
         try:
             if trainer.is_global_zero:
                 run.write_config(config)
-                run.write_provenance(config, list(HydraConfig.get().overrides.task))
+                run.write_provenance(config, typed(), HydraConfig.get().overrides.task)
                 if not goes_on:
                     run.link_latest(config["name"])
                 elif checkpoint is None:
@@ -103,7 +112,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
             with stop.listen(), ranks.guard(), own_ranks(run.path):
                 start_loggers(trainer, config, run)
                 trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
-                if config.get("score") and trainer.is_global_zero:
+                if measured and trainer.is_global_zero:
                     score(run, config, trainer)
         except BaseException as error:
             ended = error
@@ -120,11 +129,6 @@ def how_to_go_on(run: "RunFolder") -> str:
     folder = shown(run.path.parent if in_sweep() else run.path)
     kept = "Kept: the last whole epoch." if run.last.is_file() else "No epoch was complete."
     return f"{kept} Go on: python -m unet_lightning.train resume={folder}"
-
-
-def shown(folder: Path) -> Path:
-    """The folder as a person would type it."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:

@@ -76,6 +76,19 @@ def test_the_first_photographs_are_shown_whatever_their_order_in_validation():
     assert step == 9  # as Lightning counts the figures of that validation
 
 
+def test_of_a_validation_of_some_photographs_those_are_shown():
+    screen = Screen()  # as with trainer.limit_val_batches
+    validate(Panels(count=2), trainer(screen), order=["22"])
+    ((pictures, _),) = screen.shown
+    assert [one.image_id for one in pictures] == ["22"]
+
+
+def test_where_none_of_the_first_photographs_was_validated_nothing_is_shown():
+    screen = Screen()
+    validate(Panels(count=2), trainer(screen), order=["23"])
+    assert screen.shown == []
+
+
 def test_masks_are_small_integers_and_the_photograph_is_uint8():
     screen = Screen()
     validate(Panels(), trainer(screen))

@@ -1,10 +1,15 @@
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from unet_lightning.callbacks.stop import SafeStop
 from unet_lightning.errors import Stopped
+
+
+ALONE = SimpleNamespace(world_size=1)
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def test_in_training_the_batch_is_finished(stop):
         stop.training = True
         os.kill(os.getpid(), signal.SIGTERM)
         finished = True
-        stop.on_train_batch_end()
+        stop.on_train_batch_end(ALONE, None, None, None, 0)
     assert finished
 
 
@@ -32,6 +37,7 @@ def test_a_second_signal_does_not_wait(stop):
     with pytest.raises(Stopped) as ended, stop.listen():
         stop.training = True
         os.kill(os.getpid(), signal.SIGTERM)
+        stop.when -= 2  # seconds ago
         os.kill(os.getpid(), signal.SIGINT)
     assert ended.value.signum == signal.SIGINT
 
@@ -73,3 +79,18 @@ def test_the_other_processes_hear_of_it():
     with pytest.raises(Stopped), stop.listen():
         os.kill(os.getpid(), signal.SIGTERM)
     assert told == [signal.SIGTERM]
+
+
+def test_one_ctrl_c_that_comes_twice_is_one(stop):
+    with pytest.raises(Stopped), stop.listen():
+        stop.training = True
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        stop.on_train_batch_end(ALONE, None, None, None, 0)
+
+
+def test_a_rank_stops_where_another_was_told():
+    stop = SafeStop([].append)
+    decided = SimpleNamespace(root_device=torch.device("cpu"), reduce_boolean_decision=lambda told, all: True)
+    with pytest.raises(Stopped):
+        stop.on_train_batch_end(SimpleNamespace(world_size=2, strategy=decided), None, None, None, 3)

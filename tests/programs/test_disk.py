@@ -72,10 +72,11 @@ def test_what_it_takes_to_repeat_a_run_is_kept(program, tiny_run, tmp_path):
     import yaml
 
     found = yaml.safe_load((tiny_run / "repro.yaml").read_text())
-    assert found["command"].startswith("python -m unet_lightning.train trainer=cpu model.base_c=2")
-    assert found["seed"] == 0
-    assert set(found) >= {"commit", "dirty", "versions", "machine", "deterministic"}
-    assert found["machine"]["threads"] >= 1
+    (attempt,) = found["attempts"]
+    assert attempt["command"].startswith("python -m unet_lightning.train trainer=cpu model.base_c=2")
+    assert (found["seed"], found["deterministic"]) == (0, False)
+    assert set(attempt) >= {"commit", "dirty", "versions", "machine", "overrides"}
+    assert attempt["machine"]["threads"] >= 1
     for name in ("first", "second"):  # repeats of the same run, to the bit
         done = program("train", f"rerun={tiny_run}", "deterministic=true", f"hydra.run.dir={name}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr

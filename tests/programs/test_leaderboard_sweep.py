@@ -245,10 +245,38 @@ def test_names_of_jobs_and_values_are_text_in_the_page(tmp_path):
     assert "<b>" not in text and "<i>" not in text
 
 
-def test_a_broken_state_is_named(sweep):
-    (sweep / "1/state.json").write_text(json.dumps({"state": "asleep"}))
-    with pytest.raises(RunError, match=r"1/state\.json is not the state of a run"):
-        board_of(sweep)
+@pytest.mark.parametrize("text", ["{", json.dumps({"state": "asleep"}), json.dumps({"state": "done", "seconds": "x"})])
+def test_a_job_whose_state_is_broken_is_ranked_and_listed_with_the_error(sweep, text):
+    (sweep / "1/state.json").write_text(text)
+    board = board_of(sweep)
+    assert [line.entry.name for line in board.lines] == ["3", "2", "1", "0"]
+    assert math.isnan(board.lines[2].entry.seconds)
+    ((name, state, evaluated, error),) = [(one.name, one.state, one.evaluated, one.error) for one in board.unfinished]
+    assert (name, state, evaluated) == ("1", "unknown", True)
+    assert f"{sweep / '1/state.json'} is " in error and "Remove it" in error
+    assert "1 unknown." in markdown(board)
+
+
+def test_a_run_whose_state_is_broken_is_ranked_and_that_is_noted(sweep):
+    (sweep / "1/state.json").write_text("{")
+    (sweep.parent / "linked").mkdir()
+    (sweep.parent / "linked/mine").symlink_to(sweep / "1")
+    for given in (sweep / "1", sweep.parent / "linked"):
+        board = board_of(given)
+        assert [line.entry.name for line in board.lines] == ["1"]
+        (note,) = [note for note in board.notes if "state.json" in note]
+        assert note.startswith("What 1 cost is unknown: ")
+    assert not any("state.json" in note for note in board_of(sweep).notes)  # listed as a job
+
+
+def test_a_fold_whose_state_is_broken_is_listed_and_the_others_tell_the_cost(tmp_path):
+    for fold in (0, 1):
+        write_state(write_run(tmp_path / f"cv/{fold}", data__fold=fold), seconds=10 + 20 * fold)
+    write_evaluation(tmp_path / "cv", dice(0.8, 0.9))
+    (tmp_path / "cv/0/state.json").write_text("[]")
+    board = board_of(tmp_path / "cv")
+    assert board.lines[0].entry.seconds == 30
+    assert [(job.name, job.state) for job in board.unfinished] == [("0", "unknown")]
 
 
 def test_the_second_observer_stands_beside_a_sweep_and_costs_nothing(tmp_path):

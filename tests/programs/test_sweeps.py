@@ -11,7 +11,9 @@ import pytest
 import torch
 import yaml
 from conftest import TINY_RUN
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from unet_lightning.commandline import quoted
 from unet_lightning.models.unet import UNet
 from unet_lightning.sweeps.jobs import Sweep
 
@@ -39,9 +41,9 @@ def test_a_failed_job_is_recorded_and_the_sweep_goes_on(half):
     sweep = cwd / "outputs/train/first"
     assert [state(sweep / job)["state"] for job in "0123"] == ["done", "failed", "done", "failed"]
     for job in "13":
-        assert "looked for w.pth" in state(sweep / job)["error"]
+        assert "No checkpoint: looked for" in state(sweep / job)["error"]
         assert "Traceback" in (sweep / job / "error.txt").read_text()
-    assert "error: job 1: No checkpoint: looked for w.pth" in done.stderr
+    assert f"error: job 1: No checkpoint: looked for {cwd / 'w.pth'}" in done.stderr
     assert "4 jobs: 2 done, 2 failed" in done.stdout
     assert "resume=outputs/train/first" in done.stdout
 
@@ -132,6 +134,33 @@ def test_in_a_sweep_every_process_trains_the_configuration_of_its_job(program, t
     assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 2
 
 
+def test_a_sweep_of_names_stays_in_one_folder(program, tmp_path):
+    done = program("train", "-m", *TINY_RUN, "trainer.max_epochs=1", "name=first,second", QUIET, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 jobs: 2 done" in done.stdout
+    (sweep,) = (tmp_path / "outputs/train").glob("2*")
+    assert [state(sweep / job)["state"] for job in "01"] == ["done", "done"]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["train"]
+
+
+def test_another_sweep_does_not_touch_a_folder(half, in_process, tmp_path):
+    sweep = shutil.copytree(half[0] / "outputs/train/first", tmp_path / "first")
+    before = {path: path.read_bytes() for path in sweep.rglob("*.*") if path.is_file()}
+    message = in_process("train", "-m", *TINY_RUN, "seed=5,6", f"hydra.sweep.dir={sweep}")
+    assert "holds another sweep" in message
+    assert {path: path.read_bytes() for path in sweep.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_job_that_is_refused_leaves_the_run_of_its_folder_as_it_is(program, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "sweep/0")
+    before = (run / "state.json").read_bytes()
+    done = program("train", "-m", *TINY_RUN, "seed=5", "hydra.sweep.dir=sweep", QUIET, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds a run of another configuration" in done.stderr
+    assert (run / "state.json").read_bytes() == before
+    assert not (run / "error.txt").exists()
+
+
 def test_a_folder_goes_on_with_the_same_configuration_alone(in_process, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     here = f"hydra.run.dir={run}"
@@ -185,3 +214,9 @@ def test_ranks_that_somebody_else_starts_need_one_folder(in_process, monkeypatch
         monkeypatch.setenv(name, value)
     assert "give hydra.run.dir=" in in_process("train", *TINY_RUN)
     assert "A sweep starts its own ranks" in in_process("train", "-m", "seed=1,2")
+
+
+@pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "a,b", "[x]", "${y}"])
+def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
+    parsed = OverridesParser.create().parse_override(f"hydra.run.dir={quoted(tmp_path / name)}")
+    assert parsed.value() == str(tmp_path / name)

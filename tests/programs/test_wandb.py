@@ -29,7 +29,8 @@ def rows(folder):
 @pytest.fixture(scope="module")
 def sweep(program, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("sweep")
-    settings = [*OFFLINE, "trainer.log_every_n_steps=1", "logger.wandb.tags=[tiny]", "logger.wandb.notes=drawn"]
+    settings = [*OFFLINE, "score=true", "trainer.log_every_n_steps=1"]
+    settings += ["logger.wandb.tags=[tiny]", "logger.wandb.notes=drawn"]
     done = program("train", "-m", *settings, "hydra.sweep.dir=outputs/train/day", "model.bilinear=true,false", cwd=cwd)
     assert done.returncode == 0, done.stderr
     return cwd / "outputs/train/day"
@@ -146,7 +147,7 @@ def test_a_run_that_fails_is_recorded_as_failed(program, tmp_path):
 
 def stopped(drive, cwd, number, epochs=2):
     """A run that gets a signal, to its whole process group as from a terminal or a cluster; its exit code."""
-    settings = [*OFFLINE, "trainer.max_epochs=10000", "scheduler=none", "score=false", "hydra.run.dir=run"]
+    settings = [*OFFLINE, "trainer.max_epochs=10000", "scheduler=none", "hydra.run.dir=run"]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "unet_lightning.train", *settings],

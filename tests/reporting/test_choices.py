@@ -93,4 +93,9 @@ def test_a_grid_with_a_missing_job_a_choice_of_some_and_a_search_are_not_balance
     assert not is_balanced([choice("a", "1", "1", "2"), choice("b", "1", "2", None)], 3)
     numbers = [str(n) for n in range(MANY + 1)]
     assert not is_balanced([choice("a", *numbers), choice("b", *"121212121")], MANY + 1)
-    assert is_balanced([choice("a", *numbers)], MANY + 1)
+
+
+def test_a_search_of_one_number_is_no_full_grid_and_a_list_of_numbers_is():
+    numbers = [str(n) for n in range(MANY + 1)]
+    assert not is_balanced([choice("a", *numbers)], MANY + 1)
+    assert is_balanced([choice("a", *numbers[:-1])], MANY)

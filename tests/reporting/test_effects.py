@@ -2,8 +2,9 @@ import math
 
 import pytest
 
+from unet_lightning.metrics.comparison import standings
 from unet_lightning.reporting.leaderboard.choices import Choice
-from unet_lightning.reporting.leaderboard.effects import main_effects, spearman, thirds
+from unet_lightning.reporting.leaderboard.effects import main_effects, spearman, thirds, with_chance_of_jobs
 
 
 def images(*values):
@@ -48,11 +49,39 @@ def test_without_balance_the_chance_of_the_jobs_widens_the_intervals():
     values = [images(0.70, 0.70), images(0.80, 0.80), images(0.81, 0.81), images(0.91, 0.91)]
     (even,) = main_effects([SIZE], values, [1] * 4)
     (uneven,) = main_effects([SIZE], values, [1] * 4, balanced=False)
-    # Images do not differ; of two jobs a quarter of the resamples holds one alone.
+    # Images do not differ; of two jobs a quarter of the resamples holds one alone, 0.05 from the mean of both: times
+    # sqrt(2), as the bootstrap of two finds half the variance.
     assert even.levels[0].standing.interval == pytest.approx((0.75, 0.75))
-    assert uneven.levels[0].standing.interval == pytest.approx((0.70, 0.80))
+    off = 0.05 * math.sqrt(2)
+    assert uneven.levels[0].standing.interval == pytest.approx((0.75 - off, 0.75 + off))
     paired = uneven.levels[0].standing.against_best
-    assert (paired.mean, paired.low, paired.high) == pytest.approx((-0.11, -0.21, -0.01))
+    assert (paired.mean, paired.low, paired.high) == pytest.approx((-0.11, -0.11 - 2 * off, -0.11 + 2 * off))
+
+
+def test_the_interval_over_few_jobs_is_as_wide_as_their_standard_error():
+    values = [images(v, v) for v in (0.60, 0.66, 0.70, 0.74, 0.80)]  # SD 0.0762, standard error 0.0341
+    placed = standings([images(0.70, 0.70)], [True])
+    (standing,) = with_chance_of_jobs(placed, [values])
+    low, high = standing.interval
+    assert (high - low) / 2 == pytest.approx(1.96 * 0.0341, rel=0.05)
+
+
+def test_the_best_value_is_none_whose_mean_is_not_known():
+    values = [images(0.9, math.nan), images(0.9, math.nan), images(0.70, 0.70), images(0.80, 0.80)]
+    values += [images(0.60, 0.60), images(0.62, 0.62)]
+    choice = Choice("size", {0: "4", 1: "4", 2: "8", 3: "8", 4: "16", 5: "16"})
+    (effect,) = main_effects([choice], values, [1] * 6, balanced=False)
+    unknown, best, worst = (level.standing for level in effect.levels)
+    assert math.isnan(unknown.mean) and best.against_best is None
+    assert worst.against_best.low < worst.against_best.mean < worst.against_best.high
+
+
+def test_a_difference_without_p_has_no_corrected_p_either():
+    values = [images(*(m + n / 100 for n in range(6))) for m in (0.5, 0.52, 0.7, 0.72)]
+    for balanced in (True, False):
+        (effect,) = main_effects([SIZE], values, [1] * 4, balanced)
+        standing = effect.levels[0].standing
+        assert [math.isnan(p) for p in (standing.against_best.p_value, standing.p_holm)] == [not balanced] * 2
 
 
 def test_without_balance_a_value_of_one_job_has_no_interval():

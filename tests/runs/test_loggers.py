@@ -28,7 +28,8 @@ def tracked(program, tmp_path_factory):
     from mlflow.tracking import MlflowClient
 
     cwd = tmp_path_factory.mktemp("tracked")
-    settings = [*TINY_RUN, "trainer.max_epochs=1", "logger=[tensorboard,mlflow]", "trainer.log_every_n_steps=1"]
+    settings = [*TINY_RUN, "score=true", "trainer.max_epochs=1", "logger=[tensorboard,mlflow]"]
+    settings += ["trainer.log_every_n_steps=1"]
     done = program("train", *settings, "scheduler=none", "hydra.run.dir=run", cwd=cwd)
     assert done.returncode == 0, done.stderr
     done = program("train", "resume=run", "trainer.max_epochs=2", cwd=cwd)

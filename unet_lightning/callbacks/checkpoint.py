@@ -29,11 +29,8 @@ class WholeCheckpoints(TorchCheckpointIO):
             UserError: it cannot be written: no room, no permission, no folder.
         """
         path = Path(path)
-        with whole_file(path) as temporary:
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # the name too

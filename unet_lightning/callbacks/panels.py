@@ -16,6 +16,7 @@ from unet_lightning.trackers.tracker import Picture, Tracker
 class Panels(Callback):
     """Shows the first validation photographs in loggers that take pictures; without such a logger it does nothing.
 
+    Where validation is of some photographs alone (`trainer.limit_val_batches`), those of the first that are among them.
     The predictions are those that validation makes anyway. With several processes each has some of the photographs, and
     the first process shows all: they are the same whatever the number of processes.
 
@@ -64,8 +65,10 @@ class Panels(Callback):
         if not self._due(trainer) or not trackers:
             return
         found = self._of_all_processes(trainer)
-        if trainer.is_global_zero:
-            pictures = [self._picture(trainer, image_id, found[image_id]) for image_id in self._wanted(trainer)]
+        # Not all need to have been validated: trainer.limit_val_batches.
+        shown = [image_id for image_id in self._wanted(trainer) if image_id in found]
+        if trainer.is_global_zero and shown:
+            pictures = [self._picture(trainer, image_id, found[image_id]) for image_id in shown]
             for tracker in trackers:
                 tracker.show(pictures, max(trainer.global_step - 1, 0))  # as Lightning counts the figures beside them
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ import lightning as L
 import torch.distributed
 from lightning.pytorch.callbacks import Callback
 
-from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.errors import ConfigError, RunError, UserError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Ranks(Callback):
         self.folder = folder
         self.children: list[subprocess.Popen[bytes]] = []
         self.lost: str | None = None
+        self.give_up: Callable[[str], None] = lambda said: None  # notes why this process is about to end
         self.ended = threading.Event()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -76,7 +77,8 @@ class Ranks(Callback):
         try:
             yield
         except Exception as error:
-            if self._lost_one(wait=2 * POLL):
+            # An error of ours has its reason; the others may have been lost by it.
+            if not isinstance(error, UserError) and self._lost_one(wait=2 * POLL):
                 raise RunError(f"{self.lost} What it said is above.") from error
             raise
         finally:
@@ -106,6 +108,7 @@ class Ranks(Callback):
         while not self.ended.wait(POLL):
             if self._lost_one() and not self.ended.wait(PATIENCE):
                 print(f"error: {self.lost} What it said is above.", file=sys.stderr, flush=True)
+                self.give_up(str(self.lost))
                 self.forward(signal.SIGKILL)
                 os._exit(1)
 

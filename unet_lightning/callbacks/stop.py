@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,12 +14,15 @@ from lightning.pytorch.callbacks import Callback
 from unet_lightning.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+AGAIN = 1.0  # seconds: a signal that comes sooner is the same one, from the terminal and from the first process
+EVERY = 10  # batches on a GPU between two questions to the other ranks, each of which waits for the GPU
 
 
 class SafeStop(Callback):
     """Takes Ctrl-C, SIGTERM and SIGUSR2 (which clusters send before a time limit) while it listens.
 
-    During training the run ends after the batch in progress, at a second signal and outside of training at once.
+    During training the run ends after the batch in progress, all its ranks after the same one; at a second signal and
+    outside of training it ends at once.
     Nothing is saved then: last.ckpt of the last whole epoch is there already, and a run that goes on from it is
     exactly the run that was never stopped. A SIGUSR2 that somebody else already handles (submitit requeues by it) is
     left to them.
@@ -30,6 +34,7 @@ class SafeStop(Callback):
     def __init__(self, forward: Callable[[int], None]) -> None:
         self.forward = forward
         self.received: int | None = None
+        self.when = 0.0
         self.training = False
 
     @contextmanager
@@ -56,15 +61,13 @@ class SafeStop(Callback):
                 signal.signal(signum, self._handle)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        again = self.received is not None
-        self.received = signum
-        self.forward(signum)
+        now = time.monotonic()
+        again = self.received is not None and now - self.when > AGAIN
+        if self.received is None or again:
+            self.received, self.when = signum, now
+            self.forward(signum)
         if again or not self.training:
             raise Stopped(signum)
-
-    def _stop_if_told(self) -> None:
-        if self.received is not None:
-            raise Stopped(self.received)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Takes the signals back from Lightning, which has just set handlers of its own."""
@@ -72,13 +75,22 @@ class SafeStop(Callback):
             self._take()
         self.training = True
 
-    def on_train_batch_end(self, *arguments: Any) -> None:
-        """Stops where a signal has come."""
-        self._stop_if_told()
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stops where a signal has come, to any of the ranks: one that went on alone would wait for the others."""
+        told = self.received is not None
+        if trainer.world_size > 1:
+            if trainer.strategy.root_device.type != "cpu" and batch_idx % EVERY:
+                return
+            told = trainer.strategy.reduce_boolean_decision(told, all=False)
+        if told:
+            raise Stopped(self.received or signal.SIGTERM)
 
-    def on_validation_batch_end(self, *arguments: Any) -> None:
-        """Stops where a signal has come."""
-        self._stop_if_told()
+    def on_validation_batch_end(self, trainer: L.Trainer, *arguments: Any) -> None:
+        """Stops where a signal has come; several ranks, which may have different numbers of images, train on first."""
+        if self.received is not None and trainer.world_size == 1:
+            raise Stopped(self.received)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """From here on a signal ends the run at once."""

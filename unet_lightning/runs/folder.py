@@ -2,21 +2,24 @@
 
 import contextlib
 import hashlib
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from torch import nn
+from yaml import YAMLError
 
-from unet_lightning.errors import RunError
+from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
 from unet_lightning.runs.provenance import commit, machine, versions
-from unet_lightning.runs.untrusted import read_config
+from unet_lightning.runs.untrusted import HERE, read_config
 
 # What a checkpoint keeps of the data.
 KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
@@ -98,9 +101,9 @@ class RunFolder:
             )
 
     def claim(self) -> None:
-        """Raises RunError where another run is already here."""
+        """Raises OtherRun where another run is already here."""
         if self.config_file.exists():
-            raise RunError(
+            raise OtherRun(
                 f"{self.path} already holds a run. Go on with it by resume={self.path}, or choose another folder."
             )
 
@@ -114,30 +117,39 @@ class RunFolder:
 
     def as_written(self, config: dict[str, Any]) -> str:
         """The text of config.yaml, with its own folder left open: the folder may be moved, or the run repeated."""
-        text = OmegaConf.to_yaml(OmegaConf.create(config))
-        return text.replace(str(self.path), "${hydra:runtime.output_dir}")
+        return OmegaConf.to_yaml(OmegaConf.create(_with_place_open(config, str(self.path))))
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the resolved config."""
         write_text(self.config_file, self.as_written(config))
 
-    def write_provenance(self, config: dict[str, Any], overrides: Sequence[str]) -> None:
-        """Writes repro.yaml: what it takes to repeat the run, beside config.yaml."""
+    def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str]) -> None:
+        """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it.
+
+        Args:
+            config: resolved.
+            command: as it was typed.
+            overrides: of this run, in a sweep those of its job.
+        """
         known = commit()
-        found = {
-            "command": shlex.join(["python", "-m", "unet_lightning.train", *overrides]),
-            "repeat": shlex.join(["python", "-m", "unet_lightning.train", f"rerun={self.path}"]),
-            "seed": config["seed"],
-            "deterministic": bool(config["trainer"].get("deterministic")),
+        attempt = {
+            "command": command,
+            "overrides": list(overrides),
             "commit": None if known is None else known.removesuffix("-dirty"),
             "dirty": None if known is None else known.endswith("-dirty"),
             "versions": versions(),
             "machine": machine(),
         }
-        write_text(self.path / "repro.yaml", OmegaConf.to_yaml(OmegaConf.create(found)))
+        path = self.path / "repro.yaml"
+        found: Any = {"seed": config["seed"], "deterministic": bool(config["trainer"].get("deterministic"))}
+        found |= {"repeat": f"python -m unet_lightning.train {shlex.quote(f'rerun={self.path}')}", "attempts": []}
+        with contextlib.suppress(OSError, YAMLError, AttributeError):  # a broken one begins anew
+            found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
+        found["attempts"].append(attempt)
+        write_text(path, yaml.safe_dump(found, sort_keys=False, width=1000))
 
     def check_same(self, config: dict[str, Any]) -> None:
-        """Raises RunError where the run in this folder is of another configuration; its files may have moved."""
+        """Raises OtherRun where the run in this folder is of another configuration; its files may have moved."""
         written = self.read_config()
         wanted = OmegaConf.to_container(OmegaConf.create(self.as_written(config)))
         assert isinstance(wanted, dict)
@@ -146,7 +158,7 @@ class RunFolder:
         before, now = dict(_flat(written)), dict(_flat(wanted))
         other = [key for key in now | before if (key in now, now.get(key)) != (key in before, before.get(key))]
         if other:
-            raise RunError(
+            raise OtherRun(
                 f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
                 f"folder, or go on with that run by resume={self.path}."
             )
@@ -219,6 +231,16 @@ class RunFolder:
             initial_weights=config["model"].get("weights"),
             initial_ids=data["inherited"],
         )
+
+
+def _with_place_open(value: Any, folder: str) -> Any:
+    """A config with its own folder, and what lies in it, named by `HERE`."""
+    if isinstance(value, Mapping):
+        return {key: _with_place_open(one, folder) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_place_open(one, folder) for one in value]
+    inside = isinstance(value, str) and (value == folder or value.startswith(folder + os.sep))
+    return HERE + value.removeprefix(folder) if inside else value
 
 
 def _flat(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

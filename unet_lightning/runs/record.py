@@ -16,11 +16,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from unet_lightning.callbacks.history import History
-from unet_lightning.errors import RunError, Stopped, UserError
+from unet_lightning.errors import OtherRun, RunError, Stopped, UserError
 from unet_lightning.files import write_text
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.state import ERROR, Word, begun, finite, read_state
 
+LOCK = ".lock"
 REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has requeued the job
 
 
@@ -55,7 +56,7 @@ class Record:
         overrides: what the command line changed.
 
     Raises:
-        RunError: another process trains there.
+        OtherRun: another process trains there.
     """
 
     def __init__(self, run: RunFolder, trainer: L.Trainer, overrides: Sequence[str]) -> None:
@@ -85,8 +86,14 @@ class Record:
                 if self.run.path.is_dir():
                     self._note(error)
             if self.lock is not None:
+                fcntl.flock(self.lock, fcntl.LOCK_UN)  # loading processes may hold copies of the descriptor
                 os.close(self.lock)
         return outcome(error)[0] == "pruned"
+
+    def give_up(self, said: str) -> None:
+        """Notes that the process is about to be ended from within, whatever it is doing."""
+        with contextlib.suppress(UserError):
+            self.state.ended("failed", 1, error=said).write(self.run.path)
 
     def _note(self, error: BaseException | None) -> None:
         word, code = outcome(error)
@@ -102,7 +109,7 @@ class Record:
         seconds = self.state.seconds + time.monotonic() - self.started
         value, epoch = None, None
         if rows is not None:
-            seconds = sum(row["seconds"] for row in rows)  # all attempts, also those that were killed
+            seconds = max(seconds, sum(row["seconds"] for row in rows))  # those of attempts that were killed too
             known = [row for row in rows if finite(row.get(monitor or "")) is not None]
             best = (min if mode == "min" else max)(known, key=lambda row: row[str(monitor)], default=None)
             if best is not None:
@@ -144,15 +151,15 @@ def lock(folder: Path) -> int | None:
         None where the file system has no locks.
 
     Raises:
-        RunError: another process has it.
+        OtherRun: another process has it.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # NFS locks only what may be written
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise RunError(f"Another process trains in {folder}: wait until it ends, or end it.") from error
-    except OSError:  # some network file systems
+        raise OtherRun(f"Another process trains in {folder}: wait until it ends, or end it.") from error
+    except OSError:  # a file system without locks
         os.close(descriptor)
         return None
     return descriptor

@@ -3,11 +3,13 @@
 import json
 import math
 import os
+import reprlib
 import socket
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_text
@@ -29,7 +31,7 @@ class State:
         monitor: the figure that chooses the best checkpoint, or None.
         value: its best value.
         epoch: of that value, from 0.
-        overrides: what the command line changed.
+        overrides: what the command line changed when it began.
         error: one line, where it failed.
         host: the machine.
         pid: the process.
@@ -58,7 +60,14 @@ class State:
 
 
 def begun(previous: State | None, overrides: Sequence[str]) -> State:
-    """The state of a run that begins, or goes on after `previous`."""
+    """The state of a run that begins, or goes on after `previous`.
+
+    What the command line changed at first stays: that is what was tried, and a resume changes little.
+
+    Args:
+        previous: the state in its folder; None where there is none.
+        overrides: what the command line changes now.
+    """
     if previous is None:
         return State("running", overrides=list(overrides))
     # What it has reached so far is kept, in case that it is killed before it reaches more.
@@ -70,7 +79,7 @@ def begun(previous: State | None, overrides: Sequence[str]) -> State:
         monitor=previous.monitor,
         value=previous.value,
         epoch=previous.epoch,
-        overrides=list(overrides) or previous.overrides,
+        overrides=previous.overrides or list(overrides),
     )
 
 
@@ -78,7 +87,7 @@ def read_state(folder: Path) -> State | None:
     """The state of a run; None where it has none, as runs of earlier versions.
 
     Raises:
-        RunError: state.json is broken.
+        RunError: state.json is broken, or a field of it is not what a run writes.
     """
     path = folder / FILE
     try:
@@ -87,10 +96,34 @@ def read_state(folder: Path) -> State | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} is broken: {error}. Remove it: the run itself is in the checkpoints.") from error
-    known = set(State.__dataclass_fields__)
-    if not isinstance(found, dict) or found.get("state") not in get_args(Word) or not set(found) <= known:
-        raise RunError(f"{path} is not the state of a run. Remove it: the run itself is in the checkpoints.")
+    if wrong := _wrong(found):
+        raise RunError(f"{path} is not the state of a run: {wrong}. Remove it: the run itself is in the checkpoints.")
     return State(**found)
+
+
+def _wrong(found: Any) -> str:
+    """What keeps `found` from being the fields of a State; empty where nothing does."""
+    if not isinstance(found, dict):
+        return f"it is {reprlib.repr(found)}"
+    kinds = get_type_hints(State)
+    if unknown := [name for name in found if name not in kinds]:
+        return f"it has {reprlib.repr(unknown[0])}"
+    if "state" not in found:
+        return "it lacks state"
+    wrong = (f"{name} is {reprlib.repr(value)}" for name, value in found.items() if not _fits(value, kinds[name]))
+    return next(wrong, "")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of the type of a field."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is Sequence:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    kinds = get_args(kind) or (kind,)
+    if float in kinds and isinstance(value, int | float) and not isinstance(value, bool):
+        return abs(value) <= sys.float_info.max  # neither NaN nor infinite, nor a whole number beyond
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def finite(value: float | None) -> float | None:

@@ -4,12 +4,15 @@ Hydra builds what the `hydra` section of a config names, and takes further files
 config of a run.
 """
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from unet_lightning.errors import RunError
@@ -17,8 +20,10 @@ from unet_lightning.errors import RunError
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
 DEEPEST = 50  # mappings and lists within one another
 HERE = "${hydra:runtime.output_dir}"  # stands for the run folder
-PLACES = ("dirpath", "folder", "save_dir", "default_root_dir")
-WRITERS = ("callbacks", "trainer")  # sections whose places are written to
+PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "log_dir", "dir", "artifact_location")
+WRITERS = ("callbacks", "trainer", "logger")  # sections whose places are written to
+SENT_TO = ("host", "base_url", "tracking_uri")  # where a logger sends what it is told
+WAITS = ("init_timeout", "finish_timeout")  # the rest of wandb.Settings names programs, servers and files
 SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 # What a recorded sweep may say of Hydra itself; the rest names classes, programs and files.
 OF_LAUNCHERS = (
@@ -62,27 +67,46 @@ def read_config(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
-def check_resumable(path: Path) -> None:
+def check_resumable(path: Path, given: Collection[str] = ()) -> None:
     """Looks at a config.yaml that Hydra is about to take for the main config.
 
+    Args:
+        path: of the file.
+        given: overrides of the present command line; what they set is the user's own.
+
     Raises:
-        RunError: it would do more than give values, or write outside its run folder.
+        RunError: it would do more than give values, write outside its run folder, or send to somebody's server.
     """
     config = read_config(path)
     # Hydra reads a package from the comments at the top.
     package = re.search(r"^\s*#\s*@package", path.read_text(encoding="utf-8"), re.MULTILINE)
     if package or {"hydra", "defaults"} & config.keys():
         raise RunError(f"{path} is not the config of a run: it has a section for Hydra, which could run code.")
+    own = {word.lstrip("+~").partition("=")[0] for word in given}
     for section in WRITERS:
         for key, value in _leaves(config.get(section), section):
-            name = key.rpartition(".")[2]
-            text = str(value)
-            outside = ".." in Path(text).parts or (name in PLACES and not (text + "/").startswith(HERE + "/"))
-            if value is not None and (outside or (name == "filename" and Path(text).is_absolute())):
+            fault = None if value is None or key in own else _fault(key, str(value))
+            if fault is not None:
                 raise RunError(
-                    f"{path} is not gone on with: {key} is {text[:100]}, outside its run folder. Begin a new run with "
+                    f"{path} is not gone on with: {key} is {str(value)[:100]}, {fault}. Begin a new run with "
                     "model.weights set to its last.ckpt."
                 )
+
+
+def _fault(key: str, text: str) -> str | None:
+    """What is wrong with a value of a section that writes or sends, None where nothing is."""
+    section, name = key.partition(".")[0], key.rpartition(".")[2]
+    if section == "logger":
+        if name == "tracking_uri" and (text.startswith("sqlite:///") or text == os.environ.get("MLFLOW_TRACKING_URI")):
+            return None
+        if name in SENT_TO or ("://" in text and name != "notes"):
+            return "which may be somebody else's server (MLFLOW_TRACKING_URI may name yours)"
+        if ".settings." in key and name not in WAITS:
+            return "which is none of the settings that a run may repeat"
+    outside = ".." in Path(text).parts or (name in PLACES and not (text + "/").startswith(HERE + "/"))
+    if outside or ((name == "filename" or section == "logger") and Path(text).is_absolute()):
+        return "outside its run folder"
+    return None
 
 
 def check_sweep(path: Path, flags: Any, overrides: Any) -> None:
@@ -95,18 +119,52 @@ def check_sweep(path: Path, flags: Any, overrides: Any) -> None:
     if not all(isinstance(word, str) for word in words):
         raise RunError(f"{path} is broken: flags and overrides must be lists of texts.")
     for flag in flags:
-        name, _, value = flag.partition("=")
-        within = name == "--config-dir" and Path(value).resolve().is_relative_to(path.parent.resolve())
-        if name not in ("--config-dir", "--config-name") or within:
+        if not _is_own_flag(flag, path.parent.resolve()):
             raise RunError(f"{path} is not gone on with: {flag[:200]} is none of the flags of a sweep of yours.")
     for word in overrides:
-        key = word.lstrip("+~").partition("=")[0]
-        of_hydra = re.search(r"(^|[@:])hydra\b", key) and key not in OF_HYDRA and not key.startswith("hydra.sweeper.")
-        if of_hydra or ("hydra" in key and "_target_" in word):
+        fault = _override_fault(word)
+        if fault is not None:
             raise RunError(
-                f"{path} is not gone on with: {word[:200]} could run code. Where it is your own, say it again on the "
+                f"{path} is not gone on with: {word[:200]} {fault}. Where it is your own, say it again on the "
                 "command line, and remove it from the file."
             )
+
+
+def _is_own_flag(flag: str, sweep: Path) -> bool:
+    """Whether it names a config, in a folder that did not come with the sweep."""
+    name, _, value = flag.partition("=")
+    if name == "--config-name":
+        return "/" not in value and ".." not in value
+    folder = Path(value)
+    # /proc/self/cwd and the like are relative too.
+    relative = not folder.is_absolute() or ".." in folder.parts or folder.parts[1:2] in (("proc",), ("dev",))
+    return name == "--config-dir" and not relative and not folder.resolve().is_relative_to(sweep.parent)
+
+
+def _override_fault(word: str) -> str | None:
+    """What is wrong with an override, None where nothing is."""
+    try:
+        (override,) = OverridesParser.create().parse_overrides([word])
+    except (HydraException, RecursionError):
+        return "is no override"  # but perhaps a flag
+    group, package = override.key_or_group, override.package or ""
+    key, value = group.partition("@")[0], word.partition("=")[2]
+    # The space of a search is a command line of its own.
+    nested = key.startswith(("hydra.sweeper.", "sweep.")) and key not in ("sweep.storage", "sweep.study")
+    of_hydra = key.partition(".")[0].partition("/")[0] == "hydra"
+    allowed = key in OF_HYDRA or key.startswith("hydra.sweeper.")
+    if (
+        (of_hydra and not allowed)
+        or re.search(r"(^|[@:])hydra\b", package)
+        or (of_hydra and "_target_" in word)
+        or (nested and "hydra" in value)
+    ):
+        return "is not among the values that a sweep may repeat"
+    is_group = "." not in key or "/" in key or bool(package)
+    climbs = ".." in value or re.search(r"""(^|[\[{(,:=\s'"])/""", value) or ("${" in value and key != "name")
+    if (is_group or nested) and climbs:
+        return "names a config by a path, which may lead to any file"
+    return None
 
 
 def _check_events(path: Path, text: str) -> None:

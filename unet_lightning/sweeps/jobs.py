@@ -14,9 +14,10 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
-from unet_lightning.errors import ConfigError, RunError, UserError
+from unet_lightning.commandline import quoted, shown
+from unet_lightning.errors import ConfigError, OtherRun, RunError, UserError
 from unet_lightning.files import write_text
 from unet_lightning.runs.state import ERROR, State, begun, read_state
 from unet_lightning.runs.untrusted import check_sweep
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FILE = "sweep.yaml"
 MOST = 100  # as exit code; those above 128 mean signals
+REFUSED: list[str] = []  # jobs of this process that did not get their folder
 # Where a sweep is kept is given anew when it goes on.
 PLACE = ("hydra.sweep.dir=", "hydra.run.dir=")
 
@@ -45,6 +47,18 @@ class Sweep:
         folders = [folder for folder in self.path.iterdir() if folder.name.isdigit() and folder.is_dir()]
         return {folder.name: read_state(folder) for folder in sorted(folders, key=lambda folder: int(folder.name))}
 
+    def record(self) -> dict[str, Any]:
+        """The flags and overrides of the command that it was.
+
+        Raises:
+            RunError: sweep.yaml is broken.
+        """
+        try:
+            record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
+            return {"flags": record["flags"], "overrides": list(record["overrides"])}
+        except Exception as error:  # whatever a parser stumbles over
+            raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
+
     def arguments(self, further: list[str]) -> list[str]:
         """The command line that goes on with it.
 
@@ -61,15 +75,10 @@ class Sweep:
                 f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and "
                 "sweep.* may change. Begin a new sweep for other values."
             )
-        try:
-            record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
-            flags, overrides = record["flags"], record["overrides"]
-        except Exception as error:  # whatever a parser stumbles over
-            raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
+        flags, overrides = self.record().values()
         check_sweep(self.path / FILE, flags, overrides)
         kept = [given for given in overrides if not given.startswith(PLACE)]
-        place = str(self.path).replace("'", "\\'")
-        return [*flags, "-m", *kept, f"hydra.sweep.dir='{place}'", *further]
+        return [*flags, "-m", *kept, f"hydra.sweep.dir={quoted(self.path)}", *further]
 
 
 class SweepRecord(Callback):
@@ -85,15 +94,25 @@ class SweepRecord(Callback):
         from unet_lightning.sweeps import clusters
 
         clusters.check(config)
-        job = config.hydra
+        folder, job = Path(config.hydra.sweep.dir).absolute(), config.hydra
         folders = [source.path for source in job.runtime.config_sources if source.provider == "command-line"]
+        values = [*map(str, job.overrides.hydra), *map(str, job.overrides.task)]
         record = {
             # Hydra wants its flags first.
             "flags": [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"],
-            "overrides": [*map(str, job.overrides.hydra), *map(str, job.overrides.task)],
+            "overrides": [given for given in values if given != "hydra.mode=MULTIRUN"],
         }
-        record["overrides"] = [given for given in record["overrides"] if given != "hydra.mode=MULTIRUN"]
-        write_text(Path(job.sweep.dir) / FILE, yaml.safe_dump(record, sort_keys=False))
+        if not (folder / FILE).exists():
+            write_text(folder / FILE, yaml.safe_dump(record, sort_keys=False, width=1000))
+        elif tried(Sweep(folder).record()["overrides"]) != tried(record["overrides"]):
+            raise OtherRun(
+                f"{folder} holds another sweep. Go on with it by resume={shown(folder)}, or choose another folder by "
+                "hydra.sweep.dir."
+            )
+        # A job that changes `name` stays in the folder of the sweep too.
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = str(folder)
+            config.hydra.overrides.hydra += [f"hydra.sweep.dir={quoted(folder)}"]
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
         """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
@@ -102,6 +121,11 @@ class SweepRecord(Callback):
 
     def on_multirun_end(self, config: DictConfig, **arguments: Any) -> None:
         """Says what became of the jobs; the exit code is the number of those that failed."""
+        from unet_lightning.launch import one_line_errors
+
+        one_line_errors(self._end)(config)
+
+    def _end(self, config: DictConfig) -> None:
         folder = Path(config.hydra.sweep.dir)
         jobs = Sweep(folder).jobs()
         count = Counter("missing" if state is None else state.state for state in jobs.values())
@@ -110,13 +134,19 @@ class SweepRecord(Callback):
         for name, state in failed.items():
             said = "it ended without a word" if state is None or state.error is None else state.error
             print(f"error: job {name}: {said} ({folder / name / ERROR})", file=sys.stderr, flush=True)
-        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        for said in REFUSED:
+            print(f"error: {said}", file=sys.stderr, flush=True)
         if failed:
-            log.info(f"Go on: python -m unet_lightning.train resume={shown}")
-        log.info(f"Sweep folder: {shown}")
-        log.info(f"Compare them: python -m unet_lightning.leaderboard {shown}")
-        if failed:
-            sys.exit(min(len(failed), MOST))
+            log.info(f"Go on: python -m unet_lightning.train resume={shown(folder)}")
+        log.info(f"Sweep folder: {shown(folder)}")
+        log.info(f"Compare them: python -m unet_lightning.leaderboard {shown(folder)}")
+        if failed or REFUSED:
+            sys.exit(min(len(failed) + len(REFUSED), MOST))
+
+
+def tried(overrides: list[str]) -> set[str]:
+    """The values of a sweep without where it is kept, where its jobs run, and how long it searches."""
+    return {given for given in overrides if not given.startswith(("hydra.", "hydra/", "sweep."))}
 
 
 def in_sweep() -> bool:
@@ -135,6 +165,10 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
     overrides = list(HydraConfig.get().overrides.task)
     try:
         return job()
+    except OtherRun as error:  # its folder is not ours to write to
+        REFUSED.append(str(error))
+        log.error(f"Job refused: {error}")
+        return None
     except Exception as error:
         said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         write_text(folder / ERROR, traceback.format_exc())

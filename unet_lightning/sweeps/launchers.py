@@ -4,6 +4,7 @@ Beyond Hydra's own submitit launcher: a job that dies does not take the sweep wi
 watched by squeue, and jobs on this machine take turns, each with a GPU of its own.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 EVERYWHERE = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
 LOOK = 1.0  # seconds between looks at result files
 ASK = 10.0  # seconds between questions to Slurm
+GONE = 60.0  # seconds that a shared file system may take to show the result of a job that has left the queue
 
 
 @dataclass
@@ -46,6 +48,12 @@ class Sent:
     def result(self) -> Path:
         """What its first task, rank 0, leaves behind."""
         return Path(self.job.task(0).paths.result_pickle)
+
+    def has_result(self) -> bool:
+        """Whether its result is here; NFS remembers what a folder lacked until it is listed anew."""
+        with contextlib.suppress(OSError):
+            os.listdir(self.result.parent)
+        return self.result.exists()
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -97,7 +105,7 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
         """What a job that has ended returned; nothing where it died, which its folder then says."""
         from submitit.core.utils import UncompletedJobError
 
-        if sent.result.exists():
+        if sent.has_result():
             try:
                 result: JobReturn = sent.job.task(0).result()
                 return result
@@ -118,7 +126,12 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
         with open_dict(config):
             config.hydra.job.num, config.hydra.job.id = sent.number, sent.job.job_id
         folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+        with contextlib.suppress(OSError):
+            os.listdir(folder)  # as in has_result
         state = read_state(folder)
+        if state is not None and state.state in ("done", "pruned"):
+            log.warning(f"#{sent.number} is {state.state}, though: {reason}")
+            return
         if state is None or state.state in ("running", "stopped"):
             write_text(folder / ERROR, reason + "\n")
             (state or begun(None, sent.overrides)).ended("failed", 1, error=reason).write(folder)
@@ -168,18 +181,16 @@ class SlurmLauncher(Launcher):
     def wait(self, sent: list[Sent]) -> None:
         """Returns when each job has left its result, or has left the queue without one."""
         left, asked_at = list(sent), time.monotonic()
-        gone: set[int] = set()
-        while left := [one for one in left if not one.result.exists()]:
+        gone: dict[int, float] = {}  # since when, by number
+        while left := [one for one in left if not one.has_result()]:
             time.sleep(LOOK)
             if time.monotonic() - asked_at < ASK:
                 continue
             asked_at, queue = time.monotonic(), queued()
             if queue is None:  # Slurm is away for a moment
                 continue
-            missing = {one.number for one in left if one.job.job_id not in queue}
-            # A shared file system may show the result of a job only after its end: twice means never.
-            left = [one for one in left if one.number not in missing & gone]
-            gone = missing
+            gone = {one.number: gone.get(one.number, asked_at) for one in left if one.job.job_id not in queue}
+            left = [one for one in left if asked_at - gone.get(one.number, asked_at) < GONE]
 
     def why(self, sent: Sent) -> str:
         """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
@@ -202,7 +213,9 @@ class LocalLauncher(Launcher):
             while waiting or running:
                 while waiting and free:
                     place, task = free.pop(0), waiting.pop(0)
-                    executor = self.executor({"timeout_min": self.params["timeout_min"]} | self.gpu(place))
+                    executor = self.executor({"timeout_min": self.params["timeout_min"]})
+                    # Not by update_parameters, which takes no GPU-1a2b... and no MIG-...
+                    executor._executor.parameters |= self.gpu(place)
                     running[place] = Sent(task[2], task[0], executor.submit(self, *task))
                     sent.append(running[place])
                 time.sleep(LOOK)
@@ -218,9 +231,9 @@ class LocalLauncher(Launcher):
         import torch
 
         count = torch.cuda.device_count()
-        shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-        numbers = [int(number) for number in shown if number.isdigit()] or list(range(count))
-        return {"gpus_per_node": 1, "visible_gpus": [numbers[place % count]]} if count else {}
+        named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+        shown = [name for name in named if name] or [str(number) for number in range(count)]
+        return {"gpus_per_node": 1, "visible_gpus": [shown[place % count]]} if count else {}
 
 
 def queued() -> set[str] | None:

@@ -129,11 +129,13 @@ def _together(choices: Sequence[Choice]) -> list[Choice]:
 def is_balanced(choices: Sequence[Choice], entries: int) -> bool:
     """Whether every value of a choice met the values of each other choice equally often, as in a full grid.
 
+    A range that was searched is no grid, also alone: chance chose its numbers.
+
     Args:
         choices: of `find_choices`.
         entries: their number.
     """
-    if len(choices) > 1 and any(choice.searched for choice in choices):
+    if any(choice.searched for choice in choices):
         return False
     for one, other in combinations(choices, 2):
         rows = [one.values.get(place) for place in range(entries)]

@@ -123,13 +123,17 @@ def _range(low: float, high: float) -> str:
 def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Values]], seed: int = 0) -> list[Standing]:
     """The standings of values with intervals that resample the images and, within each value, the entries.
 
+    A bootstrap of n entries finds (n - 1) / n of the variance of their mean, half of it for two. The deviations of the
+    resampled entries from the mean of all n are therefore taken sqrt(n / (n - 1)) times.
+
     Args:
         placed: of the values, by their means.
         parts: the entries that have each value, with the figure by image.
         seed: of the resampling.
 
     Returns:
-        without an interval for a value of a single entry: how much another would differ is not known.
+        without an interval for a value of a single entry: how much another would differ is not known. Without p, too:
+        Wilcoxon's test knows of the images alone.
     """
     generator = torch.Generator().manual_seed(seed)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
@@ -138,16 +142,20 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     for part in parts:
         table = np.array([[values[image] for values in part] for image in images])  # (images, entries)
         drawn = torch.randint(len(part), (RESAMPLES, len(part)), generator=generator).numpy()
-        found = np.take_along_axis(counts @ table, drawn, axis=1).mean(axis=1)
-        means.append(found if len(part) > 1 else np.full(RESAMPLES, math.nan))
-    best = next((number for number, standing in enumerate(placed) if standing.against_best is None), 0)
+        resampled = counts @ table  # (RESAMPLES, entries)
+        centre = resampled.mean(axis=1)
+        deviation = np.take_along_axis(resampled, drawn, axis=1).mean(axis=1) - centre
+        wider = math.sqrt(len(part) / (len(part) - 1)) if len(part) > 1 else math.nan
+        means.append(centre + wider * deviation)
+    # Compared with none, and no value whose mean is not known: that has neither rank nor comparison.
+    best = next((n for n, one in enumerate(placed) if one.against_best is None and not math.isnan(one.mean)), 0)
     changed = []
     for standing, found in zip(placed, means, strict=True):
         paired = standing.against_best
         if paired is not None:
             low, high = _ends(found - means[best])
             paired = replace(paired, low=low, high=high, p_value=math.nan)
-        changed.append(replace(standing, interval=_ends(found), against_best=paired))
+        changed.append(replace(standing, interval=_ends(found), against_best=paired, p_holm=math.nan))
     return changed
 
 

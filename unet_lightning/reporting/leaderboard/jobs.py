@@ -11,10 +11,10 @@ class Job:
 
     Attributes:
         name: its folder.
-        state: `failed`, `stopped`, `pruned`, `running`, or `done`.
+        state: `failed`, `stopped`, `pruned`, `running`, or `done`; `unknown` where its state.json is broken.
         evaluated: whether it is among the entries all the same, by what it had reached.
         overrides: what was to be tried.
-        error: why it failed, one line; empty where there is none.
+        error: why it failed, or what is wrong with its state.json, one line; empty where there is none.
     """
 
     name: str

@@ -119,8 +119,8 @@ def _effects_notes(board: Leaderboard) -> list[str]:
     ]
     if not board.balanced:
         notes.append(
-            "Not balanced: jobs with one value of a choice differ from the jobs with another in further choices too, "
-            "as in a random search or where jobs are missing. An effect may be that of another choice: intervals are "
+            "Not balanced, as in a search or where jobs are missing: jobs with one value of a choice may differ from "
+            "the jobs with another in further choices too. An effect may be that of another choice: intervals are "
             "wider for that, and a value of a single job has none."
         )
     if any(effect.trend for effect in board.effects):

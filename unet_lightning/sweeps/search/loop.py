@@ -61,7 +61,7 @@ class Search:
             self.study.sampler = self.settings.build_sampler(len(self._begun()))
             asked = [self.study.ask(self.space.swept) for _ in range(min(left, self.settings.n_jobs))]
             self._run_batch([trial.number for trial in asked])
-        self.after_batch(self.study)
+        self._show()
 
     def _run_batch(self, numbers: Sequence[int]) -> None:
         """Runs trials and tells the study; a failed one is noted and passed over."""
@@ -81,7 +81,14 @@ class Search:
         for number, twin in twins.items():
             log.info(f"Trial {number} has the values of trial {twin}, whose result it takes.")
             trials.tell(self.study, number, trials.of_twin(trials.by_number(self.study)[twin]), same_as=twin)
-        self.after_batch(self.study)
+        self._show()
+
+    def _show(self) -> None:
+        """Calls `after_batch`; what shows a search must not end it."""
+        try:
+            self.after_batch(self.study)
+        except Exception as error:  # a full disk, a fault of a plotting library
+            log.warning(f"The search goes on without its page: {type(error).__name__}: {error}")
 
     def _fill_queue(self) -> None:
         """Puts every point of a grid into the queue, once.

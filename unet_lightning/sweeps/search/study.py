@@ -10,6 +10,7 @@ from optuna.distributions import distribution_to_json
 
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import write_text
+from unet_lightning.sweeps.jobs import Sweep, in_sweep
 from unet_lightning.sweeps.search.settings import Settings, build_pruner
 from unet_lightning.sweeps.search.space import Space
 from unet_lightning.sweeps.search.storage import absolute, is_own, open_storage
@@ -87,12 +88,13 @@ def read_study(folder: Path) -> tuple[optuna.Study, str] | None:
     """The study of a sweep folder as its search.json has it, and the figure that it watches; None where it has none.
 
     Raises:
-        UserError: it cannot be opened.
+        UserError: it cannot be opened, or may be a database of somebody else's choice.
     """
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    _check_chosen(folder, record["storage"])
     study = optuna.load_study(
         study_name=record["study"],
         storage=open_storage(record["storage"], folder, create=False),
@@ -122,6 +124,19 @@ def _check_same(name: str, known: dict[str, Any], asked: dict[str, Any], study: 
         raise ConfigError(
             f"The trials of the study {name} were made with other values: {' '.join(known['overrides']) or 'none'}, "
             f"found {' '.join(asked['overrides']) or 'none'}. Go on with the same, or begin a new search."
+        )
+
+
+def _check_chosen(folder: Path, place: str | None) -> None:
+    """Raises RunError where search.json names a database, and neither the running search nor sweep.yaml has chosen it."""
+    if is_own(place) or in_sweep():
+        return
+    words = Sweep(folder).record()["overrides"] if Sweep(folder).is_one else []
+    chosen = [word.partition("=")[2].strip("'\"") for word in words if word.lstrip("+").startswith("sweep.storage=")]
+    if place not in [absolute(one) for one in chosen[-1:]]:
+        raise RunError(
+            f"{folder / FILE} names the database {place}, which is not in {folder} and not in its sweep.yaml: go on "
+            f"by resume={folder}."
         )
 
 
