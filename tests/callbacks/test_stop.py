@@ -8,7 +8,6 @@ import torch
 from unet_lightning.callbacks.stop import SafeStop
 from unet_lightning.errors import Stopped
 
-
 ALONE = SimpleNamespace(world_size=1)
 
 

@@ -164,7 +164,7 @@ def test_two_processes_train_one_run(program, tmp_path):
         ("data.folds=5", "data.folds and data.fold go together"),
         ("+model.depth=3", "unexpected keyword argument 'depth'"),
         ("+loss.weights.focal=1.0", "give one weight a term"),
-        ("model.weights=nowhere.pth", "looked for nowhere.pth"),
+        ("model.weights=nowhere.pth", "nowhere.pth"),
         ("model._target_=os.system", "not trusted"),
         ("trainer.devices=-7", "devices"),
         ("data.root=nowhere", "data=synthetic"),

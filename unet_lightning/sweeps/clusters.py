@@ -50,7 +50,7 @@ def check(config: DictConfig) -> None:
         return
     name = f"hydra/launcher={NAMES[launcher]}"
     if not _installed(PACKAGES[launcher]):
-        raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[cluster]'.")
+        raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[report,cluster]'.")
     _check_same_devices(list(config.hydra.overrides.task), name)
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
     if launcher == SLURM:

@@ -45,7 +45,7 @@ class Sweep:
     def jobs(self) -> dict[str, State | None]:
         """The state of each job that has begun, by its number."""
         folders = [folder for folder in self.path.iterdir() if folder.name.isdigit() and folder.is_dir()]
-        return {folder.name: read_state(folder) for folder in sorted(folders, key=lambda folder: int(folder.name))}
+        return {folder.name: state_of(folder) for folder in sorted(folders, key=lambda folder: int(folder.name))}
 
     def record(self) -> dict[str, Any]:
         """The flags and overrides of the command that it was.
@@ -144,6 +144,14 @@ class SweepRecord(Callback):
             sys.exit(min(len(failed) + len(REFUSED), MOST))
 
 
+def state_of(folder: Path) -> State | None:
+    """The state of a job; a state.json that is broken counts as failed."""
+    try:
+        return read_state(folder)
+    except RunError as error:
+        return State("failed", 1, error=str(error))
+
+
 def tried(overrides: list[str]) -> set[str]:
     """The values of a sweep without where it is kept, where its jobs run, and how long it searches."""
     return {given for given in overrides if not given.startswith(("hydra.", "hydra/", "sweep."))}
@@ -172,7 +180,7 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
     except Exception as error:
         said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         write_text(folder / ERROR, traceback.format_exc())
-        state = read_state(folder)
+        state = state_of(folder)
         if state is None or state.state == "running":  # nobody below has noted it
             state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
         state.ended("failed", 1, error=" ".join(said.split())).write(folder)
