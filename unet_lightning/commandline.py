@@ -26,6 +26,9 @@ def own_arguments(arguments: list[str]) -> list[str]:
     for lost in (one for one in arguments if one.startswith(("hydra/launcher=", "sweep="))):
         if not any(argument.startswith(sweeps) for argument in arguments):
             raise ConfigError(f"{lost} is for the jobs of a sweep: add -m.")
+    several = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    if several and any(argument in ("--cfg", "-c") for argument in arguments):
+        raise ConfigError("--cfg shows one configuration: leave -m out.")
     for again in (argument for argument in arguments if argument.startswith("rerun=")):
         return rerun_arguments(Path(again.removeprefix("rerun=")), [one for one in arguments if one != again])
     folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
@@ -36,7 +39,6 @@ def own_arguments(arguments: list[str]) -> list[str]:
     from unet_lightning.sweeps.jobs import Sweep
 
     folder = Path(folders[-1]).resolve()
-    several = [argument for argument in arguments if argument in ("-m", "--multirun")]
     sweep = Sweep(folder)
     if sweep.is_one:
         return sweep.arguments(
@@ -44,7 +46,7 @@ def own_arguments(arguments: list[str]) -> list[str]:
         )
     run = RunFolder(folder)
     run.check()
-    check_resumable(run.config_file)
+    check_resumable(run.config_file, arguments)
     if several:
         raise ConfigError("resume goes on with one run, or with a whole sweep: leave -m out.")
     others = [argument for argument in arguments if not argument.startswith("resume=")]
@@ -56,16 +58,17 @@ def rerun_arguments(folder: Path, others: list[str]) -> list[str]:
 
     Raises:
         RunError: the folder is no run.
+        ConfigError: in a sweep.
     """
     from unet_lightning.runs.folder import RunFolder
     from unet_lightning.runs.untrusted import check_resumable
 
     run = RunFolder(folder.resolve())
     run.check()
-    check_resumable(run.config_file)
-    several = [one for one in others if one in ("-m", "--multirun")]
-    values = [one for one in others if one not in several]
-    return [f"--config-dir={run.path}", "--config-name=config", *several, "+hydra=default", *values]
+    check_resumable(run.config_file, others)
+    if any(one in ("-m", "--multirun") for one in others):
+        raise ConfigError("rerun repeats one run: leave -m out, and give seed=... for another seed.")
+    return [f"--config-dir={run.path}", "--config-name=config", "+hydra=default", *others]
 
 
 def flags_first(arguments: list[str]) -> list[str]:

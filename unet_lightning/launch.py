@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -54,7 +55,8 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             print(f"error: {said}", file=sys.stderr, flush=True)
             sys.exit(1)
-        except Stopped as stopped:
+        except (Stopped, KeyboardInterrupt) as error:
+            stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
             print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
             sys.exit(stopped.exit_code)
 

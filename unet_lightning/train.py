@@ -13,7 +13,7 @@ from unet_lightning.commandline import own_arguments, shown, typed
 from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
 from unet_lightning.sweeps import plugins
-from unet_lightning.sweeps.jobs import in_sweep, recorded
+from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
 
 if TYPE_CHECKING:
     import lightning as L
@@ -78,6 +78,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     """
     from unet_lightning.callbacks.ranks import Ranks
     from unet_lightning.callbacks.stop import SafeStop
+    from unet_lightning.models.weights import load_weights
     from unet_lightning.runs.assembly import assemble
     from unet_lightning.runs.loggers import close_loggers, start_loggers
     from unet_lightning.runs.ranks import own_ranks
@@ -92,6 +93,8 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     stop = SafeStop(ranks.forward)
     try:  # whatever is wrong comes up before the folder becomes a run
         data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, Present(run)])
+        if checkpoint is not None:
+            load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
         if trainer.is_global_zero and not goes_on:
             run.claim()
     except UserError:
@@ -177,7 +180,10 @@ def cli() -> None:
     """The program: the command line, then Hydra."""
     plugins.register()
     sys.argv[1:] = own_arguments(sys.argv[1:])
-    main()
+    try:
+        main()
+    finally:
+        discard_empty()
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def shortened(line):
     command, behind = (line[:-1].rstrip(), " &") if line.endswith("&") else (line, "")
     given = {word.partition("=")[0] for word in shlex.split(command)}
     tiny = TINY | ({"sweep.n_trials": "2"} if "sweep=optuna" in line else {})
+    tiny |= {"data.dataset.size": "[48,46]"} if "data=synthetic" in line else {}
     return " ".join([command, *(f"{key}={value}" for key, value in tiny.items() if key not in given)]) + behind
 
 

@@ -169,6 +169,18 @@ def test_a_config_that_is_more_than_values_is_refused(tmp_path, text, said):
         (changed("callbacks.best.filename", "../../x"), "", "outside its run folder"),
         (changed("callbacks.best.filename", "/etc/x"), "", "outside its run folder"),
         (changed("trainer.default_root_dir", "/"), "", "outside its run folder"),
+        (changed("logger.wandb.save_dir", "/etc"), "", r"logger\.wandb\.save_dir is /etc, outside"),
+        (changed("logger.wandb.dir", "elsewhere"), "", "outside its run folder"),
+        (changed("logger.tensorboard.name", "/etc/x"), "", "outside its run folder"),
+        (changed("logger.tensorboard.version", "../../x"), "", "outside its run folder"),
+        (changed("logger.mlflow.artifact_location", "elsewhere"), "", "outside its run folder"),
+        (changed("logger.mlflow.artifact_location", "s3://evil"), "", "somebody else's server"),
+        (changed("logger.mlflow.tracking_uri", "https://evil.com"), "", "somebody else's server"),
+        (changed("logger.mlflow.tracking_uri", "databricks"), "", "somebody else's server"),
+        (changed("logger.wandb.settings.base_url", "evil.com"), "", "somebody else's server"),
+        (changed("logger.comet.host", "evil.com"), "", "somebody else's server"),
+        (changed("logger.wandb.settings.https_proxy", "http://evil.com"), "", "somebody else's server"),
+        (changed("logger.wandb.settings.x_executable", "evil"), "", "none of the settings"),
     ],
 )
 def test_a_config_that_hydra_would_run_or_that_writes_elsewhere_is_not_gone_on_with(tmp_path, config, head, said):
@@ -176,9 +188,55 @@ def test_a_config_that_hydra_would_run_or_that_writes_elsewhere_is_not_gone_on_w
         check_resumable(written(tmp_path, config, head))
 
 
+LOGGERS = {
+    "mlflow": {"tracking_uri": "sqlite:///outputs/mlflow.db", "artifact_location": None},
+    "wandb": {"save_dir": HERE, "settings": {"init_timeout": 30, "finish_timeout": 600}, "notes": "as https://a.b/c"},
+    "tensorboard": {"save_dir": HERE, "name": "tensorboard", "version": ""},
+}
+
+
+def test_a_run_with_the_loggers_of_this_project_is_gone_on_with(tmp_path, monkeypatch):
+    check_resumable(written(tmp_path, CONFIG | {"logger": LOGGERS}))
+    check_resumable(written(tmp_path, changed("logger.mlflow.tracking_uri", f"sqlite:///{tmp_path}/mlflow.db")))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mine.com")
+    check_resumable(written(tmp_path, changed("logger.mlflow.tracking_uri", "https://mine.com")))
+
+
+def test_a_server_that_the_command_line_names_is_the_users_own(tmp_path):
+    path = written(tmp_path, changed("logger.mlflow.tracking_uri", "https://evil.com"))
+    check_resumable(path, ["logger.mlflow.tracking_uri=https://mine.com"])
+    with pytest.raises(RunError, match="somebody else's server"):
+        check_resumable(path, ["logger.mlflow={run_name: x}"])
+
+
 @pytest.mark.parametrize(
     ("flags", "overrides"),
     [
+        (["--config-dir=conf"], []),
+        (["--config-dir=HERE/../conf"], []),
+        (["--config-dir=/home/../home/me"], []),
+        (["--config-dir=/proc/self/cwd/conf"], []),
+        (["--config-dir=BESIDE/conf"], []),
+        (["--config-name=../shared/evil"], []),
+        (["--config-name=shared/evil"], []),
+        ([], ["--config-dir=conf"]),
+        ([], ["-cd"]),
+        ([], ["experiment=../../shared/evil"]),
+        ([], ["+experiment='../../shared/evil'"]),
+        ([], ["experiment=quick,../evil"]),
+        ([], ["experiment=choice(quick,/evil)"]),
+        ([], ["experiment=[quick, /evil]"]),
+        ([], ["experiment=glob(../*)"]),
+        ([], ["experiment=${oc.env:NONE,.}./evil"]),
+        ([], ["hydra/launcher=../../evil"]),
+        ([], ["hydra/launcher=/evil"]),
+        ([], ["model@x.y=../evil"]),
+        ([], ["data/augment=../evil"]),
+        ([], ["sweep.params={experiment: '../evil'}"]),
+        ([], ["+sweep.params.experiment='choice(../evil)'"]),
+        ([], ["sweep.params={hydra.job_logging.handlers.x: {}}"]),
+        ([], ["hydra.sweeper.params={hydra.launcher.setup: evil}"]),
+        ([], ["hydra.verbose=true"]),
         ([], ["hydra.callbacks.x._target_=os.mkdir"]),
         ([], ["+hydra.job_logging.handlers.x.()=os.mkdir"]),
         ([], ["++hydra.launcher._target_=os.mkdir"]),
@@ -194,7 +252,11 @@ def test_a_config_that_hydra_would_run_or_that_writes_elsewhere_is_not_gone_on_w
     ],
 )
 def test_a_recorded_sweep_that_could_run_code_is_not_gone_on_with(tmp_path, flags, overrides):
-    flags = [flag.replace("HERE", str(tmp_path)) for flag in flags] if isinstance(flags, list) else flags
+    flags = (
+        [flag.replace("HERE", str(tmp_path)).replace("BESIDE", str(tmp_path.parent)) for flag in flags]
+        if isinstance(flags, list)
+        else flags
+    )
     with pytest.raises(RunError, match=r"sweep\.yaml is (broken|not gone on with)"):
         check_sweep(tmp_path / "sweep.yaml", flags, overrides)
 
@@ -202,7 +264,16 @@ def test_a_recorded_sweep_that_could_run_code_is_not_gone_on_with(tmp_path, flag
 def test_an_honest_sweep_passes(tmp_path):
     flags = ["--config-dir=/home/me/conf", "--config-name=train"]
     overrides = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "hydra.sweep.dir=x", "sweep=optuna"]
-    check_sweep(tmp_path / "sweep.yaml", flags, [*overrides, "model.base_c=8,16", "hydra.sweeper.n_trials=5"])
+    overrides += ["model.base_c=8,16", "hydra.sweeper.n_trials=5", "experiment=quick,demo", "data/augment=none"]
+    overrides += ["name=unet_${model.base_c}", "data.root=/data/DRIVE", "sweep.storage=sqlite:////data/study.db"]
+    overrides += ["model=glob(unet*)", "sweep.params={optimizer.lr: 'interval(0.1,1)'}", "~scheduler", "seed=range(3)"]
+    overrides += ["hydra.sweep.subdir=${hydra.job.num}", "hydra.run.dir='/a/../b'", "loss=dice"]
+    check_sweep(tmp_path / "sweep.yaml", flags, overrides)
+
+
+def test_a_value_of_hydras_own_is_refused_as_what_it_is(tmp_path):
+    with pytest.raises(RunError, match=r"hydra\.verbose=true is not among the values that a sweep may repeat"):
+        check_sweep(tmp_path / "sweep.yaml", [], ["hydra.verbose=true"])
 
 
 @pytest.fixture
@@ -232,7 +303,8 @@ def test_evaluate_builds_nothing_of_a_strangers_run(in_process, strangers_run, t
     "keys", [("callbacks", "x"), ("logger", "x"), ("trainer",), ("trainer", "strategy"), ("loss",)]
 )
 def test_resume_builds_nothing_of_a_strangers_run(in_process, strangers_run, tmp_path, keys):
-    assert "os.mkdir is not trusted" in in_process("train", f"resume={strangers_run(*keys)}")
+    message = in_process("train", f"resume={strangers_run(*keys)}")
+    assert ("outside its run folder" if "logger" in keys else "os.mkdir is not trusted") in message
     assert not (tmp_path / "ran").exists()
 
 

@@ -43,7 +43,7 @@ def test_a_failed_job_is_recorded_and_the_sweep_goes_on(half):
     for job in "13":
         assert "No checkpoint: looked for" in state(sweep / job)["error"]
         assert "Traceback" in (sweep / job / "error.txt").read_text()
-    assert f"error: job 1: No checkpoint: looked for {cwd / 'w.pth'}" in done.stderr
+    assert f"error: jobs 1, 3: No checkpoint: looked for {cwd / 'w.pth'}" in done.stderr
     assert "4 jobs: 2 done, 2 failed" in done.stdout
     assert "resume=outputs/train/first" in done.stdout
 
@@ -220,3 +220,55 @@ def test_ranks_that_somebody_else_starts_need_one_folder(in_process, monkeypatch
 def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
     parsed = OverridesParser.create().parse_override(f"hydra.run.dir={quoted(tmp_path / name)}")
     assert parsed.value() == str(tmp_path / name)
+
+
+def test_a_sweep_that_does_not_compose_leaves_nothing(in_process, tmp_path):
+    assert "Near: optimizer.lr" in in_process("train", "-m", "optimizr.lr=1,2")
+    assert not list(tmp_path.rglob("*.yaml"))
+
+
+def test_a_sweep_goes_on_from_the_folder_it_was_begun_in(program, tiny_drive, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/data_here").symlink_to(tiny_drive)
+    settings = [*TINY_RUN, "trainer.max_epochs=1", "data.root=data_here", "seed=0", "hydra.sweep.dir=sweep", QUIET]
+    assert program("train", "-m", *settings, cwd=tmp_path / "here").returncode == 0
+    shutil.rmtree(tmp_path / "here/sweep/0")
+    done = program("train", "resume=here/sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert state(tmp_path / "here/sweep/0")["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["-m", "seed=0,1", "hydra/launcher=submitit_local", "hydra.launcher.n_jobs=0"],
+            "n_jobs must be a whole number",
+        ),
+        (["-m", "--cfg", "job"], "leave -m out"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs must be a whole number from 1, found many"),
+        (["trainer.max_epochs=0"], "trainer.max_epochs must be a whole number from 1, found 0"),
+    ],
+)
+def test_what_cannot_go_together_is_one_line(in_process, tmp_path, arguments, message):
+    assert message in in_process("train", *TINY_RUN, *arguments)
+    assert not list(tmp_path.rglob("*.yaml"))
+
+
+def test_rerun_is_of_one_run(in_process, tiny_run):
+    assert "leave -m out" in in_process("train", "-m", f"rerun={tiny_run}", "seed=1,2")
+
+
+def test_a_checkpoint_of_another_network_is_named(in_process, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("base_c: 2", "base_c: 3"))
+    assert "is of another model" in in_process("train", f"resume={run}")
+
+
+def test_a_broken_state_of_a_job_does_not_end_the_sweep(half, program, tmp_path):
+    sweep = shutil.copytree(half[0] / "outputs/train/first", tmp_path / "first")
+    (sweep / "0/state.json").write_text("{")
+    done = program("train", f"resume={sweep}", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "job 0: " in done.stderr
+    assert state(sweep / "2")["state"] == "done"

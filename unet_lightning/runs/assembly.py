@@ -41,6 +41,7 @@ def assemble(
     assert data.train is not None
     task.rehearse(data.train.classes)
     data.inherit(task.weights_from)
+    check_numbers(config["trainer"])
     check_devices(config["trainer"].get("accelerator", "auto"), config["trainer"].get("devices", "auto"))
     trainer = build_trainer(config, callbacks)
     data.check_processes(trainer.world_size)
@@ -57,6 +58,15 @@ def build_task(config: dict[str, Any]) -> VesselSegmentationTask:
     if weights is not None:
         task.weights_from = load_weights(task.network, Path(weights))
     return task
+
+
+def check_numbers(trainer: dict[str, Any]) -> None:
+    """Raises ConfigError for what the Trainer would take, and stumble over when it trains."""
+    for name in ("max_epochs", "max_steps", "check_val_every_n_epoch", "accumulate_grad_batches"):
+        value = trainer.get(name)
+        endless = name.startswith("max") and value == -1
+        if value is not None and (not isinstance(value, int) or (value < 1 and not endless)):
+            raise ConfigError(f"trainer.{name} must be a whole number from 1, found {value}.")
 
 
 def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:

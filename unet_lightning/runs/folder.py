@@ -95,6 +95,8 @@ class RunFolder:
         """Raises RunError where this is no run folder."""
         if not self.config_file.is_file():
             where = "it does not exist" if not self.path.exists() else "it has no config.yaml"
+            if (self.path / "error.txt").is_file():
+                where = "it failed before it began, see error.txt in it; resume=<its sweep> tries it again"
             raise RunError(
                 f"{self.path} is no run folder: {where}. Give the folder that training printed, such as "
                 "outputs/<name>/<date_time> or outputs/<name>/latest."
@@ -177,8 +179,9 @@ class RunFolder:
 
         Where the file system has no links there is none either.
         """
+        wanted = Path(name).parts
         for home in (self.path.parent, self.path.parent.parent):
-            if home.name == name:
+            if home.parts[-len(wanted) :] == wanted:
                 link = home / "latest"
                 with contextlib.suppress(OSError):
                     link.unlink(missing_ok=True)

@@ -51,6 +51,10 @@ def check(config: DictConfig) -> None:
     name = f"hydra/launcher={NAMES[launcher]}"
     if not _installed(PACKAGES[launcher]):
         raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[report,cluster]'.")
+    jobs = config.hydra.launcher.get("n_jobs", 1)
+    if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
+        more = ", or -1 for as many as there are cores" if launcher == JOBLIB else ""
+        raise ConfigError(f"hydra.launcher.n_jobs must be a whole number from 1{more}, found {jobs}.")
     _check_same_devices(list(config.hydra.overrides.task), name)
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
     if launcher == SLURM:

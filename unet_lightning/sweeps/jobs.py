@@ -1,11 +1,12 @@
 """Sweeps that survive: each job leaves its state, a failed one does not end the rest, and all of it can go on."""
 
+import contextlib
 import logging
 import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 FILE = "sweep.yaml"
 MOST = 100  # as exit code; those above 128 mean signals
+BEGUN: list[Path] = []  # sweeps that this process has made a folder for
 REFUSED: list[str] = []  # jobs of this process that did not get their folder
 # Where a sweep is kept is given anew when it goes on.
 PLACE = ("hydra.sweep.dir=", "hydra.run.dir=")
@@ -55,7 +57,7 @@ class Sweep:
         """
         try:
             record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
-            return {"flags": record["flags"], "overrides": list(record["overrides"])}
+            return {"flags": record["flags"], "overrides": list(record["overrides"]), "cwd": str(record.get("cwd", ""))}
         except Exception as error:  # whatever a parser stumbles over
             raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
 
@@ -75,8 +77,10 @@ class Sweep:
                 f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and "
                 "sweep.* may change. Begin a new sweep for other values."
             )
-        flags, overrides = self.record().values()
+        flags, overrides, cwd = self.record().values()
         check_sweep(self.path / FILE, flags, overrides)
+        if cwd and (self.path / cwd).is_dir():
+            os.chdir(self.path / cwd)  # relative paths among the values mean what they meant
         kept = [given for given in overrides if not given.startswith(PLACE)]
         return [*flags, "-m", *kept, f"hydra.sweep.dir={quoted(self.path)}", *further]
 
@@ -101,8 +105,10 @@ class SweepRecord(Callback):
             # Hydra wants its flags first.
             "flags": [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"],
             "overrides": [given for given in values if given != "hydra.mode=MULTIRUN"],
+            "cwd": os.path.relpath(Path.cwd(), folder),  # that relative paths are of; all of it may be moved
         }
         if not (folder / FILE).exists():
+            BEGUN.append(folder)
             write_text(folder / FILE, yaml.safe_dump(record, sort_keys=False, width=1000))
         elif tried(Sweep(folder).record()["overrides"]) != tried(record["overrides"]):
             raise OtherRun(
@@ -113,6 +119,13 @@ class SweepRecord(Callback):
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(folder)
             config.hydra.overrides.hydra += [f"hydra.sweep.dir={quoted(folder)}"]
+
+    def on_job_start(self, config: DictConfig, **arguments: Any) -> None:
+        """Points `latest` to the sweep: its values compose, so that it has jobs."""
+        from unet_lightning.runs.folder import RunFolder
+
+        if in_sweep():
+            RunFolder(Path(config.hydra.sweep.dir)).link_latest(Path(config.hydra.sweep.dir).parent.name)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
         """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
@@ -131,17 +144,38 @@ class SweepRecord(Callback):
         count = Counter("missing" if state is None else state.state for state in jobs.values())
         log.info(f"{len(jobs)} jobs: " + ", ".join(f"{number} {word}" for word, number in count.items()))
         failed = {name: state for name, state in jobs.items() if state is None or state.state in ("failed", "running")}
+        faults: dict[str, list[str]] = {}
         for name, state in failed.items():
             said = "it ended without a word" if state is None or state.error is None else state.error
-            print(f"error: job {name}: {said} ({folder / name / ERROR})", file=sys.stderr, flush=True)
+            faults.setdefault(said, []).append(name)
+        for said, names in faults.items():
+            job = f"job {names[0]}" if len(names) == 1 else f"jobs {', '.join(names)}"
+            print(f"error: {job}: {said} ({folder / names[0] / ERROR})", file=sys.stderr, flush=True)
         for said in REFUSED:
             print(f"error: {said}", file=sys.stderr, flush=True)
-        if failed:
+        if failed and (folder / "search.json").is_file():
+            log.info(f"Failed trials are not tried again; more trials: resume={shown(folder)} sweep.n_trials=...")
+        elif failed:
             log.info(f"Go on: python -m unet_lightning.train resume={shown(folder)}")
         log.info(f"Sweep folder: {shown(folder)}")
-        log.info(f"Compare them: python -m unet_lightning.leaderboard {shown(folder)}")
+        if any(str(given).startswith("data.fold=") for given in config.hydra.overrides.task):
+            log.info(f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={shown(folder)}")
+        else:
+            log.info(f"Compare them: python -m unet_lightning.leaderboard {shown(folder)}")
         if failed or REFUSED:
             sys.exit(min(len(failed) + len(REFUSED), MOST))
+
+
+def discard_empty() -> None:
+    """Removes the folder of a sweep whose values did not compose: nothing has begun in it."""
+    for folder in BEGUN:
+        if folder.is_dir() and {path.name for path in folder.iterdir()} <= {FILE, "multirun.yaml"}:
+            for path in folder.iterdir():
+                path.unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                folder.parent.rmdir()
+    BEGUN.clear()
 
 
 def state_of(folder: Path) -> State | None:
@@ -152,7 +186,7 @@ def state_of(folder: Path) -> State | None:
         return State("failed", 1, error=str(error))
 
 
-def tried(overrides: list[str]) -> set[str]:
+def tried(overrides: Sequence[str]) -> set[str]:
     """The values of a sweep without where it is kept, where its jobs run, and how long it searches."""
     return {given for given in overrides if not given.startswith(("hydra.", "hydra/", "sweep."))}
 

@@ -213,16 +213,20 @@ class LocalLauncher(Launcher):
             while waiting or running:
                 while waiting and free:
                     place, task = free.pop(0), waiting.pop(0)
-                    executor = self.executor({"timeout_min": self.params["timeout_min"]})
-                    # Not by update_parameters, which takes no GPU-1a2b... and no MIG-...
-                    executor._executor.parameters |= self.gpu(place)
-                    running[place] = Sent(task[2], task[0], executor.submit(self, *task))
+                    running[place] = Sent(task[2], task[0], self.begin(place, self, *task))
                     sent.append(running[place])
                 time.sleep(LOOK)
                 for place in [place for place, one in running.items() if one.job.done()]:
                     running.pop(place)
                     free.append(place)
         return [self.returned(one) for one in sent]
+
+    def begin(self, place: int, job: Callable[..., Any], *arguments: Any) -> Any:
+        """Submitit's object for a job that it starts at a place."""
+        executor = self.executor({"timeout_min": self.params["timeout_min"]})
+        # Its update_parameters takes numbers alone, where CUDA also has GPU-1a2b... and MIG-...
+        executor._executor.parameters |= self.gpu(place)
+        return executor.submit(job, *arguments)
 
     def gpu(self, place: int) -> dict[str, Any]:
         """The GPU of a place, where jobs train on one: submitit shows a job only what is named here."""
@@ -253,11 +257,18 @@ def asked(command: list[str]) -> str | None:
 
 @contextmanager
 def ended_with_this_process(end: Callable[[], Any]) -> Iterator[None]:
-    """Calls `end` where the block is left by an error, Ctrl-C or SIGTERM."""
+    """Calls `end` where the block is left by an error, Ctrl-C or SIGTERM.
+
+    A shell starts what it puts into the background deaf to SIGINT, by which submitit ends its jobs. Jobs would inherit
+    that; a handler that does nothing is not inherited.
+    """
 
     def leave(signum: int, frame: FrameType | None) -> None:
         sys.exit(128 + signum)
 
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if deaf:
+        signal.signal(signal.SIGINT, lambda signum, frame: None)
     before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
@@ -266,3 +277,5 @@ def ended_with_this_process(end: Callable[[], Any]) -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
+        if deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

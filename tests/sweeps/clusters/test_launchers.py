@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +18,8 @@ from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.launch import CONF
-from unet_lightning.sweeps import clusters
+from unet_lightning.runs.state import State
+from unet_lightning.sweeps import clusters, launchers
 from unet_lightning.sweeps.launchers import SlurmLauncher
 
 SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
@@ -27,6 +31,15 @@ def composed(*overrides):
         config = compose("train", list(overrides), return_hydra_config=True)
     config.hydra.overrides.task = [given for given in overrides if not given.startswith("hydra")]
     return config
+
+
+def launcher_of(kind, *overrides):
+    """Built as Hydra builds it; jobs are numbered by submitit."""
+    config = composed(*overrides)
+    values = {name: config.hydra.launcher[name] for name in config.hydra.launcher if name != "_target_"}
+    launcher = kind(**values)
+    launcher.config = config
+    return launcher
 
 
 def state(folder):
@@ -44,12 +57,8 @@ def state(folder):
     ],
 )
 def test_a_job_asks_slurm_for_what_its_trainer_needs(trainer, nodes, tasks, gpus):
-    config = composed(SLURM, *trainer, "hydra.launcher.requeue=false", "hydra.launcher.setup=[module load cuda]")
-    values = {
-        name: value for name, value in config.hydra.launcher.items() if name not in ("_target_", "submitit_folder")
-    }
-    launcher = SlurmLauncher(**values)
-    launcher.config = config
+    settings = ("hydra.launcher.requeue=false", "hydra.launcher.setup=[module load cuda]")
+    launcher = launcher_of(SlurmLauncher, SLURM, "hydra.sweep.dir=sweep", *trainer, *settings)
     flags = launcher.flags(launcher.params)
     assert (flags["nodes"], flags["tasks_per_node"], flags["gpus_per_node"]) == (nodes, tasks, gpus)
     assert flags["additional_parameters"] == {"no-requeue": True}
@@ -86,7 +95,7 @@ def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
 
 def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(clusters, "PACKAGES", dict.fromkeys(clusters.NAMES, "no_such_plugin"))
-    with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[report,cluster\]'"):
         clusters.check(composed(JOBLIB))
 
 
@@ -128,11 +137,11 @@ def sweep(tiny_drive, tmp_path):
     """Begins a sweep and leaves it running; its output is in `log`."""
     started = []
 
-    def begin(*arguments):
+    def begin(*arguments, **settings):
         environment = os.environ | {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "unet_lightning.train", "-m", *arguments, "hydra.sweep.dir=sweep"]
         with (tmp_path / "log").open("w") as log:
-            started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log))
+            started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log, **settings))
         return started[0]
 
     yield begin
@@ -157,12 +166,65 @@ def test_a_local_job_that_is_killed_is_a_failed_job_of_a_sweep_that_goes_on(swee
 
 
 def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
-    process = sweep(LOCAL, *TINY_RUN, "score=false", "trainer.max_epochs=500", "seed=0,1")
+    # As a shell starts what it puts into the background; jobs that inherited it would train on.
+    settings = ("score=false", "trainer.max_epochs=500", "seed=0,1")
+    process = sweep(LOCAL, *TINY_RUN, *settings, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     folders = [tmp_path / "sweep" / job for job in "01"]
     wait_for(lambda: all(state(folder)["state"] == "running" for folder in folders), process=process)
     process.terminate()
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    wait_for(lambda: not any(alive(state(folder)["pid"]) for folder in folders), 30)
+    pids = [state(folder)["pid"] for folder in folders]
+    try:
+        wait_for(lambda: not any(alive(pid) for pid in pids), 60)
+    finally:
+        for pid in filter(alive, pids):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(launchers, "LOOK", 0.01)
+    monkeypatch.setattr(launchers, "ASK", 0.0)
+    monkeypatch.setattr(launchers, "GONE", 0.3)
+    monkeypatch.setattr(launchers, "queued", set)
+    paths = [SimpleNamespace(result_pickle=tmp_path / name) for name in ("late", "never")]
+    jobs = [SimpleNamespace(job_id=str(n), task=lambda k, p=p: SimpleNamespace(paths=p)) for n, p in enumerate(paths)]
+    late = threading.Timer(0.15, paths[0].result_pickle.touch)
+    begun = time.monotonic()
+    late.start()
+    SlurmLauncher.wait(None, [launchers.Sent(n, [], job) for n, job in enumerate(jobs)])
+    assert 0.3 <= time.monotonic() - begun < 10
+    assert paths[0].result_pickle.exists()
+
+
+@pytest.mark.parametrize(("word", "becomes"), [("done", "done"), ("pruned", "pruned"), ("running", "failed")])
+def test_only_a_job_that_has_not_said_its_end_is_called_failed(tmp_path, word, becomes):
+    launcher = launcher_of(SlurmLauncher, SLURM, f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=.")
+    loader = SimpleNamespace(load_sweep_config=lambda config, overrides: config)
+    launcher.hydra_context = SimpleNamespace(config_loader=loader)
+    State(word, 0, value=0.5).write(tmp_path)
+    launcher.note(launchers.Sent(0, [], SimpleNamespace(job_id="7")), "it ended without a result")
+    assert state(tmp_path)["state"] == becomes
+    assert (tmp_path / "error.txt").exists() == (becomes == "failed")
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("GPU-1a2b,GPU-3c4d", ["GPU-1a2b", "GPU-3c4d", "GPU-1a2b"]),
+        ("MIG-a/1/0, MIG-a/2/0", ["MIG-a/1/0", "MIG-a/2/0", "MIG-a/1/0"]),
+        ("3,1", ["3", "1", "3"]),
+        (None, ["0", "1", "0"]),
+    ],
+)
+def test_each_place_shows_its_job_one_of_the_gpus_that_are_shown(tmp_path, monkeypatch, named, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # what a machine with two shows
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    launcher = launcher_of(launchers.LocalLauncher, LOCAL, "trainer=gpu", f"hydra.sweep.dir={tmp_path}")
+    assert [launcher.gpu(place)["visible_gpus"] for place in range(3)] == [[one] for one in expected]
+    if named == "GPU-1a2b,GPU-3c4d":  # a process takes a second
+        assert launcher.begin(1, os.getenv, "CUDA_VISIBLE_DEVICES").result() == "GPU-3c4d"
 
 
 def test_joblib_trains_each_configuration_in_its_folder(program, tmp_path):

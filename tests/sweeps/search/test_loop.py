@@ -248,6 +248,18 @@ def test_a_grid_is_every_point_once_also_after_a_kill(tmp_path):
     assert len(launcher.jobs) == len(study.trials) == 6
 
 
+def test_a_page_that_cannot_be_drawn_does_not_end_the_search(tmp_path, caplog):
+    def full(study):
+        raise OSError("No space left on device")
+
+    chosen = {"n_trials": 3, "n_jobs": 1, "sampler": "random", "seed": 0, "pruner": "none", "warmup": 0}
+    settings = read(chosen | {"storage": None, "study": None, "params": {}})
+    study = open_study(settings, SPACE, TARGET, tmp_path)
+    Search(study, SPACE, settings, tmp_path, Launcher(), full).run()
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
+    assert "without its page: OSError: No space left on device" in caplog.text
+
+
 def test_a_grid_larger_than_the_search_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"6 points, and sweep.n_trials is 5: set sweep.n_trials=6"):
         search(tmp_path, Launcher(), space=GRID, sampler="grid", n_trials=5)

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.sweeps.search.settings import read
@@ -39,6 +40,23 @@ def test_a_job_finds_the_study_also_where_the_folder_was_moved(storage, tmp_path
 
 def test_a_folder_without_a_search_has_no_study(tmp_path):
     assert read_study(tmp_path) is None
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_database_elsewhere_is_opened_where_the_sweep_was_told_so(tmp_path, named):
+    url = f"sqlite:///{tmp_path}/all.db"
+    sweep = folder(tmp_path / "sweep")
+    opened(sweep, storage=url)
+    overrides = [f"sweep.storage='{url}'"] if named else ["sweep=optuna"]
+    (sweep / "sweep.yaml").write_text(yaml.safe_dump({"flags": [], "overrides": overrides}))
+    if named:
+        assert read_study(sweep) is not None
+    else:
+        with pytest.raises(RunError, match=r"all\.db, which is not in .* and not in its sweep\.yaml"):
+            read_study(sweep)
+    (sweep / "sweep.yaml").unlink()
+    with pytest.raises(RunError, match=f"go on by resume={sweep}"):
+        read_study(sweep)
 
 
 @pytest.mark.parametrize("storage", [None, "journal"])

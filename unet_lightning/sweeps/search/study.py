@@ -128,7 +128,7 @@ def _check_same(name: str, known: dict[str, Any], asked: dict[str, Any], study: 
 
 
 def _check_chosen(folder: Path, place: str | None) -> None:
-    """Raises RunError where search.json names a database, and neither the running search nor sweep.yaml has chosen it."""
+    """Raises RunError where search.json names a database that neither a running search nor sweep.yaml has chosen."""
     if is_own(place) or in_sweep():
         return
     words = Sweep(folder).record()["overrides"] if Sweep(folder).is_one else []
