@@ -124,8 +124,10 @@ class SweepRecord(Callback):
         """Points `latest` to the sweep: its values compose, so that it has jobs."""
         from unet_lightning.runs.folder import RunFolder
 
-        if in_sweep():
-            RunFolder(Path(config.hydra.sweep.dir)).link_latest(Path(config.hydra.sweep.dir).parent.name)
+        folder = Path(config.hydra.sweep.dir)
+        usual = folder.parent.name == config.name or folder.parent.parent.name == "outputs"  # a job may change `name`
+        if in_sweep() and usual:
+            RunFolder(folder).link_latest(folder.parent.name)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
         """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
