@@ -42,3 +42,10 @@ def test_an_error_is_one_line():
 )
 def test_a_wrong_override_ends_at_once_with_one_line(in_process, arguments, message):
     assert message in in_process("train", *arguments)
+
+
+def test_near_fields_are_those_of_the_chosen_files():
+    error = ValueError("Could not override 'sweep.trialz'.")
+    given = ["-m", "sweep=optuna", "sweep.trialz=3", "model.base_c=4,8", "trainer=cpu,gpu"]
+    assert "Near: sweep.n_trials" in explain(error, CONF, "train", given)
+    assert "n_trials" not in explain(error, CONF, "train")

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -12,20 +13,21 @@ from omegaconf import OmegaConf
 NEAR = 3  # names offered
 
 
-def explain(error: Exception, conf: str, name: str) -> str:
+def explain(error: Exception, conf: str, name: str, given: Sequence[str] = ()) -> str:
     """The message of an error of Hydra's or OmegaConf's for one line.
 
     Args:
         error: raised while the config was composed.
         conf: the folder of the configs.
         name: of the main config.
+        given: the overrides, of which the choices of files tell what fields there are.
     """
     said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     unknown = re.search(r"Could not override '([^']+)'", said) or re.search(r"Key '([^']+)' is not in struct", said)
     if unknown is None:
         return said
     key = unknown[1]
-    near = nearest(key, list(keys(conf, name)))
+    near = nearest(key, list(keys(conf, name, given)))
     meant = f" Near: {', '.join(near)}." if near else ""
     return f"No field {key} in the config.{meant} --cfg job prints all; +{key}=... adds a new one."
 
@@ -40,11 +42,12 @@ def nearest(key: str, known: list[str]) -> list[str]:
     return list(dict.fromkeys(found))[:NEAR]
 
 
-def keys(conf: str, name: str) -> Iterator[str]:
-    """Every field of the default config, dotted."""
+def keys(conf: str, name: str, given: Sequence[str] = ()) -> Iterator[str]:
+    """Every field of the config with its chosen files, dotted; of a sweep over files, with the default ones."""
+    chosen = [word for word in given if "," not in word and Path(conf, word.partition("=")[0]).is_dir()]
     GlobalHydra.instance().clear()
     with initialize_config_dir(conf, version_base="1.3"):
-        config = OmegaConf.to_container(compose(name), resolve=False)
+        config = OmegaConf.to_container(compose(name, chosen), resolve=False)
     yield from _flat(config, "")
 
 

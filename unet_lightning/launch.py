@@ -48,7 +48,7 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
                 from unet_lightning.composition import explain
 
                 name = "evaluate" if program.__module__.endswith("evaluate") else "train"
-                said = explain(error, CONF, name)
+                said = explain(error, CONF, name, sys.argv[1:])
             elif isinstance(error, OSError) and error.filename is not None:
                 said = f"{error.strerror}: {error.filename}"
             else:
