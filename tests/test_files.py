@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from unet_lightning.files import whole_file, write_rows, write_text
+from unet_lightning.files import locked, whole_file, write_rows, write_text
 
 
 def names(folder):
@@ -55,3 +55,11 @@ def test_columns_are_those_of_all_rows_in_the_order_in_which_they_came_up(tmp_pa
             ["1", "0.25", "2.0", ""],
             ["", "", "", "x, y"],
         ]
+
+
+def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
+    path = tmp_path / ".lock"
+    with locked(path), pytest.raises(BlockingIOError), locked(path):
+        pass
+    with locked(path):
+        pass

@@ -9,13 +9,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from unet_lightning.errors import RunError
+from unet_lightning.runs.state import FILE, state_or_fault
 
 if TYPE_CHECKING:
     from unet_lightning.reporting.leaderboard.entries import Run
     from unet_lightning.reporting.leaderboard.jobs import Job
     from unet_lightning.reporting.leaderboard.lines import Leaderboard
     from unet_lightning.reporting.leaderboard.settings import Config
-    from unet_lightning.runs.state import State
 
 EVALUATE = "python -m unet_lightning.evaluate"
 
@@ -110,29 +110,18 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> "list[Job]":
     being compared.
     """
     from unet_lightning.reporting.leaderboard.jobs import Job
-    from unet_lightning.runs.state import FILE
 
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     if (folder / "config.yaml").is_file():  # a run, and no sweep
         return []
     found = []
     for job in sorted(jobs, key=lambda job: (len(job.name), job.name)):
-        state, broken = state_of(job)
+        state, broken = state_or_fault(job)
         if broken:
             found.append(Job(job.name, "unknown", job in evaluated, error=broken))
         elif state is not None and state.state != "done":
             found.append(Job(job.name, state.state, job in evaluated, state.overrides, state.error or ""))
     return found
-
-
-def state_of(folder: Path) -> "tuple[State | None, str]":
-    """The state of a run, None where it has none or a broken one; and what is wrong with it."""
-    from unet_lightning.runs.state import read_state
-
-    try:
-        return read_state(folder), ""
-    except RunError as error:
-        return None, str(error)
 
 
 def choose(given: Sequence[Given], on: str | None) -> str:
@@ -182,7 +171,7 @@ def read(given: Sequence[Given], on: str) -> "tuple[list[Run], list[str]]":
             if one.jobs and name != on and holders != [one.path]
         ]
     listed = {(one.path / job.name).resolve() for one in given for job in one.unfinished}
-    broken = {folder: state_of(folder)[1] for folder in behind if folder not in listed}
+    broken = {folder: state_or_fault(folder)[1] for folder in behind if folder not in listed}
     notes += [f"What {folder.name} cost is unknown: {found}" for folder, found in broken.items() if found]
     home = Path(os.path.commonpath([folder.parent for folder in behind]))
     if home != Path.cwd():
@@ -211,7 +200,7 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> "Run":
     from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
 
     own = (folder / "config.yaml").is_file()
-    states = [state for state, _ in map(state_of, [folder] if own else jobs) if state is not None]
+    states = [state for state, _ in map(state_or_fault, [folder] if own else jobs) if state is not None]
     return Run(
         name,
         config_of(folder, jobs),

@@ -23,6 +23,10 @@ class OtherRun(RunError):
     """The folder belongs to another run, or another process trains in it: nothing may be written there."""
 
 
+class Pruned(Exception):
+    """A trial of a search was ended early, as others were better by then: no fault, and no result either."""
+
+
 class Stopped(BaseException):
     """A signal ended the program; not an Exception, so that nobody takes it for a fault.
 
@@ -38,3 +42,8 @@ class Stopped(BaseException):
     def exit_code(self) -> int:
         """As the shell has it: 130 for Ctrl-C, 143 for SIGTERM, 140 for SIGUSR2."""
         return 128 + self.signum
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says in one line; one that is not ours is named."""
+    return " ".join((str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}").split())

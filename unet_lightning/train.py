@@ -107,9 +107,9 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
             if trainer.is_global_zero:
                 run.write_config(config)
                 run.write_provenance(config, typed(), HydraConfig.get().overrides.task)
-                if not goes_on:
+                if not goes_on and not in_sweep():
                     run.link_latest(config["name"])
-                elif checkpoint is None:
+                elif goes_on and checkpoint is None:
                     log.info(f"{shown(run.path)} has no checkpoint yet: it starts from the beginning.")
                 log.info(describe(task, data))
             with stop.listen(), ranks.guard(), own_ranks(run.path):

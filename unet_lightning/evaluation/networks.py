@@ -15,7 +15,8 @@ from unet_lightning.evaluation.maps import Maps, Threshold, check_two_classes, f
 from unet_lightning.files import write_text
 from unet_lightning.inference.predictor import Ensemble, Predictor, choose_device
 from unet_lightning.metrics.threshold import best_threshold
-from unet_lightning.runs.folder import RunFolder, Trained
+from unet_lightning.runs.folder import RunFolder
+from unet_lightning.runs.trained import Trained
 
 # Reasons for LEAK.
 CHOSEN, SELECTED, TRAINED = "the threshold was chosen on", "the epoch was selected on", "trained on"

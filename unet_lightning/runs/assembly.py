@@ -14,7 +14,7 @@ from unet_lightning.data.datamodule import RetinalDataModule
 from unet_lightning.errors import ConfigError
 from unet_lightning.launch import instantiate
 from unet_lightning.models.weights import load_weights
-from unet_lightning.sweeps.clusters import check_devices
+from unet_lightning.runs.devices import check_devices
 from unet_lightning.task import VesselSegmentationTask
 
 

@@ -1,73 +1,23 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
 import contextlib
-import hashlib
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
-from torch import nn
 from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
-from unet_lightning.models.contents import DATA_STATE, data_state
-from unet_lightning.models.weights import load_network, read_checkpoint
+from unet_lightning.runs.differences import differences
 from unet_lightning.runs.provenance import commit, machine, versions
+from unet_lightning.runs.trained import Trained, read_trained
 from unet_lightning.runs.untrusted import HERE, read_config
-
-# What a checkpoint keeps of the data.
-KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a checkpoint says of a trained network.
-
-    Attributes:
-        network: with its weights.
-        classes: names of the classes, background first.
-        mean: of each channel of the training photographs, in [0, 1].
-        std: standard deviation of each channel.
-        diameter: of the field of view of the training photographs, pixels; None where they have none.
-        dataset: name of the data set trained on.
-        trained_ids: images that the network was trained on, by data set; those that its initial weights have seen,
-            in training or validation, are among them.
-        val_ids: its images that validation watched.
-        checkpoint: the file.
-        selected: whether validation chose this checkpoint.
-        epoch: of the checkpoint, from 0.
-        seed: of the run.
-        initial_weights: the file that training began from, or None.
-        initial_ids: what those weights have seen, by data set; empty where nothing is known.
-    """
-
-    network: nn.Module
-    classes: list[str]
-    mean: list[float]
-    std: list[float]
-    diameter: int | None
-    dataset: str
-    trained_ids: dict[str, list[str]]
-    val_ids: list[str]
-    checkpoint: Path
-    selected: bool
-    epoch: int
-    seed: int
-    initial_weights: str | None
-    initial_ids: dict[str, list[str]]
-
-    def stamp(self) -> dict[str, Any]:
-        """What names this network in a protocol."""
-        with self.checkpoint.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
-        return {"checkpoint": name, "sha256": digest, "epoch": self.epoch, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -157,8 +107,7 @@ class RunFolder:
         assert isinstance(wanted, dict)
         for one in (written, wanted):
             one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
-        before, now = dict(_flat(written)), dict(_flat(wanted))
-        other = [key for key in now | before if (key in now, now.get(key)) != (key in before, before.get(key))]
+        other = list(differences(wanted, written))
         if other:
             raise OtherRun(
                 f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
@@ -175,18 +124,15 @@ class RunFolder:
         return read_config(self.config_file)
 
     def link_latest(self, name: str) -> None:
-        """Points `<name>/latest` to this run of that name, or to its sweep; a folder of another place has none.
+        """Points `<name>/latest` to this run, or sweep, of that name; a folder of another place has none.
 
         Where the file system has no links there is none either.
         """
-        wanted = Path(name).parts
-        for home in (self.path.parent, self.path.parent.parent):
-            if home.parts[-len(wanted) :] == wanted:
-                link = home / "latest"
-                with contextlib.suppress(OSError):
-                    link.unlink(missing_ok=True)
-                    link.symlink_to(self.path.relative_to(home).parts[0])
-                return
+        home, wanted = self.path.parent, Path(name).parts
+        if wanted and home.parts[-len(wanted) :] == wanted:
+            with contextlib.suppress(OSError):
+                (home / "latest").unlink(missing_ok=True)
+                (home / "latest").symlink_to(self.path.name)
 
     def jobs(self) -> list["RunFolder"]:
         """The runs of a sweep, in their order; none where this is no sweep."""
@@ -208,32 +154,7 @@ class RunFolder:
         path = self.last if which == "last" or (which is None and not self.best.is_file()) else self.best
         if not path.is_file():
             raise RunError(f"{self.path} has no checkpoint yet: looked for {path}. Let training finish an epoch.")
-        checkpoint = read_checkpoint(path)
-        data = data_state(path, checkpoint)
-        if not data or "hyper_parameters" not in checkpoint or not isinstance(checkpoint.get("epoch"), int):
-            raise RunError(
-                f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE}, hyper_parameters or epoch."
-            )
-        if lacking := {name for name in KEPT - {"diameter"} if data.get(name) is None}:
-            raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
-        own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
-        network = load_network(path, checkpoint)
-        return Trained(
-            network=network,
-            classes=data["classes"],
-            mean=data["mean"],
-            std=data["std"],
-            diameter=data.get("diameter"),
-            dataset=data["dataset"],
-            trained_ids=data["inherited"] | {data["dataset"]: own},
-            val_ids=data["val_ids"],
-            checkpoint=path.resolve(),
-            selected=path == self.best,
-            epoch=checkpoint["epoch"],
-            seed=config["seed"],
-            initial_weights=config["model"].get("weights"),
-            initial_ids=data["inherited"],
-        )
+        return read_trained(path, config, selected=path == self.best)
 
 
 def _with_place_open(value: Any, folder: str) -> Any:
@@ -244,12 +165,3 @@ def _with_place_open(value: Any, folder: str) -> Any:
         return [_with_place_open(one, folder) for one in value]
     inside = isinstance(value, str) and (value == folder or value.startswith(folder + os.sep))
     return HERE + value.removeprefix(folder) if inside else value
-
-
-def _flat(config: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value with its dotted name."""
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

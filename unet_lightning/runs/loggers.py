@@ -10,6 +10,7 @@ from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.launch import instantiate
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.provenance import commit
+from unet_lightning.runs.untrusted import SWEEP
 from unet_lightning.trackers.tracker import About, Results, Tracker
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from unet_lightning.evaluation.scores import Evaluation
 
 log = logging.getLogger(__name__)
-
-SWEEP_FILES = ("sweep.yaml", "multirun.yaml")
 
 
 def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) -> None:
@@ -147,7 +146,7 @@ def described(config: dict[str, Any], folder: Path) -> dict[str, Any]:
 def group_of(folder: Path, name: str) -> str:
     """`<name>/<folder of the sweep>` for a job of a sweep and for a sweep, else `name`."""
     for sweep in (folder, folder.parent):
-        if any((sweep / file).is_file() for file in SWEEP_FILES):
+        if (sweep / SWEEP).is_file():
             return f"{name}/{sweep.name}"
     return name
 

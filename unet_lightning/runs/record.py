@@ -1,8 +1,6 @@
 """Keeps `state.json` of a run while it trains."""
 
 import contextlib
-import fcntl
-import os
 import resource
 import time
 import traceback
@@ -16,8 +14,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from unet_lightning.callbacks.history import History
-from unet_lightning.errors import OtherRun, RunError, Stopped, UserError
-from unet_lightning.files import write_text
+from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, one_line
+from unet_lightning.files import locked, write_text
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.state import ERROR, Word, begun, finite, read_state
 
@@ -61,12 +59,15 @@ class Record:
 
     def __init__(self, run: RunFolder, trainer: L.Trainer, overrides: Sequence[str]) -> None:
         self.run, self.trainer, self.overrides = run, trainer, overrides
-        self.lock: int | None = None
+        self.held = contextlib.ExitStack()
 
     def __enter__(self) -> "Record":
         """Notes that the run begins, or goes on."""
         if self.trainer.is_global_zero:
-            self.lock = lock(self.run.path)
+            try:
+                self.held.enter_context(locked(self.run.path / LOCK))
+            except BlockingIOError as other:
+                raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
             for torn in (self.run.path / "checkpoints").glob(".*"):  # of an attempt that was killed while it wrote
                 torn.unlink(missing_ok=True)
             (self.run.path / ERROR).unlink(missing_ok=True)
@@ -80,14 +81,10 @@ class Record:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Notes what became of it; a pruned trial is no error."""
-        if self.trainer.is_global_zero:
-            # Where there is no room, the error on the way out says so; where the folder is gone, it stays gone.
-            with contextlib.suppress(UserError):
-                if self.run.path.is_dir():
-                    self._note(error)
-            if self.lock is not None:
-                fcntl.flock(self.lock, fcntl.LOCK_UN)  # loading processes may hold copies of the descriptor
-                os.close(self.lock)
+        # Where there is no room, the error on the way out says so; where the folder is gone, it stays gone.
+        with self.held, contextlib.suppress(UserError):
+            if self.trainer.is_global_zero and self.run.path.is_dir():
+                self._note(error)
         return outcome(error)[0] == "pruned"
 
     def give_up(self, said: str) -> None:
@@ -97,7 +94,8 @@ class Record:
 
     def _note(self, error: BaseException | None) -> None:
         word, code = outcome(error)
-        self.state.ended(word, code, **self._figures(), error=one_line(error)).write(self.run.path)
+        said = None if error is None or word == "pruned" else one_line(error)
+        self.state.ended(word, code, **self._figures(), error=said).write(self.run.path)
         if word == "failed":
             write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
 
@@ -131,38 +129,9 @@ def outcome(error: BaseException | None) -> tuple[Word, int]:
         return "stopped", error.exit_code
     if isinstance(error, SystemExit):
         return "stopped", REQUEUED
-    if type(error).__name__ == "TrialPruned":  # Optuna's, which may not be installed
+    if isinstance(error, Pruned):
         return "pruned", 0
     return "failed", 1
-
-
-def one_line(error: BaseException | None) -> str | None:
-    """What an error says; None where all went well."""
-    if error is None or outcome(error)[0] == "pruned":
-        return None
-    said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
-
-
-def lock(folder: Path) -> int | None:
-    """Keeps other processes out of a folder until the descriptor is closed, also by a kill.
-
-    Returns:
-        None where the file system has no locks.
-
-    Raises:
-        OtherRun: another process has it.
-    """
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # NFS locks only what may be written
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise OtherRun(f"Another process trains in {folder}: wait until it ends, or end it.") from error
-    except OSError:  # a file system without locks
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def forget_peak() -> None:

@@ -101,6 +101,14 @@ def read_state(folder: Path) -> State | None:
     return State(**found)
 
 
+def state_or_fault(folder: Path) -> tuple[State | None, str]:
+    """The state of a run, None where it has none or a broken one; and what is wrong with it."""
+    try:
+        return read_state(folder), ""
+    except RunError as error:
+        return None, str(error)
+
+
 def _wrong(found: Any) -> str:
     """What keeps `found` from being the fields of a State; empty where nothing does."""
     if not isinstance(found, dict):

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from unet_lightning.errors import RunError
 
+SWEEP = "sweep.yaml"  # in the folder of a sweep: the command that it was
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
 DEEPEST = 50  # mappings and lists within one another
 HERE = "${hydra:runtime.output_dir}"  # stands for the run folder

@@ -1,9 +1,8 @@
-"""Whether a sweep can begin where it is sent, and a run on the devices it asks for: one error before any work."""
+"""Whether a sweep can begin where it is sent: one error before any work."""
 
 import importlib.util
 import shutil
 import subprocess
-from typing import Any
 
 from omegaconf import DictConfig
 
@@ -29,7 +28,8 @@ def register() -> None:
     for name in NAMES.values():  # Hydra would hold our files against those of the packages, which lack fields
         stored.pop(f"{name}.yaml", None)
     if _installed(PACKAGES[SLURM]):
-        from unet_lightning.sweeps.launchers import LocalLauncher, SlurmLauncher
+        from unet_lightning.sweeps.launchers.local import LocalLauncher
+        from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
 
         # Hydra takes the names of plugins from below hydra_plugins alone, and imports the class by its own.
         plugins.class_name_to_class |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}
@@ -91,48 +91,6 @@ def check_slurm(name: str = "hydra/launcher=submitit_slurm") -> None:
     if answer.returncode:
         said = " ".join(answer.stderr.split()) or f"exit code {answer.returncode}"
         raise ConfigError(f"{name}: Slurm does not answer: sinfo says '{said}'. Is this a login node of the cluster?")
-
-
-def check_devices(accelerator: str, devices: Any) -> None:
-    """Called before the Trainer is built.
-
-    Args:
-        accelerator: of the Trainer.
-        devices: of the Trainer: a number, `auto`, or the numbers of devices.
-
-    Raises:
-        ConfigError: the run asks for a GPU that this machine does not have.
-    """
-    from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
-
-    found = CUDAAccelerator.auto_device_count()
-    if accelerator in ("gpu", "mps") and not found and MPSAccelerator.is_available():
-        found = 1
-    if accelerator not in ("gpu", "cuda", "mps") and not (accelerator == "auto" and found):
-        return
-    if not found:
-        raise ConfigError(
-            f"trainer.accelerator={accelerator}, and torch sees no GPU on this machine. Take trainer=cpu, or begin the "
-            "run where there is one; under Slurm, ask for it: --gpus-per-node=1."
-        )
-    wanted = _highest(devices)
-    if wanted > found:
-        raise ConfigError(
-            f"trainer.devices={devices}, and this machine has {found} GPU{'s' * (found != 1)} that torch sees. Take "
-            f"trainer.devices={found}; for more, run on several machines (trainer.num_nodes)."
-        )
-
-
-def _highest(devices: Any) -> int:
-    """How many GPUs a machine must have for `devices`; 0 where any number does or Lightning judges."""
-    if isinstance(devices, str):
-        parts = [part.strip() for part in devices.split(",") if part.strip()]
-        if not all(part.isdigit() for part in parts):
-            return 0  # auto, -1
-        devices = [int(part) for part in parts] if "," in devices else int(parts[0]) if parts else 0
-    if isinstance(devices, list | tuple):
-        return max((int(number) + 1 for number in devices), default=0)
-    return int(devices)
 
 
 def _check_same_devices(overrides: list[str], name: str) -> None:

@@ -18,17 +18,17 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from unet_lightning.commandline import quoted, shown
-from unet_lightning.errors import ConfigError, OtherRun, RunError, UserError
+from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
-from unet_lightning.runs.state import ERROR, State, begun, read_state
-from unet_lightning.runs.untrusted import check_sweep
+from unet_lightning.runs.state import ERROR, State, begun, state_or_fault
+from unet_lightning.runs.untrusted import SWEEP, check_sweep
 
 log = logging.getLogger(__name__)
 
-FILE = "sweep.yaml"
 MOST = 100  # as exit code; those above 128 mean signals
-BEGUN: list[Path] = []  # sweeps that this process has made a folder for
+BEGUN: dict[Path, list[Path]] = {}  # sweeps that this process has begun, and the folders it made for each
 REFUSED: list[str] = []  # jobs of this process that did not get their folder
+SEARCHES = ".search.lock"  # of a search
 # Where a sweep is kept is given anew when it goes on.
 PLACE = ("hydra.sweep.dir=", "hydra.run.dir=")
 
@@ -42,7 +42,7 @@ class Sweep:
     @property
     def is_one(self) -> bool:
         """Whether this is the folder of a sweep that can go on."""
-        return (self.path / FILE).is_file()
+        return (self.path / SWEEP).is_file()
 
     def jobs(self) -> dict[str, State | None]:
         """The state of each job that has begun, by its number."""
@@ -50,16 +50,17 @@ class Sweep:
         return {folder.name: state_of(folder) for folder in sorted(folders, key=lambda folder: int(folder.name))}
 
     def record(self) -> dict[str, Any]:
-        """The flags and overrides of the command that it was.
+        """Of the command that it was: `flags`, `overrides`, the `name` that jobs may change, and where it was given.
 
         Raises:
             RunError: sweep.yaml is broken.
         """
         try:
-            record = yaml.safe_load((self.path / FILE).read_text(encoding="utf-8"))
-            return {"flags": record["flags"], "overrides": list(record["overrides"]), "cwd": str(record.get("cwd", ""))}
+            record = yaml.safe_load((self.path / SWEEP).read_text(encoding="utf-8"))
+            texts = {key: str(record.get(key, "")) for key in ("name", "cwd")}
+            return {"flags": record["flags"], "overrides": list(record["overrides"])} | texts
         except Exception as error:  # whatever a parser stumbles over
-            raise RunError(f"{self.path / FILE} is broken: {' '.join(str(error).split())}") from error
+            raise RunError(f"{self.path / SWEEP} is broken: {' '.join(str(error).split())}") from error
 
     def arguments(self, further: list[str]) -> list[str]:
         """The command line that goes on with it.
@@ -77,12 +78,12 @@ class Sweep:
                 f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and "
                 "sweep.* may change. Begin a new sweep for other values."
             )
-        flags, overrides, cwd = self.record().values()
-        check_sweep(self.path / FILE, flags, overrides)
-        if cwd and (self.path / cwd).is_dir():
-            os.chdir(self.path / cwd)  # relative paths among the values mean what they meant
-        kept = [given for given in overrides if not given.startswith(PLACE)]
-        return [*flags, "-m", *kept, f"hydra.sweep.dir={quoted(self.path)}", *further]
+        record = self.record()
+        check_sweep(self.path / SWEEP, record["flags"], record["overrides"])
+        if record["cwd"] and (self.path / record["cwd"]).is_dir():
+            os.chdir(self.path / record["cwd"])  # relative paths among the values mean what they meant
+        kept = [given for given in record["overrides"] if not given.startswith(PLACE)]
+        return [*record["flags"], "-m", *kept, f"hydra.sweep.dir={quoted(self.path)}", *further]
 
 
 class SweepRecord(Callback):
@@ -105,11 +106,12 @@ class SweepRecord(Callback):
             # Hydra wants its flags first.
             "flags": [*(f"--config-dir={folder}" for folder in folders), f"--config-name={job.job.config_name}"],
             "overrides": [given for given in values if given != "hydra.mode=MULTIRUN"],
+            "name": config.name,
             "cwd": os.path.relpath(Path.cwd(), folder),  # that relative paths are of; all of it may be moved
         }
-        if not (folder / FILE).exists():
-            BEGUN.append(folder)
-            write_text(folder / FILE, yaml.safe_dump(record, sort_keys=False, width=1000))
+        if not (folder / SWEEP).exists():
+            BEGUN[folder] = [one for one in (folder, *folder.parents) if not one.exists()]
+            write_text(folder / SWEEP, yaml.safe_dump(record, sort_keys=False, width=1000))
         elif tried(Sweep(folder).record()["overrides"]) != tried(record["overrides"]):
             raise OtherRun(
                 f"{folder} holds another sweep. Go on with it by resume={shown(folder)}, or choose another folder by "
@@ -124,10 +126,9 @@ class SweepRecord(Callback):
         """Points `latest` to the sweep: its values compose, so that it has jobs."""
         from unet_lightning.runs.folder import RunFolder
 
-        folder = Path(config.hydra.sweep.dir)
-        usual = folder.parent.name == config.name or folder.parent.parent.name == "outputs"  # a job may change `name`
-        if in_sweep() and usual:
-            RunFolder(folder).link_latest(folder.parent.name)
+        if in_sweep():
+            sweep = Sweep(Path(config.hydra.sweep.dir))
+            RunFolder(sweep.path).link_latest(sweep.record()["name"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
         """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
@@ -170,22 +171,20 @@ class SweepRecord(Callback):
 
 def discard_empty() -> None:
     """Removes the folder of a sweep whose values did not compose: nothing has begun in it."""
-    for folder in BEGUN:
-        if folder.is_dir() and {path.name for path in folder.iterdir()} <= {FILE, "multirun.yaml"}:
+    for folder, made in BEGUN.items():
+        if folder.is_dir() and {path.name for path in folder.iterdir()} <= {SWEEP, "multirun.yaml", SEARCHES}:
             for path in folder.iterdir():
                 path.unlink()
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-                folder.parent.rmdir()
+            with contextlib.suppress(OSError):  # others have come to lie there meanwhile
+                for one in made:
+                    one.rmdir()
     BEGUN.clear()
 
 
 def state_of(folder: Path) -> State | None:
     """The state of a job; a state.json that is broken counts as failed."""
-    try:
-        return read_state(folder)
-    except RunError as error:
-        return State("failed", 1, error=str(error))
+    state, broken = state_or_fault(folder)
+    return State("failed", 1, error=broken) if broken else state
 
 
 def tried(overrides: Sequence[str]) -> set[str]:
@@ -214,11 +213,10 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
         log.error(f"Job refused: {error}")
         return None
     except Exception as error:
-        said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         write_text(folder / ERROR, traceback.format_exc())
         state = state_of(folder)
         if state is None or state.state == "running":  # nobody below has noted it
             state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
-        state.ended("failed", 1, error=" ".join(said.split())).write(folder)
-        log.error(f"Job failed: {' '.join(said.split())}")
+        state.ended("failed", 1, error=one_line(error)).write(folder)
+        log.error(f"Job failed: {one_line(error)}")
         return None

@@ -18,9 +18,13 @@ from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.launch import CONF
+from unet_lightning.runs.devices import check_devices
 from unet_lightning.runs.state import State
-from unet_lightning.sweeps import clusters, launchers
-from unet_lightning.sweeps.launchers import SlurmLauncher
+from unet_lightning.sweeps import clusters
+from unet_lightning.sweeps.launchers import slurm
+from unet_lightning.sweeps.launchers.launcher import Sent
+from unet_lightning.sweeps.launchers.local import LocalLauncher
+from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
 
 SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
 
@@ -117,19 +121,19 @@ def test_a_run_on_a_gpu_that_is_not_there_ends_with_one_line_and_no_run(in_proce
 def test_more_gpus_than_there_are_is_an_error_with_their_number(monkeypatch, devices):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # what a machine with two shows
     with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
-        clusters.check_devices("gpu", devices)
+        check_devices("gpu", devices)
     with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
-        clusters.check_devices("auto", devices)
+        check_devices("auto", devices)
 
 
 @pytest.mark.parametrize("devices", [1, 2, "2", "auto", -1, "-1", [0, 1], "1,"])
 def test_gpus_that_are_there_may_be_used(monkeypatch, devices):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    clusters.check_devices("gpu", devices)
+    check_devices("gpu", devices)
 
 
 def test_processes_on_the_cpu_are_not_counted():
-    clusters.check_devices("cpu", 64)
+    check_devices("cpu", 64)
 
 
 @pytest.fixture
@@ -182,16 +186,16 @@ def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
 
 
 def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(launchers, "LOOK", 0.01)
-    monkeypatch.setattr(launchers, "ASK", 0.0)
-    monkeypatch.setattr(launchers, "GONE", 0.3)
-    monkeypatch.setattr(launchers, "queued", set)
+    monkeypatch.setattr(slurm, "LOOK", 0.01)
+    monkeypatch.setattr(slurm, "ASK", 0.0)
+    monkeypatch.setattr(slurm, "GONE", 0.3)
+    monkeypatch.setattr(slurm, "queued", set)
     paths = [SimpleNamespace(result_pickle=tmp_path / name) for name in ("late", "never")]
     jobs = [SimpleNamespace(job_id=str(n), task=lambda k, p=p: SimpleNamespace(paths=p)) for n, p in enumerate(paths)]
     late = threading.Timer(0.15, paths[0].result_pickle.touch)
     begun = time.monotonic()
     late.start()
-    SlurmLauncher.wait(None, [launchers.Sent(n, [], job) for n, job in enumerate(jobs)])
+    SlurmLauncher.wait(None, [Sent(n, [], job) for n, job in enumerate(jobs)])
     assert 0.3 <= time.monotonic() - begun < 10
     assert paths[0].result_pickle.exists()
 
@@ -202,7 +206,7 @@ def test_only_a_job_that_has_not_said_its_end_is_called_failed(tmp_path, word, b
     loader = SimpleNamespace(load_sweep_config=lambda config, overrides: config)
     launcher.hydra_context = SimpleNamespace(config_loader=loader)
     State(word, 0, value=0.5).write(tmp_path)
-    launcher.note(launchers.Sent(0, [], SimpleNamespace(job_id="7")), "it ended without a result")
+    launcher.note(Sent(0, [], SimpleNamespace(job_id="7")), "it ended without a result")
     assert state(tmp_path)["state"] == becomes
     assert (tmp_path / "error.txt").exists() == (becomes == "failed")
 
@@ -221,7 +225,7 @@ def test_each_place_shows_its_job_one_of_the_gpus_that_are_shown(tmp_path, monke
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if named is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    launcher = launcher_of(launchers.LocalLauncher, LOCAL, "trainer=gpu", f"hydra.sweep.dir={tmp_path}")
+    launcher = launcher_of(LocalLauncher, LOCAL, "trainer=gpu", f"hydra.sweep.dir={tmp_path}")
     assert [launcher.gpu(place)["visible_gpus"] for place in range(3)] == [[one] for one in expected]
     if named == "GPU-1a2b,GPU-3c4d":  # a process takes a second
         assert launcher.begin(1, os.getenv, "CUDA_VISIBLE_DEVICES").result() == "GPU-3c4d"

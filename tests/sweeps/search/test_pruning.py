@@ -5,6 +5,7 @@ import optuna
 import pytest
 from lightning.pytorch.demos.boring_classes import BoringModel
 
+from unet_lightning.errors import Pruned
 from unet_lightning.sweeps.search.pruning import Pruning
 from unet_lightning.sweeps.search.settings import read
 from unet_lightning.sweeps.search.space import parse
@@ -59,7 +60,7 @@ def test_a_trial_that_is_worse_ends_with_its_epoch(storage, tmp_path):
     space, study = study_of(tmp_path, storage=storage)
     study.ask(space.swept)
     model = Known([0.6, 0.4, 0.9, 0.9])
-    with pytest.raises(optuna.TrialPruned, match="after epoch 1"):
+    with pytest.raises(Pruned, match="after epoch 1"):
         fit(tmp_path / "0", model.figures, model)
     assert model.epochs == 2
     assert study.trials[0].intermediate_values == pytest.approx({0: 0.6, 1: 0.4})
@@ -87,7 +88,7 @@ def test_the_median_of_five_trials_prunes_after_the_warmup(tmp_path):
             trial.report(0.5 + 0.01 * number, epoch)
         study.tell(trial, 0.5)
     study.ask(space.swept)
-    with pytest.raises(optuna.TrialPruned, match="after epoch 1"):
+    with pytest.raises(Pruned, match="after epoch 1"):
         fit(tmp_path / "5", [0.4, 0.4, 0.4])
 
 
@@ -99,7 +100,7 @@ def test_hyperband_prunes_too(tmp_path):
         try:
             fit(tmp_path / str(number), [0.9 - 0.1 * number] * 5)
             study.tell(number, 0.9 - 0.1 * number)
-        except optuna.TrialPruned:
+        except Pruned:
             study.tell(number, state=optuna.trial.TrialState.PRUNED)
             pruned += 1
     assert pruned >= 1 and study.trials[0].state.name == "COMPLETE"

@@ -13,7 +13,7 @@ import lightning as L
 import optuna
 from lightning.pytorch.callbacks import Callback
 
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, Pruned
 from unet_lightning.sweeps.search.study import FILE, read_study
 from unet_lightning.sweeps.search.trials import by_number, handle
 
@@ -30,7 +30,7 @@ class Pruning(Callback):
         folder: of the run, a job of a search; in any other folder the callback does nothing.
 
     Raises:
-        optuna.TrialPruned: after the end of training, in all processes.
+        Pruned: after the end of training, in all processes.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -75,12 +75,12 @@ class Pruning(Callback):
         """Says that this run was ended early, where it was.
 
         Raises:
-            optuna.TrialPruned: it was.
+            Pruned: it was.
         """
         if self.pruned is not None:
             if trainer.is_global_zero:
                 log.info(f"Pruned after epoch {self.pruned}: other trials were better by then.")
-            raise optuna.TrialPruned(f"worse than other trials after epoch {self.pruned}")
+            raise Pruned(f"worse than other trials after epoch {self.pruned}")
 
     def _is_worse(self, trainer: L.Trainer) -> bool:
         """What the pruner says, on the first process."""

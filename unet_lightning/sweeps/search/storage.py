@@ -1,9 +1,8 @@
 """Where a study is kept: a file in the sweep folder, or a database."""
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
@@ -13,8 +12,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.files import locked
+from unet_lightning.sweeps.jobs import SEARCHES
 
-SQLITE, JOURNAL, LOCK = "study.db", "study.journal", ".search.lock"
+SQLITE, JOURNAL = "study.db", "study.journal"
 # Jobs that run side by side write in turn.
 WAIT = 60.0  # seconds
 # A server that does not answer by then is not there.
@@ -109,13 +110,11 @@ def alone(folder: Path) -> Iterator[None]:
     Raises:
         RunError: another one does.
     """
-    with (folder / LOCK).open("a") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(folder / SEARCHES))
         except BlockingIOError as error:
             raise RunError(f"Another search is at work in {folder}: wait for its end, or stop it.") from error
-        except OSError:  # a file system without locks
-            pass
         yield
 
 

@@ -1,6 +1,5 @@
 """What Hydra calls for `sweep=optuna`: from its command line to a search, and from trials to its launcher."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,18 +7,14 @@ from typing import Any
 import optuna
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
-from unet_lightning.errors import UserError
-from unet_lightning.sweeps import jobs
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.loop import Search
 from unet_lightning.sweeps.search.settings import Settings, read
 from unet_lightning.sweeps.search.space import Space, parse, points
-from unet_lightning.sweeps.search.storage import LOCK, alone, readable_faults
+from unet_lightning.sweeps.search.storage import alone, readable_faults
 from unet_lightning.sweeps.search.study import Target, open_study, target_of
 
 
@@ -37,12 +32,10 @@ def sweep(config: DictConfig, context: HydraContext, task_function: TaskFunction
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and the loop say what happens
     folder = Path(config.hydra.sweep.dir).absolute()
-    try:  # whatever is wrong comes up before the first trial
-        settings, space, target = understand(config, context, arguments)
-    except (UserError, HydraException, OmegaConfBaseException):
-        discard(folder)
-        raise
-    pin(config, folder)
+    settings, space, target = understand(config, context, arguments)  # what is wrong comes up before the first trial
+    with read_write(config), open_dict(config):  # a trial is the job of its number
+        config.hydra.sweep.subdir = "${hydra.job.num}"
+        config.hydra.overrides.hydra += ["hydra.sweep.subdir=${hydra.job.num}"]
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
@@ -55,11 +48,7 @@ def sweep(config: DictConfig, context: HydraContext, task_function: TaskFunction
 
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder), readable_faults(folder):
-        try:
-            study = open_study(settings, space, target, folder)
-        except UserError:
-            discard(folder)
-            raise
+        study = open_study(settings, space, target, folder)
         Search(study, space, settings, folder, launch, after_batch).run()
         summary.say(study, space, target.monitor)
 
@@ -78,20 +67,3 @@ def understand(config: DictConfig, context: HydraContext, arguments: list[str]) 
     for point in points(space):
         context.config_loader.load_sweep_config(config, space.overrides(point))
     return settings, space, target_of(callbacks)
-
-
-def pin(config: DictConfig, folder: Path) -> None:
-    """Keeps every trial in the folder of the sweep under its number, also where a trial changes `name`."""
-    place = str(folder).replace("'", "\\'")
-    with read_write(config), open_dict(config):
-        config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), "${hydra.job.num}"
-        config.hydra.overrides.hydra += [f"hydra.sweep.dir='{place}'", "hydra.sweep.subdir=${hydra.job.num}"]
-
-
-def discard(folder: Path) -> None:
-    """Removes the folder where nothing but the record of this command is in it."""
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {jobs.FILE, LOCK}:
-        for name in (jobs.FILE, LOCK):
-            (folder / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            folder.rmdir()

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from unet_lightning.errors import RunError
+from unet_lightning.errors import RunError, one_line
 from unet_lightning.runs.state import finite, read_state
 
 # Notes at a trial.
@@ -56,13 +56,13 @@ def outcome(folder: Path, returned: JobReturn | Exception | None) -> Outcome:
     if returned is None:
         return Outcome(TrialState.RUNNING)
     if isinstance(returned, Exception):
-        return Outcome(TrialState.FAIL, error=_line(returned))
+        return Outcome(TrialState.FAIL, error=one_line(returned))
     if state is not None:  # says that it is running, and the launcher that it is not
         return Outcome(TrialState.FAIL, error="the job was killed")
     try:
         return measured(returned.return_value)
     except Exception as error:  # whatever ended the job
-        return Outcome(TrialState.FAIL, error=_line(error))
+        return Outcome(TrialState.FAIL, error=one_line(error))
 
 
 def measured(value: Any) -> Outcome:
@@ -140,7 +140,3 @@ def consecutive(numbers: Sequence[int], most: int) -> list[list[int]]:
     """Runs of consecutive numbers, `most` at a time: a launcher numbers the jobs of a call one after the other."""
     runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
     return [run[start : start + most] for run in runs for start in range(0, len(run), most)]
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,98 @@
+"""What a checkpoint of a run says of the network that was trained."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from unet_lightning.errors import RunError
+from unet_lightning.models.contents import DATA_STATE, data_state
+from unet_lightning.models.weights import load_network, read_checkpoint
+
+# What a checkpoint keeps of the data.
+KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint says of a trained network.
+
+    Attributes:
+        network: with its weights.
+        classes: names of the classes, background first.
+        mean: of each channel of the training photographs, in [0, 1].
+        std: standard deviation of each channel.
+        diameter: of the field of view of the training photographs, pixels; None where they have none.
+        dataset: name of the data set trained on.
+        trained_ids: images that the network was trained on, by data set; those that its initial weights have seen,
+            in training or validation, are among them.
+        val_ids: its images that validation watched.
+        checkpoint: the file.
+        selected: whether validation chose this checkpoint.
+        epoch: of the checkpoint, from 0.
+        seed: of the run.
+        initial_weights: the file that training began from, or None.
+        initial_ids: what those weights have seen, by data set; empty where nothing is known.
+    """
+
+    network: nn.Module
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
+    diameter: int | None
+    dataset: str
+    trained_ids: dict[str, list[str]]
+    val_ids: list[str]
+    checkpoint: Path
+    selected: bool
+    epoch: int
+    seed: int
+    initial_weights: str | None
+    initial_ids: dict[str, list[str]]
+
+    def stamp(self) -> dict[str, Any]:
+        """What names this network in a protocol."""
+        with self.checkpoint.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
+        return {"checkpoint": name, "sha256": digest, "epoch": self.epoch, "seed": self.seed}
+
+
+def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:
+    """The network of a checkpoint that a run has written.
+
+    Args:
+        path: of the checkpoint.
+        config: of the run, resolved.
+        selected: whether validation chose this checkpoint.
+
+    Raises:
+        RunError: it is broken, or of an older version.
+    """
+    checkpoint = read_checkpoint(path)
+    data = data_state(path, checkpoint)
+    if not data or "hyper_parameters" not in checkpoint or not isinstance(checkpoint.get("epoch"), int):
+        raise RunError(
+            f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE}, hyper_parameters or epoch."
+        )
+    if lacking := {name for name in KEPT - {"diameter"} if data.get(name) is None}:
+        raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
+    own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
+    return Trained(
+        network=load_network(path, checkpoint),
+        classes=data["classes"],
+        mean=data["mean"],
+        std=data["std"],
+        diameter=data.get("diameter"),
+        dataset=data["dataset"],
+        trained_ids=data["inherited"] | {data["dataset"]: own},
+        val_ids=data["val_ids"],
+        checkpoint=path.resolve(),
+        selected=selected,
+        epoch=checkpoint["epoch"],
+        seed=config["seed"],
+        initial_weights=config["model"].get("weights"),
+        initial_ids=data["inherited"],
+    )

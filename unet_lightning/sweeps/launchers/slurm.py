@@ -1,0 +1,94 @@
+"""Jobs of a sweep as an array of Slurm jobs, watched by squeue: clusters without accounting have no sacct."""
+
+import logging
+import os
+import subprocess
+import time
+from typing import Any
+
+from hydra.core.utils import JobReturn
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.launchers.launcher import Launcher, Sent
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0  # seconds between looks at result files
+ASK = 10.0  # seconds between questions to Slurm
+GONE = 60.0  # seconds that a shared file system may take to show the result of a job that has left the queue
+
+
+class SlurmLauncher(Launcher):
+    """One array of Slurm jobs for a batch; every task of a job runs it, as one rank."""
+
+    _EXECUTOR = "slurm"
+
+    def run(self, tasks: list[tuple[Any, ...]]) -> list[JobReturn]:
+        """Sends the jobs, waits for them, and returns what they returned in their order."""
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+        parameters = dict(self.params)
+        parameters.pop("submitit_folder")
+        executor = self.executor(self.flags(parameters), slurm_max_num_timeout=parameters["max_num_timeout"])
+        try:
+            jobs = executor.map_array(self, *zip(*tasks, strict=True))
+        except (FailedJobError, FailedSubmissionError) as error:
+            raise ConfigError(f"Slurm does not take the jobs: {' '.join(str(error).split())}") from error
+        array = jobs[0].job_id.partition("_")[0]
+        log.info(
+            f"Slurm job {array}: {len(jobs)} in the queue. See them by squeue -j {array}, end them by scancel {array}."
+        )
+        sent = [Sent(task[2], task[0], job) for task, job in zip(tasks, jobs, strict=True)]
+        try:
+            self.wait(sent)
+        except KeyboardInterrupt:
+            log.warning(f"The jobs go on without this process; end them by scancel {array}.")
+            raise
+        return [self.returned(one) for one in sent]
+
+    def flags(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Submitit's parameters from those of the config."""
+        given = {name: value for name, value in given.items() if name not in ("max_num_timeout", "requeue")}
+        if given["gpus_per_node"] == "auto":
+            needs = self.config.trainer.accelerator != "cpu"
+            given["gpus_per_node"] = given["tasks_per_node"] if needs else None
+        requeue = "requeue" if self.params["requeue"] else "no-requeue"
+        given["additional_parameters"] = {requeue: True} | dict(given["additional_parameters"])
+        if given["cpus_per_task"]:  # since Slurm 22.05 srun no longer takes this from sbatch by itself
+            given["setup"] = [f"export SRUN_CPUS_PER_TASK={given['cpus_per_task']}", *given["setup"]]
+        return given
+
+    def wait(self, sent: list[Sent]) -> None:
+        """Returns when each job has left its result, or has left the queue without one."""
+        left, asked_at = list(sent), time.monotonic()
+        gone: dict[int, float] = {}  # since when, by number
+        while left := [one for one in left if not one.has_result()]:
+            time.sleep(LOOK)
+            if time.monotonic() - asked_at < ASK:
+                continue
+            asked_at, queue = time.monotonic(), queued()
+            if queue is None:  # Slurm is away for a moment
+                continue
+            gone = {one.number: gone.get(one.number, asked_at) for one in left if one.job.job_id not in queue}
+            left = [one for one in left if asked_at - gone.get(one.number, asked_at) < GONE]
+
+    def why(self, sent: Sent) -> str:
+        """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
+        found = asked(["scontrol", "--oneliner", "show", "job", sent.job.job_id])
+        fields = dict(field.partition("=")[::2] for field in (found or "").split())
+        return f" (Slurm: {fields['JobState']})" if "JobState" in fields else ""
+
+
+def queued() -> set[str] | None:
+    """The jobs of this user that Slurm has not finished with, those that wait to go on among them; None: no answer."""
+    found = asked(["squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}"])
+    return None if found is None else set(found.split())
+
+
+def asked(command: list[str]) -> str | None:
+    """What a command of Slurm answers, None where it does not."""
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return None if answer.returncode else answer.stdout
