@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import Forks
 
 from unet_lightning.data.synthetic import draw_dataset
 
@@ -42,18 +43,23 @@ def real_drive() -> Path:
 
 
 @pytest.fixture(scope="session")
-def program(tiny_drive: Path) -> Program:
+def program(tiny_drive: Path) -> Iterator[Program]:
     """Runs `python -m unet_lightning.<name>` in a folder of its own, on the tiny data set."""
+    forks = Forks()
 
     def run(name: str, *arguments: object, cwd: Path, timeout: float = 300, **environment: str) -> Completed:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
         env |= {"DRIVE_ROOT": str(tiny_drive)} | environment
-        command = [sys.executable, "-m", f"unet_lightning.{name}", *map(str, arguments)]
+        module, given = f"unet_lightning.{name}", list(map(str, arguments))
+        if not any(key.startswith("PYTHON") for key in environment):
+            return forks.run(module, given, cwd, env, timeout)
+        command = [sys.executable, "-m", module, *given]  # the interpreter itself is asked for something
         return subprocess.run(
             command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
 
-    return run
+    yield run
+    forks.end()
 
 
 @pytest.fixture
