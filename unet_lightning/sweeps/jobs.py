@@ -1,6 +1,7 @@
 """Sweeps that survive: each job leaves its state, a failed one does not end the rest, and all of it can go on."""
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -131,9 +132,10 @@ class SweepRecord(Callback):
             RunFolder(sweep.path).link_latest(sweep.record()["name"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **arguments: Any) -> None:
-        """Lets go of the job's configuration, of which Hydra would keep two copies until the end of the sweep."""
+        """Lets go of what a job leaves in memory, such as its network, before the next one needs the room."""
         if in_sweep():
-            job_return.cfg = job_return.hydra_cfg = None
+            job_return.cfg = job_return.hydra_cfg = None  # Hydra would keep two copies until the end of the sweep
+            gc.collect()  # Trainer and network refer to each other
 
     def on_multirun_end(self, config: DictConfig, **arguments: Any) -> None:
         """Says what became of the jobs; the exit code is the number of those that failed."""
