@@ -1,4 +1,5 @@
 import csv
+import os
 
 import pytest
 
@@ -55,6 +56,13 @@ def test_columns_are_those_of_all_rows_in_the_order_in_which_they_came_up(tmp_pa
             ["1", "0.25", "2.0", ""],
             ["", "", "", "x, y"],
         ]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    path, real, order = tmp_path / "map.png", os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (real(descriptor), order.append(path.exists())))
+    write_text(path, "whole")
+    assert order == [False]
 
 
 def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):

@@ -3,9 +3,15 @@
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unet_lightning.errors import ConfigError
 
+if TYPE_CHECKING:
+    from unet_lightning.runs.folder import RunFolder
+
+# Values that follow others in conf/; config.yaml holds what they came to.
+FOLLOWS = {"data.seed": "seed", "trainer.deterministic": "deterministic"}
 TYPED = "UNET_LIGHTNING_COMMAND"  # the command as typed, for the processes that this one starts
 
 
@@ -49,7 +55,7 @@ def own_arguments(arguments: list[str]) -> list[str]:
     check_resumable(run.config_file, arguments)
     if several:
         raise ConfigError("resume goes on with one run, or with a whole sweep: leave -m out.")
-    others = [argument for argument in arguments if not argument.startswith("resume=")]
+    others = followed(run, [argument for argument in arguments if not argument.startswith("resume=")])
     return [*run_arguments(run.path), *others, f"resume={quoted(run.path)}"]
 
 
@@ -68,7 +74,19 @@ def rerun_arguments(folder: Path, others: list[str]) -> list[str]:
     check_resumable(run.config_file, others)
     if any(one in ("-m", "--multirun") for one in others):
         raise ConfigError("rerun repeats one run: leave -m out, and give seed=... for another seed.")
-    return [f"--config-dir={run.path}", "--config-name=config", "+hydra=default", *others]
+    return [f"--config-dir={run.path}", "--config-name=config", "+hydra=default", *followed(run, others)]
+
+
+def followed(run: "RunFolder", given: list[str]) -> list[str]:
+    """Overrides of a run, and those of the values that follow one of them, as they did when the run was composed."""
+    config, values = run.read_config(), dict(one.partition("=")[::2] for one in given)
+    more = []
+    for follower, leader in FOLLOWS.items():
+        section, _, key = follower.partition(".")
+        together = config[section].get(key) == config.get(leader)
+        if together and leader in values and follower not in values:
+            more.append(f"{follower}={values[leader]}")
+    return [*given, *more]
 
 
 def flags_first(arguments: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from PIL import Image
 from unet_lightning.build import build, build_all
 from unet_lightning.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.data.archive import import_drive
+from unet_lightning.data.drive import expected_files
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.launch import CONF, from_composition, instantiate, plain
@@ -147,7 +148,7 @@ def maps(material: Material, rng: random.Random) -> Callable[[], object]:
 
 
 def archives(material: Material, rng: random.Random) -> Callable[[], object]:
-    """A spoilt official archive; nothing may be left of one that is refused."""
+    """A spoilt official archive, one of sixteen with all its files; nothing may be left of one that is refused."""
 
     def make() -> list[bytes]:
         made = material.once("pictures", lambda: pictures(material))
@@ -158,7 +159,10 @@ def archives(material: Material, rng: random.Random) -> Callable[[], object]:
 
     every = material.once("archives", make)
     path, out = material.work / "input.zip", material.work / "out"
-    path.write_bytes(spoil(rng.choice(every), every, rng))
+    if rng.random() < 1 / 16:
+        path.write_bytes(complete(material, rng))
+    else:
+        path.write_bytes(spoil(rng.choice(every), every, rng))
 
     def run() -> None:
         before = set(material.work.rglob("*"))
@@ -169,6 +173,16 @@ def archives(material: Material, rng: random.Random) -> Callable[[], object]:
             assert not left or (out / "DRIVE").exists(), f"left behind: {left}"
 
     return run
+
+
+def complete(material: Material, rng: random.Random) -> bytes:
+    """An archive of the whole data set, in which one file is spoilt, or the zip around them."""
+    files = {name: material.drive / name for number in range(1, 41) for name in expected_files(number).values()}
+    every = material.once("complete", lambda: {name: path.read_bytes() for name, path in files.items()})
+    name = rng.choice(list(every))
+    if rng.random() < 0.5:
+        return _zip(every | {name: spoil(every[name], [every[name]], rng)}, zipfile.ZIP_STORED)
+    return spoil(_zip(every, zipfile.ZIP_STORED), [every[name]], rng)
 
 
 def _zip(files: dict[str, bytes], packing: int) -> bytes:

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -23,3 +25,10 @@ def test_an_earlier_checkpoint_stays_where_the_next_cannot_be_written(tmp_path):
         WholeCheckpoints().save_checkpoint({"epoch": Unwritable()}, path)
     assert torch.load(path, weights_only=True) == {"epoch": 1}
     assert [one.name for one in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_takes_its_name_and_the_name_after_it(tmp_path, monkeypatch):
+    path, real, order = tmp_path / "last.ckpt", os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (real(descriptor), order.append(path.exists())))
+    WholeCheckpoints().save_checkpoint({"epoch": 1}, path)
+    assert order == [False, True]  # the file, then its folder

@@ -10,6 +10,8 @@ import pytest
 import torch
 from conftest import TINY_RUN
 
+from unet_lightning.commandline import rerun_arguments
+
 LONG = [*TINY_RUN, "trainer.max_epochs=100000", "trainer.enable_progress_bar=false", "score=false", "scheduler=none"]
 
 
@@ -63,6 +65,7 @@ def test_a_folder_that_is_removed_ends_the_run(training, tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "run was removed while its run was trained" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
     assert not (tmp_path / "run").exists()
     assert torch.load(tmp_path / "away/checkpoints/last.ckpt", weights_only=True)["epoch"] >= 0
     shutil.rmtree(tmp_path / "away")
@@ -80,6 +83,14 @@ def test_what_it_takes_to_repeat_a_run_is_kept(program, tiny_run, tmp_path):
     for name in ("first", "second"):  # repeats of the same run, to the bit
         done = program("train", f"rerun={tiny_run}", "deterministic=true", f"hydra.run.dir={name}", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+        repeated = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
+        assert repeated["trainer"]["deterministic"] is True
     first, second = (torch.load(tmp_path / n / "checkpoints/last.ckpt", weights_only=True) for n in ("first", "second"))
     assert all(torch.equal(first["state_dict"][name], value) for name, value in second["state_dict"].items())
     assert json.loads((tmp_path / "first/state.json").read_text())["state"] == "done"
+
+
+def test_values_that_follow_another_do_so_in_a_repeat_too(tiny_run):
+    assert {"data.seed=5", "seed=5"} <= set(rerun_arguments(tiny_run, ["seed=5"]))
+    assert "data.seed=5" not in rerun_arguments(tiny_run, ["seed=5", "data.seed=3"])
+    assert not [one for one in rerun_arguments(tiny_run, ["model.base_c=4"]) if one.startswith("data.")]
