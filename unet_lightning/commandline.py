@@ -10,6 +10,8 @@ from unet_lightning.errors import ConfigError
 if TYPE_CHECKING:
     from unet_lightning.runs.folder import RunFolder
 
+# What a run that goes on takes from its checkpoint.
+KEPT = ("model", "optimizer", "scheduler", "seed", "data.seed")
 # Values that follow others in conf/; config.yaml holds what they came to.
 FOLLOWS = {"data.seed": "seed", "trainer.deterministic": "deterministic"}
 TYPED = "UNET_LIGHTNING_COMMAND"  # the command as typed, for the processes that this one starts
@@ -35,16 +37,20 @@ def own_arguments(arguments: list[str]) -> list[str]:
     several = [argument for argument in arguments if argument in ("-m", "--multirun")]
     if several and any(argument in ("--cfg", "-c") for argument in arguments):
         raise ConfigError("--cfg shows one configuration: leave -m out.")
-    for again in (argument for argument in arguments if argument.startswith("rerun=")):
-        return rerun_arguments(Path(again.removeprefix("rerun=")), [one for one in arguments if one != again])
-    folders = [value for name, _, value in (argument.partition("=") for argument in arguments) if name == "resume"]
-    if not folders or folders[-1] in ("null", "", "auto"):
+    arguments = named_config(arguments)
+    wishes = [argument for argument in arguments if argument.lstrip("+~").startswith(("resume=", "rerun="))]
+    if len(wishes) > 1 or any(wish[0] in "+~" for wish in wishes):
+        raise ConfigError(f"One resume=<folder> or one rerun=<folder> for a command, found {' '.join(wishes)}.")
+    wish, _, given = wishes[0].partition("=") if wishes else ("resume", "", "")
+    if wish == "rerun":
+        return rerun_arguments(Path(given), [argument for argument in arguments if argument not in wishes])
+    if given in ("null", "", "auto"):
         return arguments
     from unet_lightning.runs.folder import RunFolder
     from unet_lightning.runs.untrusted import check_resumable
     from unet_lightning.sweeps.jobs import Sweep
 
-    folder = Path(folders[-1]).resolve()
+    folder = Path(given).resolve()
     sweep = Sweep(folder)
     if sweep.is_one:
         return sweep.arguments(
@@ -55,8 +61,39 @@ def own_arguments(arguments: list[str]) -> list[str]:
     check_resumable(run.config_file, arguments)
     if several:
         raise ConfigError("resume goes on with one run, or with a whole sweep: leave -m out.")
+    check_kept(arguments)
     others = followed(run, [argument for argument in arguments if not argument.startswith("resume=")])
     return [*run_arguments(run.path), *others, f"resume={quoted(run.path)}"]
+
+
+def named_config(arguments: list[str]) -> list[str]:
+    """`--config-dir <run folder>` as `rerun=<run folder>`; a folder of one's own configs stays what it is."""
+    rest, folder = list(arguments), None
+    for flags in (("--config-dir", "-cd"), ("--config-name", "-cn")):
+        for flag in flags:
+            place = next((n for n, one in enumerate(rest) if one == flag or one.startswith(f"{flag}=")), None)
+            if place is None:
+                continue
+            joined = "=" in rest[place]
+            value = rest[place].partition("=")[2] if joined else "".join(rest[place + 1 : place + 2])
+            del rest[place : place + (1 if joined else 2)]
+            folder = value if flags[0] == "--config-dir" else folder
+    if folder is None or "+hydra=default" in arguments or not Path(folder, "repro.yaml").is_file():
+        return arguments
+    return [f"rerun={folder}", *rest]
+
+
+def check_kept(arguments: list[str]) -> None:
+    """Raises ConfigError for what a run that goes on would ignore, or could not go on with."""
+    for argument in arguments:
+        key = argument.lstrip("+~").partition("=")[0]
+        if key in KEPT or key.partition(".")[0] in KEPT:
+            raise ConfigError(
+                f"resume goes on as the run began, found {argument}. Begin a new run, from its weights if you like: "
+                "model.weights=<run folder>/checkpoints/last.ckpt."
+            )
+        if key == "hydra.run.dir":
+            raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
 
 
 def rerun_arguments(folder: Path, others: list[str]) -> list[str]:

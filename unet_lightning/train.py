@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from unet_lightning.commandline import own_arguments, shown, typed
-from unet_lightning.errors import ConfigError, UserError
+from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
 from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from unet_lightning.data.datamodule import RetinalDataModule
     from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.runs.record import Present
     from unet_lightning.task import VesselSegmentationTask
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
         config: resolved.
         goes_on: whether the folder holds this run already.
     """
+    from unet_lightning.callbacks.divergence import Diverged
     from unet_lightning.callbacks.ranks import Ranks
     from unet_lightning.callbacks.stop import SafeStop
     from unet_lightning.models.weights import load_weights
@@ -83,48 +85,77 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     from unet_lightning.runs.loggers import close_loggers, start_loggers
     from unet_lightning.runs.ranks import own_ranks
     from unet_lightning.runs.record import Present, Record, outcome
+    from unet_lightning.runs.trained import check_checkpoint
 
     measured = config.get("score", False)
     if measured and (lacking := missing("rich", "jinja2", "skimage", "scipy")):
         measured = False
         log.warning(f"Not measured at the end for lack of {', '.join(lacking)}: pip install 'unet-lightning[report]'.")
     checkpoint = run.last if goes_on and run.last.is_file() else None
-    ranks = Ranks(run.as_written(config), str(run.path))
+    ranks, present = Ranks(f"{run.as_written(config)}{checkpoint}", str(run.path)), Present(run)
     stop = SafeStop(ranks.forward)
     try:  # whatever is wrong comes up before the folder becomes a run
-        data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, Present(run)])
+        data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, present])
         if checkpoint is not None:
+            check_checkpoint(checkpoint, trainer.max_steps)
             load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
-        if trainer.is_global_zero and not goes_on:
-            run.claim()
+        elif trainer.is_global_zero:
+            run.claim(goes_on)
     except UserError:
         run.discard_empty()
         raise
-    with Record(run, trainer, list(HydraConfig.get().overrides.task)) as record:
+    overrides = list(HydraConfig.get().overrides.task)
+    with stop.listen(), Record(run, trainer, overrides, present, goes_on) as record:
         ranks.give_up = record.give_up
         ended: BaseException | None = None
         try:
             if trainer.is_global_zero:
                 run.write_config(config)
-                run.write_provenance(config, typed(), HydraConfig.get().overrides.task)
+                run.write_provenance(config, typed(), overrides)
                 if not goes_on and not in_sweep():
                     run.link_latest(config["name"])
                 elif goes_on and checkpoint is None:
                     log.info(f"{shown(run.path)} has no checkpoint yet: it starts from the beginning.")
                 log.info(describe(task, data))
-            with stop.listen(), ranks.guard(), own_ranks(run.path):
+            with ranks.guard(trainer), own_ranks(run.path):
                 start_loggers(trainer, config, run)
-                trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+                fit(trainer, task, data, checkpoint, present)
+                stop.check()
                 if measured and trainer.is_global_zero:
                     score(run, config, trainer)
         except BaseException as error:
             ended = error
-            if trainer.is_global_zero and outcome(error)[0] != "pruned":
+            ended_for_good = isinstance(error, Diverged) or outcome(error)[0] == "pruned" or record.refused(error)
+            if trainer.is_global_zero and run.config_file.is_file() and not ended_for_good:
                 log.info(how_to_go_on(run))
             raise
         finally:
             close_loggers(trainer, outcome(ended)[1])
     return report(trainer, run.path)
+
+
+def fit(
+    trainer: "L.Trainer",
+    task: "VesselSegmentationTask",
+    data: "RetinalDataModule",
+    checkpoint: Path | None,
+    present: "Present",
+) -> None:
+    """Trains, from a checkpoint where there is one.
+
+    Raises:
+        RunError: the checkpoint does not hold what it takes to go on.
+    """
+    try:
+        trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+    except Exception as error:
+        if checkpoint is None or present.trains or isinstance(error, UserError):
+            raise
+        log.debug("", exc_info=True)
+        raise RunError(
+            f"The run cannot go on from {checkpoint}: {one_line(error)}. Where another program has changed it, begin a "
+            "new run with model.weights set to it."
+        ) from error
 
 
 def how_to_go_on(run: "RunFolder") -> str:

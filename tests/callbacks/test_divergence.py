@@ -12,19 +12,21 @@ def batch(*image_ids):
     return Batch(torch.zeros(len(image_ids), 3, 2, 2), torch.zeros(len(image_ids), 2, 2), list(image_ids))
 
 
-def trainer(epoch=2, step=11):
+def trainer(epoch=2, step=11, folder="run/checkpoints"):
     return SimpleNamespace(
-        current_epoch=epoch, global_step=step, checkpoint_callback=SimpleNamespace(dirpath="run/checkpoints")
+        current_epoch=epoch, global_step=step, checkpoint_callback=SimpleNamespace(dirpath=str(folder))
     )
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_the_place_and_the_last_good_checkpoint_are_named(loss):
+def test_the_place_and_the_last_good_checkpoint_are_named(loss, tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    run = trainer(folder=tmp_path)
     with pytest.raises(Diverged) as ended:
-        Divergence().on_train_batch_end(trainer(), nn.Identity(), {"loss": torch.tensor(loss)}, batch("21", "22"), 0)
+        Divergence().on_train_batch_end(run, nn.Identity(), {"loss": torch.tensor(loss)}, batch("21", "22"), 0)
     message = str(ended.value)
     assert "epoch 2, optimizer step 11, images 21, 22" in message
-    assert "run/checkpoints/last.ckpt" in message
+    assert f"model.weights={tmp_path}/last.ckpt" in message
 
 
 def test_in_the_first_epoch_there_is_no_checkpoint_to_name():

@@ -197,7 +197,10 @@ LOGGERS = {
 
 def test_a_run_with_the_loggers_of_this_project_is_gone_on_with(tmp_path, monkeypatch):
     check_resumable(written(tmp_path, CONFIG | {"logger": LOGGERS}))
-    check_resumable(written(tmp_path, changed("logger.mlflow.tracking_uri", f"sqlite:///{tmp_path}/mlflow.db")))
+    elsewhere = written(tmp_path, changed("logger.mlflow.tracking_uri", "sqlite:////elsewhere/mlflow.db"))
+    check_resumable(elsewhere, ["logger.mlflow.tracking_uri=sqlite:////elsewhere/mlflow.db"])
+    with pytest.raises(RunError, match="a file outside of here"):
+        check_resumable(elsewhere)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mine.com")
     check_resumable(written(tmp_path, changed("logger.mlflow.tracking_uri", "https://mine.com")))
 

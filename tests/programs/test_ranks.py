@@ -1,5 +1,6 @@
 """Processes of a run that are lost."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY_RUN
 
-# A loss that loses the process of one rank in its second step.
+# A loss that loses the process of one rank in its second step, or before it has met the others.
 PACKAGE = """
 import os, signal, time
 from pathlib import Path
@@ -19,6 +20,9 @@ class Ending(DiceLoss):
     def __init__(self, rank, how, note):
         super().__init__()
         self.rank, self.how, self.note, self.steps = rank, how, Path(note), 0
+        if how == "begin" and os.environ.get("LOCAL_RANK", "0") == str(rank):
+            self.note.write_text(str(time.time()))
+            raise RuntimeError("this machine has lost its disk")
 
     def forward(self, logits, target):
         self.steps += self.training
@@ -44,7 +48,7 @@ def left_behind(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").is_file(), reason="looks for processes in /proc")
-@pytest.mark.parametrize(("rank", "how"), [(1, "raise"), (1, "kill"), (0, "raise"), (0, "kill")])
+@pytest.mark.parametrize(("rank", "how"), [(1, "raise"), (1, "kill"), (1, "begin"), (0, "raise"), (0, "kill")])
 def test_a_process_that_is_lost_ends_the_run_with_what_it_said_and_leaves_none(program, tmp_path, rank, how):
     (tmp_path / "ranks_that_end.py").write_text(PACKAGE)
     settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.batch_size=2", f"hydra.run.dir={tmp_path / 'run'}"]
@@ -60,5 +64,6 @@ def test_a_process_that_is_lost_ends_the_run_with_what_it_said_and_leaves_none(p
     if how == "raise":
         assert f"[rank{rank}]: RuntimeError: this machine has lost its disk" in done.stderr
     if rank == 1:
-        code = {"raise": 1, "kill": -9}[how]
+        code = -9 if how == "kill" else 1
         assert f"error: Process 1 of this run ended with exit code {code}." in done.stderr
+        assert json.loads((tmp_path / "run/state.json").read_text())["state"] == "failed"

@@ -90,7 +90,7 @@ def test_a_fault_of_ones_own_code_is_shown_and_noted(program, tmp_path, settings
 def test_a_diverged_run_says_where(in_process, tmp_path):
     message = in_process("train", *LONG, "optimizer.lr=1e30", "scheduler=none", "hydra.run.dir=run")
     assert "in epoch 0" in message or "after epoch 0" in message
-    assert "Try a lower optimizer.lr" in message
+    assert "Begin anew with a lower optimizer.lr" in message
     assert not list((tmp_path / "run").rglob("*.ckpt"))
 
 

@@ -1,6 +1,7 @@
 """Training that has left the numbers ends with the place where it did."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -83,9 +84,9 @@ class Divergence(Callback):
 
 
 def advice(trainer: L.Trainer) -> str:
-    """What is left, and what to do."""
-    folder = getattr(trainer.checkpoint_callback, "dirpath", None)
-    good = f"The last good checkpoint is {folder}/last.ckpt" if trainer.current_epoch else "There is no checkpoint yet"
-    return (
-        f"{good}. Try a lower optimizer.lr, trainer.gradient_clip_val=1, or trainer.precision=bf16-mixed for 16-mixed."
-    )
+    """What is left, and what to do: the same run would come to the same end."""
+    good = Path(str(getattr(trainer.checkpoint_callback, "dirpath", None)), "last.ckpt")
+    change = "a lower optimizer.lr, trainer.gradient_clip_val=1, or trainer.precision=bf16-mixed for 16-mixed"
+    if not good.is_file():
+        return f"There is no checkpoint yet. Begin anew with {change}."
+    return f"The last good checkpoint is {good}. Begin a new run from it, by model.weights={good}, with {change}."

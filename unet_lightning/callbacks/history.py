@@ -8,6 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_warn
 
+from unet_lightning.errors import RunError
 from unet_lightning.files import write_rows
 
 
@@ -31,8 +32,15 @@ class History(Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on after the rows of the checkpoint."""
-        self.rows = list(state_dict["rows"])
+        """Goes on after the rows of the checkpoint.
+
+        Raises:
+            RunError: there are none.
+        """
+        rows = state_dict.get("rows")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_plain(row) for row in rows):
+            raise RunError("The checkpoint has no rows of metrics.csv: begin a new run with model.weights set to it.")
+        self.rows = list(rows)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Starts the clock of the epoch."""
@@ -63,3 +71,7 @@ class History(Callback):
                 rank_zero_warn("No curves.png: it needs Matplotlib, from pip install 'unet-lightning[report]'.")
             else:
                 draw_curves(self.rows, self.folder / "curves.png")
+
+
+def _is_plain(row: dict[Any, Any]) -> bool:
+    return all(isinstance(name, str) and isinstance(value, int | float) for name, value in row.items())

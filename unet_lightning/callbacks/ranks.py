@@ -42,25 +42,22 @@ class Ranks(Callback):
         self.children: list[subprocess.Popen[bytes]] = []
         self.lost: str | None = None
         self.give_up: Callable[[str], None] = lambda said: None  # notes why this process is about to end
+        self.met = False
         self.ended = threading.Event()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Takes the other processes over from Lightning, and compares.
+        """Compares.
 
         Raises:
             ConfigError: another rank has another configuration or folder.
         """
         if trainer.world_size == 1:
             return
-        started = getattr(trainer.strategy.launcher, "procs", [])
-        self.children = list(started)
-        started.clear()  # Lightning's observer looks at this list
-        if self.children:
-            threading.Thread(target=self._watch, name="ranks", daemon=True).start()
-        elif trainer.local_rank:
+        if trainer.local_rank:
             threading.Thread(target=self._follow, args=(os.getppid(),), name="ranks", daemon=True).start()
         found: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(found, (self.digest, self.folder))
+        self.met = True
         if len(set(found)) > 1:
             said = "; ".join(f"rank {rank}: {digest} in {folder}" for rank, (digest, folder) in enumerate(found))
             raise ConfigError(f"The ranks of this run have different configurations or folders: {said}.")
@@ -68,21 +65,26 @@ class Ranks(Callback):
             log.info(f"{trainer.world_size} ranks, all with configuration {self.digest}")
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Ends the processes that were started within the block, whatever ends the block.
+    def guard(self, trainer: L.Trainer) -> Iterator[None]:
+        """Takes the processes that are started within the block from Lightning, and ends them, whatever ends the block.
 
         Raises:
             RunError: a process was lost, so that this one could not go on.
         """
+        launcher = trainer.strategy.launcher
+        if hasattr(launcher, "procs"):
+            threading.Thread(target=self._watch, args=(launcher,), name="ranks", daemon=True).start()
         try:
             yield
         except Exception as error:
+            self._take_over(launcher)
             # An error of ours has its reason; the others may have been lost by it.
             if not isinstance(error, UserError) and self._lost_one(wait=2 * POLL):
                 raise RunError(f"{self.lost} What it said is above.") from error
             raise
         finally:
             self.ended.set()
+            self._take_over(launcher)
             self._end_children()
 
     def forward(self, signum: int) -> None:
@@ -103,10 +105,16 @@ class Ranks(Callback):
             time.sleep(POLL / 5)
         return self.lost is not None
 
-    def _watch(self) -> None:
+    def _take_over(self, launcher: Any) -> None:
+        """Takes new processes from Lightning, whose observer looks at its list for the first time after 5 seconds."""
+        while started := getattr(launcher, "procs", None):
+            self.children.append(started.pop(0))
+
+    def _watch(self, launcher: Any) -> None:
         """Gives up where this process waits in vain for a lost one, as it does where GPUs talk to each other."""
         while not self.ended.wait(POLL):
-            if self._lost_one() and not self.ended.wait(PATIENCE):
+            self._take_over(launcher)
+            if self._lost_one() and not self.ended.wait(PATIENCE if self.met else GRACE):
                 print(f"error: {self.lost} What it said is above.", file=sys.stderr, flush=True)
                 self.give_up(str(self.lost))
                 self.forward(signal.SIGKILL)

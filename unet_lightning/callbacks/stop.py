@@ -1,5 +1,6 @@
 """A signal ends training between two batches, with loggers closed and an exit code that says why."""
 
+import os
 import signal
 import threading
 import time
@@ -36,6 +37,7 @@ class SafeStop(Callback):
         self.received: int | None = None
         self.when = 0.0
         self.training = False
+        self.owner = os.getpid()
 
     @contextmanager
     def listen(self) -> Iterator[None]:
@@ -60,7 +62,16 @@ class SafeStop(Callback):
             if signum != signal.SIGUSR2 or signal.getsignal(signum) in (signal.SIG_DFL, self._handle):
                 signal.signal(signum, self._handle)
 
+    def check(self) -> None:
+        """Raises Stopped where a signal has come after the last batch."""
+        if self.received is not None:
+            raise Stopped(self.received)
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self.owner:  # a loading process: the one that began it ends it
+            if signum == signal.SIGTERM:
+                os._exit(128 + signum)
+            return
         now = time.monotonic()
         again = self.received is not None and now - self.when > AGAIN
         if self.received is None or again:

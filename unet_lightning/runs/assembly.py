@@ -5,6 +5,8 @@ from typing import Any
 
 import lightning as L
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Timer
 
 from unet_lightning.build import build_all
 from unet_lightning.callbacks.chance import EpochSeed
@@ -71,11 +73,28 @@ def check_numbers(trainer: dict[str, Any]) -> None:
 
 def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
     """The Trainer of a config with its callbacks and loggers, and what every run has."""
+    settings = dict(config["trainer"])
+    most = settings.pop("max_time", None)
     chosen, loggers = build_all(config["callbacks"], "callbacks"), build_all(config["logger"], "logger")
     plugins: list[Any] = [WholeCheckpoints()]
     if SLURMEnvironment.detect():
         # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
         plugins.append(SLURMEnvironment(auto_requeue=False))
     every = [*callbacks, EpochSeed(config["seed"]), Divergence(), *chosen]
-    trainer: L.Trainer = instantiate(config["trainer"], "trainer", callbacks=every, logger=loggers, plugins=plugins)
+    if most is not None:
+        # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
+        every.append(timer(most))
+    trainer: L.Trainer = instantiate(settings, "trainer", callbacks=every, logger=loggers, plugins=plugins)
     return trainer
+
+
+def timer(most: Any) -> Timer:
+    """Ends training after the epoch in which its time, of all attempts together, has passed.
+
+    Raises:
+        ConfigError: `most` is no duration.
+    """
+    try:
+        return Timer(most, interval="epoch", verbose=False)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        raise ConfigError(f"trainer.max_time must be days:hours:minutes:seconds, found {most}: {error}.") from error

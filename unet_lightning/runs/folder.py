@@ -16,6 +16,7 @@ from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
 from unet_lightning.runs.differences import differences
 from unet_lightning.runs.provenance import commit, machine, versions
+from unet_lightning.runs.state import read_state
 from unet_lightning.runs.trained import Trained, read_trained
 from unet_lightning.runs.untrusted import HERE, read_config
 
@@ -52,12 +53,35 @@ class RunFolder:
                 "outputs/<name>/<date_time> or outputs/<name>/latest."
             )
 
-    def claim(self) -> None:
-        """Raises OtherRun where another run is already here."""
-        if self.config_file.exists():
+    def claim(self, goes_on: bool) -> None:
+        """Called where training begins from scratch.
+
+        Args:
+            goes_on: the run is here already, and was stopped in its first epoch.
+
+        Raises:
+            OtherRun: another run is already here, or this one has trained, and training would write over it.
+        """
+        if self.config_file.exists() and not goes_on:
             raise OtherRun(
                 f"{self.path} already holds a run. Go on with it by resume={self.path}, or choose another folder."
             )
+        trained = [path.name for path in sorted(self.path.glob("checkpoints/*.ckpt"))]
+        state = read_state(self.path)
+        early = goes_on and state is not None and state.state != "done" and self.epochs() <= 1
+        if trained and not early:
+            raise OtherRun(
+                f"{self.path} holds {', '.join(trained)}, and no last.ckpt to go on from: training would write over "
+                "it. Begin a new run elsewhere, with model.weights set to it, or take the checkpoints away."
+            )
+
+    def epochs(self) -> int:
+        """The rows of metrics.csv."""
+        try:
+            with (self.path / "metrics.csv").open("rb") as file:
+                return max(0, sum(1 for _ in file) - 1)
+        except OSError:
+            return 0
 
     def discard_empty(self) -> None:
         """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
@@ -95,7 +119,7 @@ class RunFolder:
         path = self.path / "repro.yaml"
         found: Any = {"seed": config["seed"], "deterministic": bool(config["trainer"].get("deterministic"))}
         found |= {"repeat": f"python -m unet_lightning.train {shlex.quote(f'rerun={self.path}')}", "attempts": []}
-        with contextlib.suppress(OSError, YAMLError, AttributeError):  # a broken one begins anew
+        with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
             found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
         found["attempts"].append(attempt)
         write_text(path, yaml.safe_dump(found, sort_keys=False, width=1000))
@@ -107,7 +131,7 @@ class RunFolder:
         assert isinstance(wanted, dict)
         for one in (written, wanted):
             one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
-        other = list(differences(wanted, written))
+        other = [key for key in differences(wanted, written) if key != "trainer.max_time"]
         if other:
             raise OtherRun(
                 f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unet_lightning.errors import ConfigError, UserError
+from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.launch import instantiate
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.provenance import commit
@@ -30,7 +30,7 @@ def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) 
     """
     folder = run.path.resolve()
     name = "/".join(folder.parts[-2:])
-    past = past_rows(folder) if run.last.is_file() else []
+    past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
     about = About(folder, described(config, folder), name, group_of(folder, config["name"]), "train", past=past)
     begin(trainer.loggers, about)
 
@@ -152,9 +152,18 @@ def group_of(folder: Path, name: str) -> str:
 
 
 def past_rows(folder: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv, without empty cells."""
+    """The rows of metrics.csv, without empty cells.
+
+    Raises:
+        RunError: another program has changed the file.
+    """
     path = folder / "metrics.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path} is not as training wrote it: {one_line(error)}. Take it away: it comes anew from the checkpoint."
+        ) from error

@@ -1,6 +1,7 @@
 """Keeps `state.json` of a run while it trains."""
 
 import contextlib
+import re
 import resource
 import time
 import traceback
@@ -15,11 +16,13 @@ from lightning.pytorch.callbacks import Callback
 
 from unet_lightning.callbacks.history import History
 from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, one_line
-from unet_lightning.files import locked, write_text
+from unet_lightning.files import locked, whole_file, write_text
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.state import ERROR, Word, begun, finite, read_state
+from unet_lightning.runs.state import FILE as STATE
 
 LOCK = ".lock"
+TORN = re.compile(r"\..+\.\d+\.ckpt")  # what whole_file leaves of an attempt that was killed while it wrote
 REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has requeued the job
 
 
@@ -28,10 +31,25 @@ class Present(Callback):
 
     Args:
         run: the run.
+
+    Attributes:
+        trains: whether training has begun; until then an attempt may be refused.
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self.run = run
+        self.run, self.trains = run, False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Notes it."""
+        self.trains = True
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks before a checkpoint may be written.
+
+        Raises:
+            RunError: it is gone.
+        """
+        self._look(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Looks before anything is written.
@@ -39,6 +57,9 @@ class Present(Callback):
         Raises:
             RunError: it is gone.
         """
+        self._look(trainer)
+
+    def _look(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero and not self.run.config_file.is_file():
             raise RunError(
                 f"The run folder {self.run.path} was removed while its run was trained: nothing to write to."
@@ -48,17 +69,24 @@ class Present(Callback):
 class Record:
     """While it is open the run is `running` and nobody else may train in its folder; then it is what it came to.
 
+    A run that was to go on, and was refused before it trained, is left as it was.
+
     Args:
         run: the run.
         trainer: of the run; only the first process writes.
         overrides: what the command line changed.
+        present: says whether the run trains.
+        goes_on: whether the folder holds this run already.
 
     Raises:
         OtherRun: another process trains there.
     """
 
-    def __init__(self, run: RunFolder, trainer: L.Trainer, overrides: Sequence[str]) -> None:
+    def __init__(
+        self, run: RunFolder, trainer: L.Trainer, overrides: Sequence[str], present: Present, goes_on: bool
+    ) -> None:
         self.run, self.trainer, self.overrides = run, trainer, overrides
+        self.present, self.goes_on = present, goes_on
         self.held = contextlib.ExitStack()
 
     def __enter__(self) -> "Record":
@@ -68,8 +96,10 @@ class Record:
                 self.held.enter_context(locked(self.run.path / LOCK))
             except BlockingIOError as other:
                 raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
-            for torn in (self.run.path / "checkpoints").glob(".*"):  # of an attempt that was killed while it wrote
-                torn.unlink(missing_ok=True)
+            for path in self.run.path.glob("checkpoints/.*"):
+                if TORN.fullmatch(path.name) and path.is_file():
+                    path.unlink(missing_ok=True)
+            self.before = {path: path.read_bytes() for path in self._noted() if path.is_file()}
             (self.run.path / ERROR).unlink(missing_ok=True)
             self.state = begun(read_state(self.run.path), self.overrides)
             self.state.write(self.run.path)
@@ -85,12 +115,30 @@ class Record:
         with self.held, contextlib.suppress(UserError):
             if self.trainer.is_global_zero and self.run.path.is_dir():
                 self._note(error)
+                if self.refused(error):
+                    self._put_back()
         return outcome(error)[0] == "pruned"
 
     def give_up(self, said: str) -> None:
         """Notes that the process is about to be ended from within, whatever it is doing."""
         with contextlib.suppress(UserError):
             self.state.ended("failed", 1, error=said).write(self.run.path)
+
+    def refused(self, error: BaseException | None) -> bool:
+        """Whether it is a run that went on, and did not come to train."""
+        return self.goes_on and not self.present.trains and isinstance(error, UserError)
+
+    def _noted(self) -> list[Path]:
+        """The files that tell of an attempt."""
+        return [self.run.path / name for name in ("config.yaml", "repro.yaml", STATE, ERROR)]
+
+    def _put_back(self) -> None:
+        """Leaves the run as it was before this attempt."""
+        for path in self._noted():
+            path.unlink(missing_ok=True)
+        for path, content in self.before.items():
+            with whole_file(path) as temporary:
+                temporary.write_bytes(content)
 
     def _note(self, error: BaseException | None) -> None:
         word, code = outcome(error)
@@ -129,6 +177,8 @@ def outcome(error: BaseException | None) -> tuple[Word, int]:
         return "stopped", error.exit_code
     if isinstance(error, SystemExit):
         return "stopped", REQUEUED
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", 130
     if isinstance(error, Pruned):
         return "pruned", 0
     return "failed", 1

@@ -14,6 +14,19 @@ from unet_lightning.models.weights import load_network, read_checkpoint
 # What a checkpoint keeps of the data.
 KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
 
+# What training goes on with.
+RESUMED = {
+    "state_dict": dict,
+    "callbacks": dict,
+    "loops": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "epoch": int,
+    "global_step": int,
+    "planned_steps": int | None,
+    DATA_STATE: dict,
+}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -58,6 +71,32 @@ class Trained:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
         return {"checkpoint": name, "sha256": digest, "epoch": self.epoch, "seed": self.seed}
+
+
+def check_checkpoint(path: Path, max_steps: int) -> None:
+    """Looks at a checkpoint that training is to go on from.
+
+    Args:
+        path: of the checkpoint.
+        max_steps: optimizer steps after which training ends; -1: no end.
+
+    Raises:
+        RunError: it lacks what it takes, or is from the middle of an epoch.
+    """
+    checkpoint = read_checkpoint(path)
+    wrong = [name for name, kind in RESUMED.items() if not isinstance(checkpoint.get(name), kind)]
+    if wrong:
+        raise RunError(
+            f"The run cannot go on from {path}: it lacks {', '.join(wrong)}. Begin a new run with model.weights set "
+            "to it."
+        )
+    batches = checkpoint["loops"].get("fit_loop", {}).get("epoch_loop.batch_progress", {})
+    step = checkpoint["global_step"]
+    if batches.get("is_last_batch") is False and not 0 <= max_steps <= step:
+        raise RunError(
+            f"The run ended by trainer.max_steps in the middle of an epoch, after step {step}, and cannot go on "
+            f"exactly. Begin a new run with model.weights={path}."
+        )
 
 
 def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:

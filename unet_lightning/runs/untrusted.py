@@ -22,6 +22,7 @@ MOST_BYTES = 1_000_000  # the config of a run has about 3,000
 DEEPEST = 50  # mappings and lists within one another
 HERE = "${hydra:runtime.output_dir}"  # stands for the run folder
 PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "log_dir", "dir", "artifact_location")
+NEEDED = ("dirpath", "default_root_dir")
 WRITERS = ("callbacks", "trainer", "logger")  # sections whose places are written to
 SENT_TO = ("host", "base_url", "tracking_uri")  # where a logger sends what it is told
 WAITS = ("init_timeout", "finish_timeout")  # the rest of wandb.Settings names programs, servers and files
@@ -79,6 +80,7 @@ def check_resumable(path: Path, given: Collection[str] = ()) -> None:
         RunError: it would do more than give values, write outside its run folder, or send to somebody's server.
     """
     config = read_config(path)
+    check_links(path.parent)
     # Hydra reads a package from the comments at the top.
     package = re.search(r"^\s*#\s*@package", path.read_text(encoding="utf-8"), re.MULTILINE)
     if package or {"hydra", "defaults"} & config.keys():
@@ -86,20 +88,34 @@ def check_resumable(path: Path, given: Collection[str] = ()) -> None:
     own = {word.lstrip("+~").partition("=")[0] for word in given}
     for section in WRITERS:
         for key, value in _leaves(config.get(section), section):
-            fault = None if value is None or key in own else _fault(key, str(value))
-            if fault is not None:
+            lost = value is None and key.rpartition(".")[2] in NEEDED  # would be the folder that one happens to be in
+            fault = "outside its run folder" if lost else None if value is None else _fault(key, str(value))
+            if fault is not None and key not in own:
                 raise RunError(
                     f"{path} is not gone on with: {key} is {str(value)[:100]}, {fault}. Begin a new run with "
                     "model.weights set to its last.ckpt."
                 )
 
 
+def check_links(folder: Path) -> None:
+    """Raises RunError where something in a run folder leads out of it: what is written there would land elsewhere."""
+    for entry in folder.iterdir():
+        if entry.is_symlink() and not entry.resolve().is_relative_to(folder.resolve()):
+            raise RunError(
+                f"{folder} is not gone on with: {entry.name} in it leads to {entry.resolve()}. Put a copy in its place."
+            )
+
+
 def _fault(key: str, text: str) -> str | None:
     """What is wrong with a value of a section that writes or sends, None where nothing is."""
     section, name = key.partition(".")[0], key.rpartition(".")[2]
     if section == "logger":
-        if name == "tracking_uri" and (text.startswith("sqlite:///") or text == os.environ.get("MLFLOW_TRACKING_URI")):
+        if name == "tracking_uri" and (
+            re.match(r"sqlite:///(?!/|.*\.\.)", text) or text == os.environ.get("MLFLOW_TRACKING_URI")
+        ):
             return None
+        if name == "tracking_uri" and text.startswith("sqlite:"):
+            return "a file outside of here: where it is yours, name it on the command line again"
         if name in SENT_TO or ("://" in text and name != "notes"):
             return "which may be somebody else's server (MLFLOW_TRACKING_URI may name yours)"
         if ".settings." in key and name not in WAITS:
@@ -163,6 +179,8 @@ def _override_fault(word: str) -> str | None:
         return "is not among the values that a sweep may repeat"
     is_group = "." not in key or "/" in key or bool(package)
     climbs = ".." in value or re.search(r"""(^|[\[{(,:=\s'"])/""", value) or ("${" in value and key != "name")
+    if key == "hydra.sweep.subdir" and (".." in value or value.lstrip("'\" ").startswith("/")):
+        return "leads out of the folder of the sweep"
     if (is_group or nested) and climbs:
         return "names a config by a path, which may lead to any file"
     return None

@@ -22,7 +22,7 @@ from unet_lightning.commandline import quoted, shown
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
 from unet_lightning.runs.state import ERROR, State, begun, state_or_fault
-from unet_lightning.runs.untrusted import SWEEP, check_sweep
+from unet_lightning.runs.untrusted import SWEEP, check_links, check_sweep
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ class Sweep:
             )
         record = self.record()
         check_sweep(self.path / SWEEP, record["flags"], record["overrides"])
+        for folder in (self.path, *(self.path / name for name in self.jobs())):
+            check_links(folder)
         if record["cwd"] and (self.path / record["cwd"]).is_dir():
             os.chdir(self.path / record["cwd"])  # relative paths among the values mean what they meant
         kept = [given for given in record["overrides"] if not given.startswith(PLACE)]

@@ -1,0 +1,124 @@
+"""What a run that goes on refuses, and that it is then left as it was."""
+
+import csv
+import json
+import os
+import shutil
+
+import pytest
+import torch
+import yaml
+from conftest import TINY_RUN
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    """A finished run of two epochs, of two steps each."""
+    return shutil.copytree(tiny_run, tmp_path / "run")
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".yaml", ".json", ".csv")}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("trainer.max_epochs=4", "planned over 4 optimizer steps, now there are 8"),
+        ("data.val_ids=['21','22']", "21, 22"),
+        ("optimizer.lr=1e-7", "resume goes on as the run began, found optimizer.lr=1e-7"),
+        ("model.bilinear=false", "resume goes on as the run began"),
+        ("seed=5", "resume goes on as the run began"),
+        ("hydra.run.dir=elsewhere", "leave hydra.run.dir out"),
+        ("resume=other", "One resume=<folder>"),
+        ("++rerun=other", "One resume=<folder>"),
+    ],
+)
+def test_a_change_that_is_refused_leaves_the_run_as_it_was(in_process, run, given, said):
+    before = files(run)
+    assert said in in_process("train", f"resume={run}", given)
+    assert files(run) == before
+    assert not (run / "error.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "train.log", ".lock"])
+def test_nothing_is_written_or_removed_where_a_run_folder_leads_elsewhere(in_process, run, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    if (run / name).is_dir():
+        (run / name).rename(elsewhere)
+        (elsewhere / ".profile").write_text("mine")
+    else:
+        elsewhere.write_text("mine")
+        (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(elsewhere)
+    assert f"{name} in it leads to {elsewhere}" in in_process("train", f"resume={run}")
+    assert (elsewhere / ".profile" if elsewhere.is_dir() else elsewhere).read_text() == "mine"
+
+
+def test_only_torn_checkpoints_are_cleared_away(program, run, tmp_path):
+    (run / "checkpoints/.ipynb_checkpoints").mkdir()
+    (run / "checkpoints/.last.4711.ckpt").write_bytes(b"half")
+    done = program("train", f"resume={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    hidden = [path.name for path in (run / "checkpoints").iterdir() if path.name.startswith(".")]
+    assert hidden == [".ipynb_checkpoints"]
+
+
+@pytest.mark.parametrize("lost", ["checkpoints/last.ckpt", "config.yaml"])
+def test_training_from_scratch_writes_over_no_checkpoint(in_process, run, lost):
+    (run / lost).unlink()
+    best = (run / "checkpoints/best.ckpt").read_bytes()
+    command = [f"resume={run}"] if "last" in lost else [*TINY_RUN, f"hydra.run.dir={run}", "resume=auto"]
+    assert "training would write over it" in in_process("train", *command)
+    assert (run / "checkpoints/best.ckpt").read_bytes() == best
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("callbacks", None), ("RetinalDataModule", None), ("global_step", "x"), ("loops", {}), ("lr_schedulers", [{}])],
+)
+def test_a_checkpoint_that_lacks_what_it_takes_is_one_line(in_process, run, key, value):
+    path = run / "checkpoints/last.ckpt"
+    torch.save(torch.load(path, weights_only=True) | {key: value}, path)
+    assert "cannot go on from" in in_process("train", f"resume={run}")
+    assert json.loads((run / "state.json").read_text())["state"] == "done"
+
+
+def test_time_that_is_up_ends_a_run_after_a_whole_epoch(program, tmp_path):
+    settings = [*TINY_RUN, "deterministic=true", "scheduler=none"]
+    short = [*settings, "trainer.max_epochs=1000", "trainer.max_time=00:00:00:01"]
+    done = program("train", *short, "hydra.run.dir=parted", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    epochs = len(rows(tmp_path / "parted"))
+    assert [int(row["step"]) for row in rows(tmp_path / "parted")] == [2 * n for n in range(1, epochs + 1)]
+    last = f"trainer.max_epochs={epochs + 2}"
+    done = program("train", "resume=parted", last, "trainer.max_time=00:01:00:00", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert program("train", *settings, last, "hydra.run.dir=whole", cwd=tmp_path).returncode == 0
+    assert len(rows(tmp_path / "parted")) == epochs + 2
+    whole, parted = (
+        torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for name in ("whole", "parted")
+    )
+    assert all(torch.equal(whole[name], value) for name, value in parted.items())
+
+
+def test_a_run_that_max_steps_has_cut_is_not_gone_on_with(program, in_process, tmp_path):
+    settings = [*TINY_RUN, "scheduler=none", "trainer.max_steps=3", "hydra.run.dir=run"]
+    assert program("train", *settings, cwd=tmp_path).returncode == 0
+    message = in_process("train", f"resume={tmp_path / 'run'}", "trainer.max_steps=6", "trainer.max_epochs=3")
+    assert "in the middle of an epoch, after step 3" in message
+
+
+def test_the_folder_of_a_run_as_config_dir_is_a_repeat(program, run, tmp_path):
+    flags = ["--config-dir", run, "--config-name", "config"]
+    done = program("train", *flags, "trainer.max_epochs=1", "hydra.run.dir=again", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = yaml.safe_load((tmp_path / "again/config.yaml").read_text())
+    assert (config["model"]["base_c"], config["trainer"]["max_epochs"]) == (2, 1)
+    assert os.path.isfile(tmp_path / "again/train.log")
