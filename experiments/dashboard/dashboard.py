@@ -1,6 +1,6 @@
 """Makes the W&B workspace of a sweep: python experiments/dashboard/dashboard.py ENTITY --group name/date_time.
 
-Needs `pip install 'unet-lightning[dashboard]'` and `wandb login`; with --dry-run neither account nor network.
+Needs `pip install -e '.[dashboard]'` and `wandb login`; with --dry-run neither account nor network.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Feeds spoilt files to the package: each must end in success or in an error that a person can mend.
 
-    DRIVE_ROOT=... CHASE_DB1_ROOT=... python experiments/reliability/fuzz.py --inputs 24000 --out outputs/fuzz
+    DRIVE_ROOT=... CHASE_DB1_ROOT=... python experiments/reliability/fuzz.py --inputs 22000 --out outputs/fuzz
 
 Inputs are read in a process of their own, which is ended after 5 seconds of work, or 1 GB more memory than before.
 What fails is kept below --out with the line that repeats it.

@@ -38,6 +38,7 @@ from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
 from unet_lightning.reporting.leaderboard.gather import make_entries
 from unet_lightning.runs.folder import RunFolder
 from unet_lightning.runs.state import read_state
+from unet_lightning.runs.trained import check_checkpoint
 from unet_lightning.runs.untrusted import check_resumable
 from unet_lightning.sweeps.jobs import Sweep
 
@@ -346,6 +347,8 @@ def checkpoints(material: Material, rng: random.Random) -> Callable[[], object]:
         torch.save(spoil_value(values, rng, tensors=True), path)
     else:
         path.write_bytes(spoil(data, [data], rng))
+    if rng.random() < 0.2:
+        return lambda: check_checkpoint(path, -1)
     if rng.random() < 0.3:
         return lambda: load_weights(UNet(base_c=2), path)
     return lambda: RunFolder(folder).load("last")
