@@ -117,7 +117,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
                 elif goes_on and checkpoint is None:
                     log.info(f"{shown(run.path)} has no checkpoint yet: it starts from the beginning.")
                 log.info(describe(task, data))
-            with ranks.guard(trainer), own_ranks(run.path):
+            with stop.named(trainer), ranks.guard(trainer), own_ranks(run.path):
                 start_loggers(trainer, config, run)
                 fit(trainer, task, data, checkpoint, present)
                 stop.check()
@@ -151,7 +151,7 @@ def fit(
     except Exception as error:
         if checkpoint is None or present.trains or isinstance(error, UserError):
             raise
-        log.debug("", exc_info=True)
+        log.debug("What Lightning said:", exc_info=True)
         raise RunError(
             f"The run cannot go on from {checkpoint}: {one_line(error)}. Where another program has changed it, begin a "
             "new run with model.weights set to it."

@@ -60,8 +60,9 @@ def test_a_requeue_signal_that_somebody_handles_is_left_to_them(stop):
         signal.signal(signal.SIGUSR2, before)
 
 
-def test_a_fault_after_a_signal_is_the_signals(stop):
-    with pytest.raises(Stopped), stop.listen():
+@pytest.mark.parametrize(("processes", "becomes"), [(1, RuntimeError), (2, Stopped)])
+def test_a_fault_after_a_signal_is_the_signals_where_another_process_may_have_stopped_first(stop, processes, becomes):
+    with pytest.raises(becomes), stop.listen(), stop.named(SimpleNamespace(world_size=processes)):
         stop.training = True
         os.kill(os.getpid(), signal.SIGTERM)
         raise RuntimeError("Connection closed by peer")

@@ -93,6 +93,19 @@ def test_resume_runs_what_failed_and_leaves_what_is_done(half, program, tmp_path
     assert "another network" in state(sweep / "3")["error"] or "error: job 3" in done.stderr
 
 
+def test_a_stopped_job_that_cannot_go_on_is_a_failed_one(half, program, tmp_path):
+    shutil.copytree(half[0], tmp_path, dirs_exist_ok=True, symlinks=True)
+    sweep = tmp_path / "outputs/train/first"
+    for job in "123":
+        shutil.copytree(sweep / "0", sweep / job, dirs_exist_ok=True)
+    (sweep / "0/state.json").write_text(json.dumps(state(sweep / "0") | {"state": "stopped", "exit_code": 143}))
+    (sweep / "0/checkpoints/last.ckpt").write_bytes(b"half")
+    done = program("train", "resume=outputs/train/first", cwd=tmp_path)
+    assert done.returncode >= 1
+    assert state(sweep / "0")["state"] == "failed"
+    assert "last.ckpt is broken" in state(sweep / "0")["error"]
+
+
 def test_a_sweep_that_was_killed_ends_with_the_weights_of_one_that_was_not(program, tiny_drive, tmp_path):
     settings = [*TINY_RUN, "trainer.max_epochs=8", "deterministic=true", "callbacks=ema", QUIET, "seed=0,1"]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}

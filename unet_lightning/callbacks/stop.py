@@ -49,13 +49,23 @@ class SafeStop(Callback):
         self._take()
         try:
             yield
-        except Exception:
-            if self.received is None:
-                raise
-            raise Stopped(self.received) from None  # another process of this run stopped first
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+
+    @contextmanager
+    def named(self, trainer: L.Trainer) -> Iterator[None]:
+        """Calls it a stop where another process of this run stopped first, and this one failed for lack of it.
+
+        Raises:
+            Stopped: instead of the failure.
+        """
+        try:
+            yield
+        except Exception:
+            if self.received is None or trainer.world_size == 1:
+                raise
+            raise Stopped(self.received) from None
 
     def _take(self) -> None:
         for signum in SIGNALS:

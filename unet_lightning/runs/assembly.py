@@ -80,16 +80,17 @@ def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trai
     if SLURMEnvironment.detect():
         # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
         plugins.append(SLURMEnvironment(auto_requeue=False))
-    every = [*callbacks, EpochSeed(config["seed"]), Divergence(), *chosen]
-    if most is not None:
-        # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
-        every.append(timer(most))
+    # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
+    every = [*callbacks, EpochSeed(config["seed"]), Divergence(), *chosen, timer(most)]
     trainer: L.Trainer = instantiate(settings, "trainer", callbacks=every, logger=loggers, plugins=plugins)
     return trainer
 
 
 def timer(most: Any) -> Timer:
     """Ends training after the epoch in which its time, of all attempts together, has passed.
+
+    Args:
+        most: as Lightning takes it; None: no end, though the time counts for attempts to come.
 
     Raises:
         ConfigError: `most` is no duration.

@@ -219,7 +219,7 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
     except Exception as error:
         write_text(folder / ERROR, traceback.format_exc())
         state = state_of(folder)
-        if state is None or state.state == "running":  # nobody below has noted it
+        if state is None or state.state in ("running", "stopped"):  # nobody below has noted it
             state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
         state.ended("failed", 1, error=one_line(error)).write(folder)
         log.error(f"Job failed: {one_line(error)}")
