@@ -90,9 +90,11 @@ def check_checkpoint(path: Path, max_steps: int) -> None:
             f"The run cannot go on from {path}: it lacks {', '.join(wrong)}. Begin a new run with model.weights set "
             "to it."
         )
-    batches = checkpoint["loops"].get("fit_loop", {}).get("epoch_loop.batch_progress", {})
+    whole: Any = checkpoint["loops"]
+    for name in ("fit_loop", "epoch_loop.batch_progress", "is_last_batch"):
+        whole = whole.get(name) if isinstance(whole, dict) else None
     step = checkpoint["global_step"]
-    if batches.get("is_last_batch") is False and not 0 <= max_steps <= step:
+    if whole is False and not 0 <= max_steps <= step:
         raise RunError(
             f"The run ended by trainer.max_steps in the middle of an epoch, after step {step}, and cannot go on "
             f"exactly. Begin a new run with model.weights={path}."
