@@ -1,6 +1,8 @@
 """The command line of `train` before Hydra reads it: what goes on, what is repeated, and what cannot go together."""
 
+import argparse
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 KEPT = ("model", "optimizer", "scheduler", "seed", "data.seed")
 # Values that follow others in conf/; config.yaml holds what they came to.
 FOLLOWS = {"data.seed": "seed", "trainer.deterministic": "deterministic"}
+SHORT = {"d": "--config-dir", "n": "--config-name"}
 TYPED = "UNET_LIGHTNING_COMMAND"  # the command as typed, for the processes that this one starts
 
 
@@ -68,19 +71,15 @@ def own_arguments(arguments: list[str]) -> list[str]:
 
 def named_config(arguments: list[str]) -> list[str]:
     """`--config-dir <run folder>` as `rerun=<run folder>`; a folder of one's own configs stays what it is."""
-    rest, folder = list(arguments), None
-    for flags in (("--config-dir", "-cd"), ("--config-name", "-cn")):
-        for flag in flags:
-            place = next((n for n, one in enumerate(rest) if one == flag or one.startswith(f"{flag}=")), None)
-            if place is None:
-                continue
-            joined = "=" in rest[place]
-            value = rest[place].partition("=")[2] if joined else "".join(rest[place + 1 : place + 2])
-            del rest[place : place + (1 if joined else 2)]
-            folder = value if flags[0] == "--config-dir" else folder
-    if folder is None or "+hydra=default" in arguments or not Path(folder, "repro.yaml").is_file():
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--config-dir")
+    flags.add_argument("--config-name")
+    # Hydra's short flags; as argparse's own they would make its -c ambiguous.
+    long = [re.sub(r"^-c([dn])(?==|$)", lambda flag: SHORT[flag[1]], argument) for argument in arguments]
+    known, rest = flags.parse_known_args(long)
+    if known.config_dir is None or "+hydra=default" in arguments or not Path(known.config_dir, "repro.yaml").is_file():
         return arguments
-    return [f"rerun={folder}", *rest]
+    return [f"rerun={known.config_dir}", *rest]
 
 
 def check_kept(arguments: list[str]) -> None:

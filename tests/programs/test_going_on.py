@@ -115,10 +115,15 @@ def test_a_run_that_max_steps_has_cut_is_not_gone_on_with(program, in_process, t
     assert "in the middle of an epoch, after step 3" in message
 
 
-def test_the_folder_of_a_run_as_config_dir_is_a_repeat(program, run, tmp_path):
-    flags = ["--config-dir", run, "--config-name", "config"]
+@pytest.mark.parametrize("flags", [["--config-dir", "run", "--config-name", "config"], ["-cd", "run", "-cn=config"]])
+def test_the_folder_of_a_run_as_config_dir_is_a_repeat(program, run, tmp_path, flags):
     done = program("train", *flags, "trainer.max_epochs=1", "hydra.run.dir=again", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     config = yaml.safe_load((tmp_path / "again/config.yaml").read_text())
     assert (config["model"]["base_c"], config["trainer"]["max_epochs"]) == (2, 1)
     assert os.path.isfile(tmp_path / "again/train.log")
+
+
+def test_a_config_is_shown_by_the_short_flag_too(program, run, tmp_path):
+    done = program("train", "-c", "job", "model.base_c=3", cwd=tmp_path)
+    assert done.returncode == 0 and "base_c: 3" in done.stdout, done.stderr

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
-from unet_lightning.errors import OtherRun
+from unet_lightning.errors import OtherRun, UserError
+from unet_lightning.runs import record
 from unet_lightning.runs.folder import RunFolder
 
 CONFIG = {"seed": 0, "data": {"root": "/data", "seed": 0}, "model": {"weights": None}, "trainer": {}}
@@ -35,3 +38,19 @@ def test_a_run_that_goes_on_adds_an_attempt(tmp_path):
     found = yaml.safe_load((tmp_path / "repro.yaml").read_text())
     assert [attempt["command"].split()[-1] for attempt in found["attempts"]] == ["seed=0", "resume=x"]
     assert found["repeat"] == f"python -m unet_lightning.train rerun={tmp_path}"
+
+
+def test_a_run_that_cannot_be_put_back_loses_nothing(tmp_path, monkeypatch):
+    def full(path):
+        raise UserError(f"Cannot write {path}: No space left on device")
+
+    run = RunFolder(tmp_path)
+    run.config_file.write_text("new")
+    attempt = record.Record(run, SimpleNamespace(is_global_zero=True), [], record.Present(run), goes_on=True)
+    attempt.before = {run.config_file: b"old"}
+    with monkeypatch.context() as patch, pytest.raises(UserError):
+        patch.setattr(record, "whole_file", full)
+        attempt._put_back()
+    assert run.config_file.read_text() == "new"
+    attempt._put_back()
+    assert run.config_file.read_text() == "old"

@@ -73,7 +73,7 @@ class SafeStop(Callback):
                 signal.signal(signum, self._handle)
 
     def check(self) -> None:
-        """Raises Stopped where a signal has come after the last batch."""
+        """Raises Stopped where a signal has come."""
         if self.received is not None:
             raise Stopped(self.received)
 
@@ -110,8 +110,8 @@ class SafeStop(Callback):
 
     def on_validation_batch_end(self, trainer: L.Trainer, *arguments: Any) -> None:
         """Stops where a signal has come; several ranks, which may have different numbers of images, train on first."""
-        if self.received is not None and trainer.world_size == 1:
-            raise Stopped(self.received)
+        if trainer.world_size == 1:
+            self.check()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """From here on a signal ends the run at once."""

@@ -134,11 +134,11 @@ class Record:
 
     def _put_back(self) -> None:
         """Leaves the run as it was before this attempt."""
-        for path in self._noted():
-            path.unlink(missing_ok=True)
-        for path, content in self.before.items():
+        for path, content in self.before.items():  # each is there throughout, also where there is no room for the other
             with whole_file(path) as temporary:
                 temporary.write_bytes(content)
+        for path in set(self._noted()) - set(self.before):
+            path.unlink(missing_ok=True)
 
     def _note(self, error: BaseException | None) -> None:
         word, code = outcome(error)
