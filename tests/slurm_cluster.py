@@ -31,6 +31,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 120, process: Any
 def start_now(job: str) -> None:
     """Spares a requeued job the two minutes that Slurm lets it wait."""
     wait_for(lambda: "JobState=PENDING" in ask("scontrol", "show", "job", job, check=False))
+    # Slurm counts in seconds: in the second of the requeue, the new start is taken for the one just revoked and killed.
+    time.sleep(2)
     ask("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
 
 
