@@ -131,6 +131,11 @@ def flags_first(arguments: list[str]) -> list[str]:
     return [*flags[:1], *(argument for argument in arguments if argument not in flags)]
 
 
+def outside_rank() -> int:
+    """The rank that torchrun or srun has given to this process; 0 where nobody has."""
+    return int(os.environ.get("RANK" if "TORCHELASTIC_RUN_ID" in os.environ else "SLURM_PROCID") or 0)
+
+
 def check_ranks(arguments: list[str]) -> None:
     """Raises ConfigError where somebody else has started several ranks, and each would take a folder of its own."""
     external = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ

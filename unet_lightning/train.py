@@ -9,7 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from unet_lightning.commandline import own_arguments, shown, typed
+from unet_lightning.commandline import outside_rank, own_arguments, shown, typed
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
 from unet_lightning.sweeps import plugins
@@ -61,8 +61,10 @@ def job(cfg: DictConfig, folder: Path) -> float | None:
             config[section][name] = str(Path(config[section][name]).absolute())
     goes_on = wish is not None and run.config_file.exists()
     if wish == "auto" and goes_on:
-        run.check_same(config)
         state = read_state(folder)
+        # The first rank may have begun the run by now; the ranks compare their configurations when they meet.
+        if not (outside_rank() and state is not None and state.state == "running"):
+            run.check_same(config)
         if state is not None and state.state in ("done", "pruned"):
             log.info(f"{folder} is {state.state} already.")
             return state.value
@@ -83,7 +85,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     from unet_lightning.models.weights import load_weights
     from unet_lightning.runs.assembly import assemble
     from unet_lightning.runs.loggers import close_loggers, start_loggers
-    from unet_lightning.runs.ranks import own_ranks
+    from unet_lightning.runs.ranks import after_the_first, own_ranks
     from unet_lightning.runs.record import Present, Record, outcome
     from unet_lightning.runs.trained import check_checkpoint
 
@@ -105,8 +107,9 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
         run.discard_empty()
         raise
     overrides = list(HydraConfig.get().overrides.task)
-    with stop.listen(), Record(run, trainer, overrides, present, goes_on) as record:
-        ranks.give_up = record.give_up
+    with after_the_first(run.path), stop.listen(), Record(run, trainer, overrides, present, goes_on) as record:
+        if trainer.is_global_zero:
+            ranks.give_up = record.give_up
         ended: BaseException | None = None
         try:
             if trainer.is_global_zero:

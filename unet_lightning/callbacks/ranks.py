@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 POLL = 0.5  # seconds between two looks at the other processes
 GRACE = 10.0  # seconds that a process has to end by itself
 PATIENCE = 30.0  # seconds until this process, waiting for a lost one, gives up
+MEETING = 300.0  # seconds for all processes to come together; machines may be slow to import torch
 
 
 class Ranks(Callback):
@@ -44,6 +45,7 @@ class Ranks(Callback):
         self.give_up: Callable[[str], None] = lambda said: None  # notes why this process is about to end
         self.met = False
         self.ended = threading.Event()
+        self.parent = os.getppid()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Compares.
@@ -53,8 +55,6 @@ class Ranks(Callback):
         """
         if trainer.world_size == 1:
             return
-        if trainer.local_rank:
-            threading.Thread(target=self._follow, args=(os.getppid(),), name="ranks", daemon=True).start()
         found: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(found, (self.digest, self.folder))
         self.met = True
@@ -68,12 +68,14 @@ class Ranks(Callback):
     def guard(self, trainer: L.Trainer) -> Iterator[None]:
         """Takes the processes that are started within the block from Lightning, and ends them, whatever ends the block.
 
+        This process ends where it would wait in vain: for one that is lost, or that does not come at all.
+
         Raises:
             RunError: a process was lost, so that this one could not go on.
         """
         launcher = trainer.strategy.launcher
-        if hasattr(launcher, "procs"):
-            threading.Thread(target=self._watch, args=(launcher,), name="ranks", daemon=True).start()
+        if trainer.world_size > 1:
+            threading.Thread(target=self._watch, args=(trainer,), name="ranks", daemon=True).start()
         try:
             yield
         except Exception as error:
@@ -110,21 +112,26 @@ class Ranks(Callback):
         while started := getattr(launcher, "procs", None):
             self.children.append(started.pop(0))
 
-    def _watch(self, launcher: Any) -> None:
-        """Gives up where this process waits in vain for a lost one, as it does where GPUs talk to each other."""
+    def _watch(self, trainer: L.Trainer) -> None:
+        """Ends this process where it waits in vain; it may do so within torch, where no exception reaches it."""
+        began = time.monotonic()
         while not self.ended.wait(POLL):
-            self._take_over(launcher)
+            if trainer.global_rank and os.getppid() != self.parent:  # who started it was killed
+                os._exit(1)
+            self._take_over(trainer.strategy.launcher)
             if self._lost_one() and not self.ended.wait(PATIENCE if self.met else GRACE):
-                print(f"error: {self.lost} What it said is above.", file=sys.stderr, flush=True)
-                self.give_up(str(self.lost))
-                self.forward(signal.SIGKILL)
-                os._exit(1)
+                self._leave(f"{self.lost} What it said is above.")
+            if time.monotonic() - began > MEETING and not torch.distributed.is_initialized():
+                self._leave(
+                    f"Not all of the {trainer.world_size} processes of this run came within {MEETING:.0f} seconds: see "
+                    "that so many were started, on machines that reach each other, and what the others say."
+                )
 
-    def _follow(self, parent: int) -> None:
-        """Ends this process where the one that started it was killed: it may wait in vain for the lost one."""
-        while not self.ended.wait(POLL):
-            if os.getppid() != parent:
-                os._exit(1)
+    def _leave(self, said: str) -> None:
+        print(f"error: {said}", file=sys.stderr, flush=True)
+        self.give_up(said)
+        self.forward(signal.SIGKILL)
+        os._exit(1)
 
     def _end_children(self) -> None:
         """Waits for the other processes, and kills those that do not end."""

@@ -1,7 +1,10 @@
-"""Further processes of a run, as Lightning starts them from within a sweep or alone."""
+"""Further processes of a run: as Lightning starts them from within a sweep or alone, or as srun and torchrun do."""
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +15,14 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import read_write
 
-from unet_lightning.commandline import run_arguments
+from unet_lightning.commandline import outside_rank, run_arguments
+from unet_lightning.errors import Stopped
+from unet_lightning.runs.state import state_or_fault
 
 # What Lightning leaves behind in the process that starts the ranks.
 RANK_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+PATIENCE = 10.0  # seconds that the first process has to note a failure
+PATIENCE_OF_STOPS = 60.0  # and to close the loggers of a run that was stopped; they may have to send much
 
 
 @contextmanager
@@ -45,3 +52,35 @@ def own_ranks(folder: Path) -> Iterator[None]:
             if value is not None:
                 os.environ[name] = value
         rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning keeps it as an attribute of the function
+
+
+@contextmanager
+def after_the_first(folder: Path) -> Iterator[None]:
+    """Where srun or torchrun started this process, lets an error end it only once the first process has ended the run.
+
+    At the first bad exit they end all other processes; the first one has loggers to close and state.json to write, and
+    how a stopped run ended is its to say: the greatest exit code is the job's.
+
+    Args:
+        folder: of the run, which all processes see.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not outside_rank():
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway
+        stopped = isinstance(error, Stopped)
+        until = time.monotonic() + (PATIENCE_OF_STOPS if stopped else PATIENCE)
+        while (running := is_running(folder)) and time.monotonic() < until:
+            time.sleep(0.5)
+        if stopped and not running:
+            sys.exit(0)
+        raise
+
+
+def is_running(folder: Path) -> bool:
+    """Whether the first process has yet to note the end of its run."""
+    state, _ = state_or_fault(folder)
+    return state is not None and state.state == "running"

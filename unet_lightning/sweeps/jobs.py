@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from unet_lightning.commandline import quoted, shown
+from unet_lightning.commandline import outside_rank, quoted, shown
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
 from unet_lightning.runs.state import ERROR, State, begun, state_or_fault
@@ -217,10 +217,13 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
         log.error(f"Job refused: {error}")
         return None
     except Exception as error:
-        write_text(folder / ERROR, traceback.format_exc())
         state = state_of(folder)
         if state is None or state.state in ("running", "stopped"):  # nobody below has noted it
             state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
-        state.ended("failed", 1, error=one_line(error)).write(folder)
+        if state.state == "running" or not outside_rank():  # else the first rank has said why
+            write_text(folder / ERROR, traceback.format_exc())
+            state.ended("failed", 1, error=one_line(error)).write(folder)
         log.error(f"Job failed: {one_line(error)}")
+        if outside_rank():  # a bad exit, by which srun ends the ranks that wait for this one
+            raise
         return None

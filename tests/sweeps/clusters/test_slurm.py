@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from conftest import TINY_RUN
+from lost_ranks import left_behind, losing
 from slurm_cluster import ask, script_of, slurm, start_now, wait_for  # noqa: F401  slurm is a fixture
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
@@ -62,6 +64,11 @@ def environment(tiny_drive):
     return kept | {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1", "PATH": path}
 
 
+def write_script(folder):
+    """The script of the documentation; this Slurm has no GPUs."""
+    (folder / "train.sh").write_text(script_of("clusters.md").replace("#SBATCH --gpus-per-node=2\n", ""))
+
+
 def shown(job):
     """What Slurm says of a job."""
     return dict(field.partition("=")[::2] for field in ask("scontrol", "-o", "show", "job", job).split())
@@ -90,13 +97,17 @@ def test_a_sweep_of_four_jobs_is_one_array(program, tmp_path):
     assert (job["TimeLimit"], job["Requeue"], job["ArrayTaskThrottle"]) == ("00:30:00", "1", "2")
 
 
-def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_a_killed_one_is_a_failed_one(
+def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_lost_ones_are_failed_ones(
     tiny_drive, never_stopped, tmp_path
 ):
-    command = [sys.executable, "-m", "unet_lightning.train", "-m", *ON_SLURM, *LONG, "seed=0,1"]
-    first, second = tmp_path / "sweep/0", tmp_path / "sweep/1"
+    command = [sys.executable, "-m", "unet_lightning.train", "-m", *ON_SLURM, *LONG]
+    settings, variables = losing(1, "begin", tmp_path)
+    first, second, third = (tmp_path / name for name in ("sweep/0", "sweep/1", "other/0"))
     with (tmp_path / "log").open("w") as log:
-        sweep = subprocess.Popen(command, cwd=tmp_path, env=environment(tiny_drive), stdout=log, stderr=log)
+        given = {"cwd": tmp_path, "env": environment(tiny_drive) | variables, "stdout": log, "stderr": log}
+        sweep = subprocess.Popen([*command, "seed=0,1"], **given)
+        wait_for(lambda: "Slurm job" in (tmp_path / "log").read_text(), process=sweep)
+        other = subprocess.Popen([*command, *settings, "hydra.sweep.dir=other"], **given)
     try:
         wait_for(lambda: in_the_middle(first, 1), process=sweep)
         array = re.search(r"Slurm job (\d+): 2 in the queue", (tmp_path / "log").read_text())[1]
@@ -104,18 +115,24 @@ def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_a_killed_one_i
         start_now(f"{array}_0")
         wait_for(lambda: in_the_middle(second, 1), process=sweep)
         ask("scancel", f"{array}_1")
-        assert sweep.wait(timeout=200) == 1, (tmp_path / "log").read_text()
+        for process in (sweep, other):
+            assert process.wait(timeout=200) == 1, (tmp_path / "log").read_text()
     finally:
-        sweep.kill()
+        for process in (sweep, other):
+            process.kill()
+            process.wait()
+        for array in re.findall(r"Slurm job (\d+):", (tmp_path / "log").read_text()):
+            ask("scancel", array, check=False)
     assert (state(first)["state"], state(first)["attempts"]) == ("done", 2)
     assert_same_weights(first, never_stopped)
     assert state(second)["state"] == "failed"
     assert "Slurm: CANCELLED" in state(second)["error"]
+    assert state(third)["state"] == "failed"
+    assert "this machine has lost its disk" in state(third)["error"]
 
 
 def test_a_job_requeued_and_told_to_go_ends_as_if_never_stopped_in_one_wandb_run(tiny_drive, never_stopped, tmp_path):
-    # The script of the documentation; this Slurm has no GPUs.
-    (tmp_path / "train.sh").write_text(script_of("clusters.md").replace("#SBATCH --gpus-per-node=2\n", ""))
+    write_script(tmp_path)
     send = ["sbatch", "--parsable", "--cpus-per-task=1", "train.sh", *LONG, *OFFLINE]
     sent = subprocess.run(send, cwd=tmp_path, env=environment(tiny_drive), capture_output=True, text=True)
     assert sent.returncode == 0, sent.stderr
@@ -140,3 +157,20 @@ def test_a_job_requeued_and_told_to_go_ends_as_if_never_stopped_in_one_wandb_run
     runs = {path.name.rpartition("-")[2] for path in folder.glob("**/offline-run-*")}
     assert runs == {(folder / "wandb-id").read_text().strip()}
     assert [path.name for path in (tmp_path / "outputs/train").iterdir() if path.name != "latest"] == [job]
+
+
+@pytest.mark.parametrize("how", ["begin", "raise"])
+def test_a_task_that_is_lost_ends_its_job(tiny_drive, tmp_path, how):
+    write_script(tmp_path)
+    settings, variables = losing(1, how, tmp_path)
+    send = ["sbatch", "--parsable", "--cpus-per-task=1", "train.sh", *LONG, *settings]
+    sent = subprocess.run(send, cwd=tmp_path, env=environment(tiny_drive) | variables, capture_output=True, text=True)
+    assert sent.returncode == 0, sent.stderr
+    job = sent.stdout.strip()
+    try:
+        wait_for(lambda: shown(job)["JobState"] == "FAILED")
+    finally:
+        ask("scancel", job, check=False)
+    assert time.time() - float((tmp_path / "note").read_text()) < 60
+    assert left_behind(tmp_path) == []
+    assert "this machine has lost its disk" in (tmp_path / f"slurm-{job}.out").read_text()

@@ -43,11 +43,19 @@ class Sent:
         return self.result.exists()
 
     def last_words(self) -> str:
-        """The end of its log."""
-        log_file = Path(self.job.task(0).paths.stderr)
-        lines = log_file.read_text(errors="replace").split("\n") if log_file.exists() else []
-        lines = [line.strip() for line in lines if line.strip()]
-        return f"{log_file} ends with '{lines[-1]}'" if lines else f"it left no log {log_file}"
+        """The end of its log; of several tasks that of the one that was silent first, and so lost first."""
+        first = Path(self.job.task(0).paths.stderr)
+        logs = [log_file for log_file in first.parent.glob(f"{self.job.job_id}_*_log.err") if said(log_file)]
+        if not logs:
+            return f"it left no word in {first}"
+        lost = min(logs, key=lambda log_file: log_file.stat().st_mtime)
+        return f"{lost} ends with '{said(lost)[-1]}'"
+
+
+def said(log_file: Path) -> list[str]:
+    """The lines of a job, without those of srun, which speaks of all tasks in the log of the first."""
+    lines = [line.strip() for line in log_file.read_text(errors="replace").split("\n")]
+    return [line for line in lines if line and not line.startswith("srun: ")]
 
 
 class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins have no types

@@ -52,6 +52,7 @@ class SlurmLauncher(Launcher):
         if given["gpus_per_node"] == "auto":
             needs = self.config.trainer.accelerator != "cpu"
             given["gpus_per_node"] = given["tasks_per_node"] if needs else None
+        given["srun_args"] = ["--kill-on-bad-exit=1"]  # the other tasks of a job would wait for one that is lost
         requeue = "requeue" if self.params["requeue"] else "no-requeue"
         given["additional_parameters"] = {requeue: True} | dict(given["additional_parameters"])
         if given["cpus_per_task"]:  # since Slurm 22.05 srun no longer takes this from sbatch by itself
