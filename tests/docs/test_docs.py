@@ -52,8 +52,8 @@ def free_port():
         return one.getsockname()[1]
 
 
-def run(text, folder, tiny_drive):
-    """One block in a shell."""
+def in_a_shell(text, folder, tiny_drive):
+    """One block."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "SLURM"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     environment |= {"PATH": path, "DRIVE_ROOT": str(tiny_drive), "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
@@ -70,11 +70,26 @@ def run(text, folder, tiny_drive):
     assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
+def words_of(text):
+    """The arguments of each line of a block that takes no shell, as all of it are programs of ours; else nothing."""
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    ours = all(words[:2] == ["python", "-m"] and words[2].startswith("unet_lightning.") for words in lines)
+    shell = any(set("&|;<>*~$") & set(word) for words in lines for word in words)
+    return [words[2:] for words in lines] if ours and not shell else []
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_in_their_order(page, tiny_drive, tmp_path):
+def test_the_commands_of_a_page_run_in_their_order(page, program, tiny_drive, tmp_path):
     for block in blocks(page, "sh"):
-        if not SLURM.search(block):
-            run("\n".join(map(shortened, block.splitlines())), tmp_path, tiny_drive)
+        if SLURM.search(block):
+            continue
+        text = "\n".join(map(shortened, block.splitlines()))
+        if not words_of(text):
+            in_a_shell(text, tmp_path, tiny_drive)
+        for module, *arguments in words_of(text):
+            name = module.removeprefix("unet_lightning.")
+            done = program(name, *arguments, cwd=tmp_path, WANDB_MODE="offline", OMP_NUM_THREADS="1")
+            assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 @pytest.mark.slurm
@@ -89,7 +104,7 @@ def test_the_commands_of_a_page_run_on_slurm(page, tiny_drive, tmp_path):
         text = text.replace("model.base_c=16,32 seed=0,1", "model.base_c=2,3")
         text = text.replace("trainer=ddp", "trainer=ddp_cpu").replace("sbatch ", "sbatch --wait --cpus-per-task=1 ")
         text = text.replace("train.sh", f"train.sh {shortened(TRAIN + ' trainer=cpu').partition('trainer=cpu')[2]}")
-        run("\n".join(map(shortened, text.splitlines())), tmp_path, tiny_drive)
+        in_a_shell("\n".join(map(shortened, text.splitlines())), tmp_path, tiny_drive)
 
 
 @pytest.mark.parametrize("page", PAGES)
