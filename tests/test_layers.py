@@ -26,6 +26,7 @@ LAYERS = {
     "runs": 3,
     "sweeps": 3,
     "commandline": 3,
+    "repeats": 3,
     "composition": 3,
     "launch": 3,
     "train": 3,

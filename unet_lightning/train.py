@@ -9,9 +9,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from unet_lightning.commandline import outside_rank, own_arguments, shown, typed
+from unet_lightning.commandline import outside_rank, shown, typed
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
+from unet_lightning.repeats import own_arguments
 from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import TINY_RUN
 
-from unet_lightning.commandline import rerun_arguments
+from unet_lightning.repeats import rerun_arguments
 
 LONG = [*TINY_RUN, "trainer.max_epochs=100000", "trainer.enable_progress_bar=false", "score=false", "scheduler=none"]
 

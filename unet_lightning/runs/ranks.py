@@ -15,8 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import read_write
 
-from unet_lightning.commandline import outside_rank, run_arguments
+from unet_lightning.commandline import outside_rank
 from unet_lightning.errors import Stopped
+from unet_lightning.repeats import run_arguments
 from unet_lightning.runs.state import state_or_fault
 
 # What Lightning leaves behind in the process that starts the ranks.
