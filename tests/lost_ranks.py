@@ -23,6 +23,8 @@ class Ending(DiceLoss):
 
     def forward(self, logits, target):
         self.steps += self.training
+        if self.steps == 2 and self.how == "hang" and distributed.get_rank() != self.rank and self.rank < 2:
+            time.sleep(600)
         if self.steps == 2 and distributed.get_rank() == self.rank:
             self.note.write_text(str(time.time()))
             if self.how == "kill":
@@ -37,7 +39,8 @@ def losing(rank: int, how: str, folder: Path) -> tuple[list[str], dict[str, str]
 
     Args:
         rank: which.
-        how: `raise` or `kill` in the second step, `begin`: before it has met the others.
+        how: `raise` or `kill` in the second step, `begin`: before it has met the others, `hang`: it raises, and the
+            others do not notice.
         folder: where the loss is written.
     """
     (folder / "ranks_that_end.py").write_text(PACKAGE)

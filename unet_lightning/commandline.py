@@ -2,11 +2,14 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from unet_lightning.errors import ConfigError
 
 SEVERAL = ("-m", "--multirun")
+TERMINALS = ("bash", "interactive")  # jobs of these names are no ranks for Lightning
 TYPED = "UNET_LIGHTNING_COMMAND"  # the command as typed, for the processes that this one starts
 
 
@@ -31,16 +34,29 @@ def check_sweeping(arguments: list[str]) -> None:
         raise ConfigError("--cfg shows one configuration: leave -m out.")
 
 
-def outside_rank() -> int:
-    """The rank that torchrun or srun has given to this process; 0 where nobody has."""
-    return int(os.environ.get("RANK" if "TORCHELASTIC_RUN_ID" in os.environ else "SLURM_PROCID") or 0)
+def outside_rank(trainer: Mapping[str, Any] | None = None) -> int:
+    """The rank that torchrun or srun has given to this process; 0 where nobody has.
+
+    Args:
+        trainer: its section of the config; with one device, tasks of srun are runs of their own.
+    """
+    if trainer is not None and (trainer["devices"], trainer["num_nodes"]) == (1, 1):
+        return 0
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ.get("RANK") or 0)
+    terminal = os.environ.get("SLURM_JOB_NAME") in TERMINALS
+    return 0 if terminal else int(os.environ.get("SLURM_PROCID") or 0)
+
+
+def has_outside_ranks() -> bool:
+    """Whether torchrun or srun has started this process as one of several."""
+    external = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
+    return external and int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1) > 1
 
 
 def check_ranks(arguments: list[str]) -> None:
     """Raises ConfigError where somebody else has started several ranks, and each would take a folder of its own."""
-    external = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
-    several = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1) > 1
-    if not (external and several):
+    if not has_outside_ranks():
         return
     if is_sweep(arguments):
         raise ConfigError("A sweep starts its own ranks: call it without srun or torchrun (see hydra/launcher).")

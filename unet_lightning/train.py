@@ -47,38 +47,56 @@ def main(cfg: DictConfig) -> float | None:
 def job(cfg: DictConfig, folder: Path) -> float | None:
     """Begins the run of a configuration in a folder, or goes on with it."""
     from unet_lightning.runs.folder import RunFolder
-    from unet_lightning.runs.state import read_state
+    from unet_lightning.runs.ranks import after_the_first
 
     quiet_libraries()
-    run, wish = RunFolder(folder), "auto" if in_sweep() else cfg.resume
+    wish = "auto" if in_sweep() else cfg.resume
     cfg.resume = None  # config.yaml describes the run, not this command
     config = plain(cfg)
     config.pop("sweep", None)  # how to search is no part of a run
+    rank = outside_rank(config["trainer"])
+    with after_the_first(folder, rank):
+        return begin(RunFolder(folder), config, wish, rank)
+
+
+def begin(run: "RunFolder", config: dict[str, Any], wish: str | None, rank: int) -> float | None:
+    """Trains, unless the folder holds the whole run already.
+
+    Args:
+        run: where.
+        config: resolved.
+        wish: whether to go on with the run that is there: None, `auto` or its folder.
+        rank: of this process, where srun or torchrun gave it one; the folder is the first one's, to begin or discard.
+    """
+    from unet_lightning.runs.state import read_state
+
     if not config["data"]["root"]:
-        run.discard_empty()
+        if not rank:
+            run.discard_empty()
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
     for section, name in (("data", "root"), ("model", "weights")):  # later programs may start elsewhere
         if config[section].get(name):
             config[section][name] = str(Path(config[section][name]).absolute())
     goes_on = wish is not None and run.config_file.exists()
     if wish == "auto" and goes_on:
-        state = read_state(folder)
+        state = read_state(run.path)
         # The first rank may have begun the run by now; the ranks compare their configurations when they meet.
-        if not (outside_rank() and state is not None and state.state == "running"):
+        if not (rank and state is not None and state.state == "running"):
             run.check_same(config)
         if state is not None and state.state in ("done", "pruned"):
-            log.info(f"{folder} is {state.state} already.")
+            log.info(f"{run.path} is {state.state} already.")
             return state.value
-    return train(run, config, goes_on)
+    return train(run, config, goes_on, rank)
 
 
-def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | None:
+def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) -> float | None:
     """Trains, measures the best network on the validation images, and says what comes next.
 
     Args:
         run: where.
         config: resolved.
         goes_on: whether the folder holds this run already.
+        rank: of this process, where srun or torchrun gave it one.
     """
     from unet_lightning.callbacks.divergence import Diverged
     from unet_lightning.callbacks.ranks import Ranks
@@ -86,7 +104,7 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
     from unet_lightning.models.weights import load_weights
     from unet_lightning.runs.assembly import assemble
     from unet_lightning.runs.loggers import close_loggers, start_loggers
-    from unet_lightning.runs.ranks import after_the_first, own_ranks
+    from unet_lightning.runs.ranks import own_ranks
     from unet_lightning.runs.record import Present, Record, outcome
     from unet_lightning.runs.trained import check_checkpoint
 
@@ -105,10 +123,11 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool) -> float | No
         elif trainer.is_global_zero:
             run.claim(goes_on)
     except UserError:
-        run.discard_empty()
+        if not rank:
+            run.discard_empty()
         raise
     overrides = list(HydraConfig.get().overrides.task)
-    with after_the_first(run.path), stop.listen(), Record(run, trainer, overrides, present, goes_on) as record:
+    with stop.listen(), Record(run, trainer, overrides, present, goes_on) as record:
         if trainer.is_global_zero:
             ranks.give_up = record.give_up
         ended: BaseException | None = None

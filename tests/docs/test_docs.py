@@ -88,7 +88,7 @@ def test_the_commands_of_a_page_run_in_their_order(page, program, tiny_drive, tm
             in_a_shell(text, tmp_path, tiny_drive)
         for module, *arguments in words_of(text):
             name = module.removeprefix("unet_lightning.")
-            done = program(name, *arguments, cwd=tmp_path, WANDB_MODE="offline", OMP_NUM_THREADS="1")
+            done = program(name, *arguments, cwd=tmp_path, timeout=600, WANDB_MODE="offline", OMP_NUM_THREADS="1")
             assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 

@@ -114,14 +114,15 @@ class Ranks(Callback):
 
     def _watch(self, trainer: L.Trainer) -> None:
         """Ends this process where it waits in vain; it may do so within torch, where no exception reaches it."""
-        began = time.monotonic()
+        began, together = time.monotonic(), False
         while not self.ended.wait(POLL):
-            if trainer.global_rank and os.getppid() != self.parent:  # who started it was killed
+            together = together or torch.distributed.is_initialized()  # at its end the run takes the group apart
+            if trainer.local_rank and os.getppid() != self.parent:  # who started it was killed
                 os._exit(1)
             self._take_over(trainer.strategy.launcher)
             if self._lost_one() and not self.ended.wait(PATIENCE if self.met else GRACE):
                 self._leave(f"{self.lost} What it said is above.")
-            if time.monotonic() - began > MEETING and not torch.distributed.is_initialized():
+            if time.monotonic() - began > MEETING and not together:
                 self._leave(
                     f"Not all of the {trainer.world_size} processes of this run came within {MEETING:.0f} seconds: see "
                     "that so many were started, on machines that reach each other, and what the others say."

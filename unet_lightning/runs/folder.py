@@ -12,7 +12,6 @@ import yaml
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from unet_lightning.commandline import outside_rank
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
 from unet_lightning.runs.differences import differences
@@ -85,12 +84,7 @@ class RunFolder:
             return 0
 
     def discard_empty(self) -> None:
-        """Removes the folder where nothing but empty log files is in it: what was to begin here did not.
-
-        Of several ranks only the first does, which may yet begin.
-        """
-        if outside_rank():
-            return
+        """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
         for log in self.path.glob("*.log"):
             if not log.stat().st_size:
                 log.unlink()

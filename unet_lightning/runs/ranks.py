@@ -15,15 +15,14 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import read_write
 
-from unet_lightning.commandline import outside_rank
 from unet_lightning.errors import Stopped
 from unet_lightning.repeats import run_arguments
 from unet_lightning.runs.state import state_or_fault
 
 # What Lightning leaves behind in the process that starts the ranks.
 RANK_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-PATIENCE = 10.0  # seconds that the first process has to note a failure
-PATIENCE_OF_STOPS = 60.0  # and to close the loggers of a run that was stopped; they may have to send much
+# Seconds that the first process has to note an end, and to close its loggers first.
+AT_LEAST, AFTER_FAILURES, AFTER_STOPS = 2.0, 15.0, 60.0
 
 
 @contextmanager
@@ -56,28 +55,31 @@ def own_ranks(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def after_the_first(folder: Path) -> Iterator[None]:
+def after_the_first(folder: Path, rank: int) -> Iterator[None]:
     """Where srun or torchrun started this process, lets an error end it only once the first process has ended the run.
 
-    At the first bad exit they end all other processes; the first one has loggers to close and state.json to write, and
-    how a stopped run ended is its to say: the greatest exit code is the job's.
+    At the first bad exit they end all other processes, while the first one may have loggers to close and state.json to
+    write. How a stopped run ended is for the first to say: to srun, whose exit code is the greatest, this one says 0.
 
     Args:
         folder: of the run, which all processes see.
+        rank: of this process, as srun or torchrun gave it.
     """
     try:
         yield
     except BaseException as error:
-        if not outside_rank():
+        if not rank:
             raise
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway
+            for signum in (signal.SIGTERM, signal.SIGUSR2):
+                signal.signal(signum, signal.SIG_IGN)  # it ends anyway
         stopped = isinstance(error, Stopped)
-        until = time.monotonic() + (PATIENCE_OF_STOPS if stopped else PATIENCE)
-        while (running := is_running(folder)) and time.monotonic() < until:
-            time.sleep(0.5)
-        if stopped and not running:
+        if stopped and "TORCHELASTIC_RUN_ID" not in os.environ:
             sys.exit(0)
+        time.sleep(AT_LEAST)
+        until = time.monotonic() + (AFTER_STOPS if stopped else AFTER_FAILURES)
+        while is_running(folder) and time.monotonic() < until:
+            time.sleep(0.5)
         raise
 
 

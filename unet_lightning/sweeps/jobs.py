@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from unet_lightning.commandline import outside_rank, quoted, shown
+from unet_lightning.commandline import has_outside_ranks, outside_rank, quoted, shown
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
 from unet_lightning.runs.state import ERROR, State, begun, state_or_fault
@@ -217,13 +217,14 @@ def recorded(job: Callable[[], float | None], folder: Path) -> float | None:
         log.error(f"Job refused: {error}")
         return None
     except Exception as error:
-        state = state_of(folder)
-        if state is None or state.state in ("running", "stopped"):  # nobody below has noted it
-            state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
-        if state.state == "running" or not outside_rank():  # else the first rank has said why
+        if not outside_rank():
             write_text(folder / ERROR, traceback.format_exc())
+            state = state_of(folder)
+            if state is None or state.state in ("running", "stopped"):  # nobody below has noted it
+                state = state if state is not None and state.pid == os.getpid() else begun(state, overrides)
             state.ended("failed", 1, error=one_line(error)).write(folder)
         log.error(f"Job failed: {one_line(error)}")
-        if outside_rank():  # a bad exit, by which srun ends the ranks that wait for this one
-            raise
+        if has_outside_ranks():  # a bad exit, by which srun ends those that wait for this one
+            traceback.print_exc()
+            sys.exit(1)
         return None

@@ -101,13 +101,13 @@ def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_lost_ones_are_
     tiny_drive, never_stopped, tmp_path
 ):
     command = [sys.executable, "-m", "unet_lightning.train", "-m", *ON_SLURM, *LONG]
-    settings, variables = losing(1, "begin", tmp_path)
-    first, second, third = (tmp_path / name for name in ("sweep/0", "sweep/1", "other/0"))
+    settings, variables = losing(1, "hang", tmp_path)
+    first, second = tmp_path / "sweep/0", tmp_path / "sweep/1"
     with (tmp_path / "log").open("w") as log:
         given = {"cwd": tmp_path, "env": environment(tiny_drive) | variables, "stdout": log, "stderr": log}
         sweep = subprocess.Popen([*command, "seed=0,1"], **given)
         wait_for(lambda: "Slurm job" in (tmp_path / "log").read_text(), process=sweep)
-        other = subprocess.Popen([*command, *settings, "hydra.sweep.dir=other"], **given)
+        other = subprocess.Popen([*command, *settings, "loss.rank=0,1", "hydra.sweep.dir=other"], **given)
     try:
         wait_for(lambda: in_the_middle(first, 1), process=sweep)
         array = re.search(r"Slurm job (\d+): 2 in the queue", (tmp_path / "log").read_text())[1]
@@ -115,8 +115,8 @@ def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_lost_ones_are_
         start_now(f"{array}_0")
         wait_for(lambda: in_the_middle(second, 1), process=sweep)
         ask("scancel", f"{array}_1")
-        for process in (sweep, other):
-            assert process.wait(timeout=200) == 1, (tmp_path / "log").read_text()
+        for process, failed in ((sweep, 1), (other, 2)):
+            assert process.wait(timeout=300) == failed, (tmp_path / "log").read_text()
     finally:
         for process in (sweep, other):
             process.kill()
@@ -127,8 +127,10 @@ def test_in_a_sweep_a_job_told_to_go_ends_as_if_never_stopped_and_lost_ones_are_
     assert_same_weights(first, never_stopped)
     assert state(second)["state"] == "failed"
     assert "Slurm: CANCELLED" in state(second)["error"]
-    assert state(third)["state"] == "failed"
-    assert "this machine has lost its disk" in state(third)["error"]
+    for rank in (0, 1):
+        lost = state(tmp_path / f"other/{rank}")
+        assert lost["state"] == "failed"
+        assert "RuntimeError: this machine has lost its disk" in lost["error"]
 
 
 def test_a_job_requeued_and_told_to_go_ends_as_if_never_stopped_in_one_wandb_run(tiny_drive, never_stopped, tmp_path):
@@ -159,7 +161,7 @@ def test_a_job_requeued_and_told_to_go_ends_as_if_never_stopped_in_one_wandb_run
     assert [path.name for path in (tmp_path / "outputs/train").iterdir() if path.name != "latest"] == [job]
 
 
-@pytest.mark.parametrize("how", ["begin", "raise"])
+@pytest.mark.parametrize("how", ["begin", "hang"])
 def test_a_task_that_is_lost_ends_its_job(tiny_drive, tmp_path, how):
     write_script(tmp_path)
     settings, variables = losing(1, how, tmp_path)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,19 +44,19 @@ class Sent:
         return self.result.exists()
 
     def last_words(self) -> str:
-        """The end of its log; of several tasks that of the one that was silent first, and so lost first."""
+        """The end of its log; of several tasks that of one that ended with an error, if possible the first of these."""
         first = Path(self.job.task(0).paths.stderr)
         logs = [log_file for log_file in first.parent.glob(f"{self.job.job_id}_*_log.err") if said(log_file)]
         if not logs:
             return f"it left no word in {first}"
-        lost = min(logs, key=lambda log_file: log_file.stat().st_mtime)
+        lost = min(logs, key=lambda one: (re.search("error", said(one)[-1], re.I) is None, one.stat().st_mtime))
         return f"{lost} ends with '{said(lost)[-1]}'"
 
 
 def said(log_file: Path) -> list[str]:
-    """The lines of a job, without those of srun, which speaks of all tasks in the log of the first."""
+    """The lines of a job, without those of srun on the end of all its tasks, which are in the log of the first."""
     lines = [line.strip() for line in log_file.read_text(errors="replace").split("\n")]
-    return [line for line in lines if line and not line.startswith("srun: ")]
+    return [line for line in lines if line and not line.startswith("srun: ") and "*** STEP " not in line]
 
 
 class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins have no types
