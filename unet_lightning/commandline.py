@@ -34,13 +34,13 @@ def check_sweeping(arguments: list[str]) -> None:
         raise ConfigError("--cfg shows one configuration: leave -m out.")
 
 
-def outside_rank(trainer: Mapping[str, Any] | None = None) -> int:
+def outside_rank(trainer: Any = None) -> int:
     """The rank that torchrun or srun has given to this process; 0 where nobody has.
 
     Args:
         trainer: its section of the config; with one device, tasks of srun are runs of their own.
     """
-    if trainer is not None and (trainer["devices"], trainer["num_nodes"]) == (1, 1):
+    if isinstance(trainer, Mapping) and trainer.get("devices") == 1 and trainer.get("num_nodes", 1) == 1:
         return 0
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return int(os.environ.get("RANK") or 0)

@@ -21,6 +21,15 @@ from unet_lightning.runs.ranks import after_the_first
 from unet_lightning.runs.state import State, read_state
 
 
+@pytest.fixture(autouse=True)
+def signals_of_this_process():
+    """Puts back what a later rank, which is about to end, no longer listens to."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGUSR2)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
 @pytest.mark.parametrize(
     "started",
     [
@@ -135,12 +144,9 @@ def test_tasks_that_train_on_one_device_are_runs_of_their_own(monkeypatch, devic
 
 @pytest.fixture
 def running(tmp_path):
-    """The folder of a run that goes on; the signals are put back."""
-    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGUSR2)}
+    """The folder of a run that goes on."""
     State("running").write(tmp_path)
-    yield tmp_path
-    for signum, handler in before.items():
-        signal.signal(signum, handler)
+    return tmp_path
 
 
 def ends(error, folder, note=None, rank=1):
