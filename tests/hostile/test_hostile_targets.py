@@ -25,6 +25,8 @@ CONFIG = {
     "data": DATA,
     "model": {"_target_": "unet_lightning.models.unet.UNet", "base_c": 2},
     "callbacks": {"history": {"_target_": "unet_lightning.callbacks.history.History", "folder": HERE}},
+    "loss": {"_target_": "unet_lightning.losses.dice.DiceLoss"},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001},
     "trainer": {"_target_": "lightning.Trainer", "default_root_dir": HERE},
 }
 
@@ -160,6 +162,7 @@ def test_a_config_that_is_more_than_values_is_refused(tmp_path, text, said):
     [
         (changed("hydra.callbacks.x._target_", "os.mkdir"), "", "section for Hydra"),
         (changed("defaults", ["/evil"]), "", "section for Hydra"),
+        (changed("trainer", None), "", "it lacks trainer"),
         (CONFIG, "# @package hydra.callbacks\n", "section for Hydra"),
         (CONFIG, "\n  #@package _global_\n", "section for Hydra"),
         (changed("callbacks.history.folder", "/etc"), "", r"callbacks\.history\.folder is /etc, outside"),

@@ -26,6 +26,7 @@ NEEDED = ("dirpath", "default_root_dir")
 WRITERS = ("callbacks", "trainer", "logger")  # sections whose places are written to
 SENT_TO = ("host", "base_url", "tracking_uri")  # where a logger sends what it is told
 WAITS = ("init_timeout", "finish_timeout")  # the rest of wandb.Settings names programs, servers and files
+TRAINING = ("loss", "optimizer", "trainer")  # a network alone is evaluated without them
 SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 # What a recorded sweep may say of Hydra itself; the rest names classes, programs and files.
 OF_LAUNCHERS = (
@@ -77,9 +78,13 @@ def check_resumable(path: Path, given: Collection[str] = ()) -> None:
         given: overrides of the present command line; what they set is the user's own.
 
     Raises:
-        RunError: it would do more than give values, write outside its run folder, or send to somebody's server.
+        RunError: it lacks what training takes, would do more than give values, write outside its run folder, or send to
+            somebody's server.
     """
     config = read_config(path)
+    lacking = [name for name in TRAINING if not isinstance(config.get(name), dict)]
+    if lacking:
+        raise RunError(f"{path} is not the config of a run that can be trained: it lacks {', '.join(lacking)}.")
     check_links(path.parent)
     # Hydra reads a package from the comments at the top.
     package = re.search(r"^\s*#\s*@package", path.read_text(encoding="utf-8"), re.MULTILINE)
