@@ -64,6 +64,9 @@ def after_the_first(folder: Path, rank: int) -> Iterator[None]:
     Args:
         folder: of the run, which all processes see.
         rank: of this process, as srun or torchrun gave it.
+
+    Raises:
+        SystemExit: with 0, instead of Stopped, under srun.
     """
     try:
         yield
