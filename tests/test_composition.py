@@ -1,7 +1,7 @@
 import pytest
 
 from unet_lightning.composition import explain, nearest
-from unet_lightning.launch import CONF
+from unet_lightning.program import CONF
 
 KNOWN = ["model.base_c", "model.bilinear", "trainer.max_epochs", "trainer.max_steps", "seed", "optimizer.lr"]
 

@@ -7,8 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from unet_lightning.data import chase_db1, drive, hrf
-from unet_lightning.launch import CONF, instantiate
-from unet_lightning.runs.assembly import build_task, build_trainer
+from unet_lightning.program import CONF, instantiate
+from unet_lightning.training.build import build_task, build_trainer
 
 GROUPS = {
     group: sorted(path.stem for path in Path(CONF, group).glob("*.yaml"))

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 COMPOSE = """
 from pathlib import Path
 from hydra import compose, initialize_config_dir
-from unet_lightning.launch import CONF
+from unet_lightning.program import CONF
 assert Path(CONF).is_relative_to({site!r}), CONF
 with initialize_config_dir(CONF, version_base="1.3"):
     for path in sorted(Path(CONF).rglob("*.yaml")):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from unet_lightning.metrics.summary import summarise
-from unet_lightning.reporting.tables import cross_table, results_table, show
+from unet_lightning.results.tables import cross_table, results_table, show
 
 PROTOCOL = {
     "dataset": "DRIVE",

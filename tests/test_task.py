@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 from unet_lightning.data.collate import collate
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.errors import ConfigError
-from unet_lightning.task import VesselSegmentationTask
+from unet_lightning.task import SegmentationTask
 
 # Samples of tens of pixels are loaded in this process.
 pytestmark = pytest.mark.filterwarnings("ignore:The '.*' does not have many workers")
@@ -43,7 +43,7 @@ def loader(*sizes, batch_size=2):
 
 def make_task(**options):
     torch.manual_seed(0)
-    return VesselSegmentationTask(**{"model": MODEL, "loss": LOSS, "optimizer": OPTIMIZER} | options)
+    return SegmentationTask(**{"model": MODEL, "loss": LOSS, "optimizer": OPTIMIZER} | options)
 
 
 def make_trainer(**options):
@@ -85,7 +85,7 @@ def test_a_checkpoint_is_plain_data_and_gives_the_same_network(tmp_path):
     assert checkpoint["planned_steps"] == 4
     assert set(checkpoint["state_dict"]) == {f"network.{name}" for name in new}
 
-    loaded = VesselSegmentationTask.load_from_checkpoint(tmp_path / "last.ckpt", weights_only=True).eval()
+    loaded = SegmentationTask.load_from_checkpoint(tmp_path / "last.ckpt", weights_only=True).eval()
     image = torch.randn(1, 3, 20, 24)
     with torch.inference_mode():
         assert torch.equal(loaded(image)["out"], task.eval()(image)["out"])

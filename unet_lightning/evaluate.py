@@ -10,11 +10,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.launch import CONF, one_line_errors, plain, require
+from unet_lightning.program import CONF, one_line_errors, plain
 
 if TYPE_CHECKING:
-    from unet_lightning.evaluation.maps import Source
-    from unet_lightning.evaluation.scores import Evaluation
+    from unet_lightning.results.maps import Source
+    from unet_lightning.results.scores import Evaluation
 
 # What says how a network is used.
 OF_NETWORKS = ("checkpoint", "tta", "scale", "tile", "blend", "device")
@@ -43,10 +43,8 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("data names at least one data set, found an empty list.")
     if data_sets is not None and any(given.startswith("data.") for given in HydraConfig.get().overrides.task):
         raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
-    for module in ("rich", "jinja2", "skimage"):
-        require(module, extra="report", why="evaluate measures with scikit-image, and writes with rich and Jinja")
-    from unet_lightning.evaluation.results import protocol_of, write_evaluation, write_matrix
-    from unet_lightning.runs.loggers import build_loggers, publish_evaluation
+    from unet_lightning.results.results import protocol_of, write_evaluation, write_matrix
+    from unet_lightning.training.loggers import build_loggers, publish_evaluation
 
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
 
@@ -94,7 +92,7 @@ def folders_of(config: dict[str, Any]) -> list[str]:
 
 def section(name: str, folder: str) -> dict[str, Any]:
     """The `data` section of one of several data sets: that of the run itself for the one that it was trained on."""
-    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.training.folder import RunFolder
 
     overrides = [given for given in HydraConfig.get().overrides.task if not given.startswith("+data_sets=")]
     try:
@@ -109,8 +107,8 @@ def section(name: str, folder: str) -> dict[str, Any]:
 
 def open_source(config: dict[str, Any], folder: str, data: dict[str, Any]) -> "Source":
     """What gives the maps of one folder on one data set."""
-    from unet_lightning.evaluation.foreign import FolderSource
-    from unet_lightning.evaluation.networks import NetworkSource, Passing
+    from unet_lightning.results.foreign import FolderSource
+    from unet_lightning.results.networks import NetworkSource, Passing
 
     # Where the run's own data is meant, null leaves a value as it was.
     given = data if "_target_" in data else {key: value for key, value in data.items() if value is not None}
@@ -122,7 +120,7 @@ def open_source(config: dict[str, Any], folder: str, data: dict[str, Any]) -> "S
 
 def evaluations(config: dict[str, Any], source: "Source") -> "list[Evaluation]":
     """The figures of the splits of a source."""
-    from unet_lightning.evaluation.scores import evaluate_maps
+    from unet_lightning.results.scores import evaluate_maps
 
     done = []
     for split in source.splits(config["split"]):

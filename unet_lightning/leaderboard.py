@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet_lightning.launch import one_line_errors, require
+from unet_lightning.program import one_line_errors
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,13 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: shown as one line; the exit code is 1.
     """
     args = parse(arguments)
-    for module in ("rich", "jinja2", "matplotlib", "scipy"):
-        require(module, extra="report", why="leaderboard writes with rich, Jinja and Matplotlib, and tests with SciPy")
     from rich.console import Console
 
-    from unet_lightning.boards import board_of
     from unet_lightning.files import write_rows, write_text
-    from unet_lightning.reporting.leaderboard.formats import markdown, page, table_rows, terminal
+    from unet_lightning.results.boards import board_of
+    from unet_lightning.results.leaderboard.formats import markdown, page, table_rows, terminal
 
     board = board_of(*args.runs, on=args.on, figure=args.figure, class_name=args.class_name)
     write_text(args.out / "leaderboard.md", markdown(board))

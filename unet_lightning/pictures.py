@@ -11,7 +11,7 @@ from torch import Tensor
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.inference.maps import save_image, save_mask, save_probability
-from unet_lightning.reporting.overlay import overlay
+from unet_lightning.results.overlay import overlay
 
 SETTINGS = "predict.json"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, DataError, UserError
-from unet_lightning.launch import one_line_errors, require
+from unet_lightning.program import one_line_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,15 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: shown as one line; the exit code is 1.
     """
     args = parse(arguments)
-    require("rich", extra="report", why="predict shows its progress with rich")
     import torch
     from rich.progress import Progress
 
-    from unet_lightning.evaluation.networks import Passing, fingerprint, load_networks
     from unet_lightning.inference.submission import check_ids, write_submission
     from unet_lightning.metrics.threshold import decide
     from unet_lightning.photographs import collect
     from unet_lightning.pictures import PictureFolder
+    from unet_lightning.results.networks import Passing, fingerprint, load_networks
 
     photographs = collect(args.photos, args.fov, apart_from=args.out)
     names = [photograph.name for photograph in photographs]

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet_lightning.launch import one_line_errors
+from unet_lightning.program import one_line_errors
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -11,7 +11,7 @@ from unet_lightning.commandline import SEVERAL, TYPED, check_ranks, check_sweepi
 from unet_lightning.errors import ConfigError
 
 if TYPE_CHECKING:
-    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.training.folder import RunFolder
 
 # What a run that goes on takes from its checkpoint.
 KEPT = ("model", "optimizer", "scheduler", "seed", "data.seed")
@@ -43,9 +43,9 @@ def own_arguments(arguments: list[str]) -> list[str]:
         return rerun_arguments(Path(given), [argument for argument in arguments if argument not in wishes])
     if given in ("null", "", "auto"):
         return arguments
-    from unet_lightning.runs.folder import RunFolder
-    from unet_lightning.runs.untrusted import check_resumable
     from unet_lightning.sweeps.jobs import Sweep
+    from unet_lightning.training.folder import RunFolder
+    from unet_lightning.training.untrusted import check_resumable
 
     folder = Path(given).resolve()
     sweep = Sweep(folder)
@@ -96,8 +96,8 @@ def rerun_arguments(folder: Path, others: list[str]) -> list[str]:
         RunError: the folder is no run.
         ConfigError: in a sweep.
     """
-    from unet_lightning.runs.folder import RunFolder
-    from unet_lightning.runs.untrusted import check_resumable
+    from unet_lightning.training.folder import RunFolder
+    from unet_lightning.training.untrusted import check_resumable
 
     run = RunFolder(folder.resolve())
     run.check()

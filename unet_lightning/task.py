@@ -12,18 +12,18 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryF1Score
 from torchmetrics.functional.classification import binary_f1_score
 
-from unet_lightning.build import build
 from unet_lightning.data.labels import IGNORE, VESSEL, Batch, one_against_rest
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.predictor import vessel_probability
 from unet_lightning.losses.combined import loss_of_outputs
 from unet_lightning.models.context import same_size
+from unet_lightning.specs import build
 
 # An image without vessels in which none is found is perfect, not 0.
 DICE: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
 
 
-class VesselSegmentationTask(L.LightningModule):
+class SegmentationTask(L.LightningModule):
     """Trains a segmentation network; validation and test log Dice inside the field of view.
 
     Two classes: at threshold 0.5. More: the mean over the classes but the background, one against the rest, each pixel

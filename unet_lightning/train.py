@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from unet_lightning.commandline import outside_rank, shown, typed
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
-from unet_lightning.launch import CONF, missing, one_line_errors, plain, quiet_libraries
+from unet_lightning.program import CONF, one_line_errors, plain, quiet_libraries
 from unet_lightning.repeats import own_arguments
 from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
@@ -19,10 +19,10 @@ from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
 if TYPE_CHECKING:
     import lightning as L
 
-    from unet_lightning.data.datamodule import RetinalDataModule
-    from unet_lightning.runs.folder import RunFolder
-    from unet_lightning.runs.record import Present
-    from unet_lightning.task import VesselSegmentationTask
+    from unet_lightning.data.datamodule import SegmentationDataModule
+    from unet_lightning.task import SegmentationTask
+    from unet_lightning.training.folder import RunFolder
+    from unet_lightning.training.record import Present
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def main(cfg: DictConfig) -> float | None:
 
 def job(cfg: DictConfig, folder: Path) -> float | None:
     """Begins the run of a configuration in a folder, or goes on with it."""
-    from unet_lightning.runs.folder import RunFolder
-    from unet_lightning.runs.ranks import after_the_first
+    from unet_lightning.training.folder import RunFolder
+    from unet_lightning.training.ranks import after_the_first
 
     quiet_libraries()
     wish = "auto" if in_sweep() else cfg.resume
@@ -68,7 +68,7 @@ def begin(run: "RunFolder", config: dict[str, Any], wish: str | None, rank: int)
         wish: whether to go on with the run that is there: None, `auto` or its folder.
         rank: of this process, where srun or torchrun gave it one; the folder is the first one's, to begin or discard.
     """
-    from unet_lightning.runs.state import read_state
+    from unet_lightning.training.state import read_state
 
     if not config["data"]["root"]:
         if not rank:
@@ -98,20 +98,17 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) ->
         goes_on: whether the folder holds this run already.
         rank: of this process, where srun or torchrun gave it one.
     """
-    from unet_lightning.callbacks.divergence import Diverged
-    from unet_lightning.callbacks.ranks import Ranks
-    from unet_lightning.callbacks.stop import SafeStop
     from unet_lightning.models.weights import load_weights
-    from unet_lightning.runs.assembly import assemble
-    from unet_lightning.runs.loggers import close_loggers, start_loggers
-    from unet_lightning.runs.ranks import own_ranks
-    from unet_lightning.runs.record import Present, Record, outcome
-    from unet_lightning.runs.trained import check_checkpoint
+    from unet_lightning.training.build import assemble
+    from unet_lightning.training.callbacks.divergence import Diverged
+    from unet_lightning.training.callbacks.ranks import Ranks
+    from unet_lightning.training.callbacks.stop import SafeStop
+    from unet_lightning.training.loggers import close_loggers, start_loggers
+    from unet_lightning.training.ranks import own_ranks
+    from unet_lightning.training.record import Present, Record, outcome
+    from unet_lightning.training.trained import check_checkpoint
 
     measured = config.get("score", False)
-    if measured and (lacking := missing("rich", "jinja2", "skimage", "scipy")):
-        measured = False
-        log.warning(f"Not measured at the end for lack of {', '.join(lacking)}: pip install 'unet-lightning[report]'.")
     checkpoint = run.last if goes_on and run.last.is_file() else None
     ranks, present = Ranks(f"{run.as_written(config)}{checkpoint}", str(run.path)), Present(run)
     stop = SafeStop(ranks.forward)
@@ -159,8 +156,8 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) ->
 
 def fit(
     trainer: "L.Trainer",
-    task: "VesselSegmentationTask",
-    data: "RetinalDataModule",
+    task: "SegmentationTask",
+    data: "SegmentationDataModule",
     checkpoint: Path | None,
     present: "Present",
 ) -> None:
@@ -188,7 +185,7 @@ def how_to_go_on(run: "RunFolder") -> str:
     return f"{kept} Go on: python -m unet_lightning.train resume={folder}"
 
 
-def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:
+def describe(task: "SegmentationTask", data: "SegmentationDataModule") -> str:
     """What is trained on what."""
     size = sum(parameter.numel() for parameter in task.network.parameters())
     train, val = data.photographs("train"), data.photographs("val")
@@ -200,10 +197,10 @@ def describe(task: "VesselSegmentationTask", data: "RetinalDataModule") -> str:
 
 def score(run: "RunFolder", config: dict[str, Any], trainer: "L.Trainer") -> None:
     """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards."""
-    from unet_lightning.evaluation.networks import NetworkSource, Passing
-    from unet_lightning.evaluation.results import cell, protocol_of, write_evaluation
-    from unet_lightning.evaluation.scores import evaluate_maps
-    from unet_lightning.runs.loggers import publish
+    from unet_lightning.results.networks import NetworkSource, Passing
+    from unet_lightning.results.results import cell, protocol_of, write_evaluation
+    from unet_lightning.results.scores import evaluate_maps
+    from unet_lightning.training.loggers import publish
 
     if not run.best.is_file():  # nothing is validated on
         return

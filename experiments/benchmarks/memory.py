@@ -41,7 +41,7 @@ def prepare(folder: str, size: str, suffix: str, bilinear: bool) -> None:
 
     from unet_lightning.models.unet import UNet
     from unet_lightning.models.weights import DATA_STATE
-    from unet_lightning.runs.folder import RunFolder
+    from unet_lightning.training.folder import RunFolder
 
     width, height = map(int, size.split("x"))
     y, x = np.mgrid[-1 : 1 : height // 8 * 1j, -1 : 1 : width // 8 * 1j]

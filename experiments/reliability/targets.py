@@ -22,25 +22,25 @@ from hydra.core.hydra_config import HydraConfig
 from mutations import odd, spoil, spoil_png, spoil_tiff, spoil_value
 from PIL import Image
 
-from unet_lightning.build import build, build_all
-from unet_lightning.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.data.archive import import_drive
 from unet_lightning.data.drive import expected_files
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.inference.maps import read_probability
-from unet_lightning.launch import CONF, from_composition, instantiate, plain
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_weights
 from unet_lightning.photographs import collect
 from unet_lightning.predict import parse, threshold_of
-from unet_lightning.reporting.leaderboard.entries import Run
-from unet_lightning.reporting.leaderboard.evaluations import read_evaluation
-from unet_lightning.reporting.leaderboard.gather import make_entries
-from unet_lightning.runs.folder import RunFolder
-from unet_lightning.runs.state import read_state
-from unet_lightning.runs.trained import check_checkpoint
-from unet_lightning.runs.untrusted import check_resumable
+from unet_lightning.program import CONF, from_composition, instantiate, plain
+from unet_lightning.results.leaderboard.entries import Run
+from unet_lightning.results.leaderboard.evaluations import read_evaluation
+from unet_lightning.results.leaderboard.gather import make_entries
+from unet_lightning.specs import build, build_all
 from unet_lightning.sweeps.jobs import Sweep
+from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
+from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.state import read_state
+from unet_lightning.training.trained import check_checkpoint
+from unet_lightning.training.untrusted import check_resumable
 
 SUFFIXES = (".tif", ".png", ".gif", ".jpg", ".bmp", ".ppm", ".webp", ".ppm.gz", ".npy", ".eps", "")
 CROP = 48  # pixels

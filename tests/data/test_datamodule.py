@@ -7,7 +7,7 @@ import torch
 from torchvision import tv_tensors
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
-from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.photometry import channel_statistics
@@ -21,7 +21,7 @@ GIVEN = {"mean": [0.7, 0.4, 0.2], "std": [0.1, 0.2, 0.3]}
 @pytest.fixture
 def module(tiny_drive):
     def make(root=tiny_drive, **options):
-        return RetinalDataModule(DriveDataset, root, turn_flip_crop(16, 0, 0, 0), **options)
+        return SegmentationDataModule(DriveDataset, root, turn_flip_crop(16, 0, 0, 0), **options)
 
     return make
 
@@ -204,7 +204,7 @@ def test_folds_keep_both_eyes_of_a_child_together(tmp_path):
                 (tmp_path / name).touch()
     for fold in range(5):
         augment = turn_flip_crop(32, 0, 0, 0)
-        data = RetinalDataModule(ChaseDB1Dataset, tmp_path, augment, folds=5, fold=fold)
+        data = SegmentationDataModule(ChaseDB1Dataset, tmp_path, augment, folds=5, fold=fold)
         train, val = (data.photographs(split).image_ids for split in ("train", "val"))
         assert len(val) == 4
         assert {image_id[:2] for image_id in val}.isdisjoint(image_id[:2] for image_id in train)

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.collate import collate
-from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.transforms import rotate_zoom_crop, scale_flip_crop, turn_flip_crop
@@ -224,7 +224,7 @@ def test_augmentation_and_batches_make_no_new_class(tmp_path, augment):
     def dataset(root, split):
         return FolderDataset(root, split, classes=["background", "a", "b", "c", "d"])
 
-    data = RetinalDataModule(dataset, tmp_path, augment, val_ids=["2"], batch_size=2, repeats=4)
+    data = SegmentationDataModule(dataset, tmp_path, augment, val_ids=["2"], batch_size=2, repeats=4)
     data.setup("fit")
     for batch in data.train_dataloader():
         assert batch.target.dtype == torch.int64

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 
 from unet_lightning.data.collate import collate
-from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import Sample
 from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
@@ -86,7 +86,7 @@ def test_global_generator_is_left_as_it_was(dataset):
 def test_batches_are_the_same_for_any_number_of_workers(tiny_drive):
     epochs = []
     for workers in (0, 2):
-        data = RetinalDataModule(
+        data = SegmentationDataModule(
             DriveDataset, tiny_drive, turn_flip_crop(16, 0.2, 0.2, 0.2), val_ids=["21"], num_workers=workers
         )
         data.setup("fit")
@@ -105,7 +105,7 @@ def test_batches_are_the_same_for_any_number_of_workers(tiny_drive):
 
 def test_ranks_together_see_the_pixels_that_one_process_sees_batch_by_batch(tiny_drive):
     def batches_of(batch_size, rank=0, world_size=1):
-        data = RetinalDataModule(
+        data = SegmentationDataModule(
             DriveDataset, tiny_drive, turn_flip_crop(32, 0.2, 0.2, 0.2), val_ids=["21", "22"], batch_size=batch_size
         )
         data.setup("fit")

@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from slurm_cluster import DOCS, script_of, slurm  # noqa: F401  slurm is a fixture
 
-from unet_lightning.launch import CONF
+from unet_lightning.program import CONF
 
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 TRAIN = "python -m unet_lightning.train"

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from unet_lightning.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_network, load_weights, read_checkpoint
-from unet_lightning.runs.folder import RunFolder
+from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
+from unet_lightning.training.folder import RunFolder
 
 SPEC = {"_target_": "unet_lightning.models.unet.UNet", "base_c": 2}
 

@@ -6,13 +6,13 @@ import sys
 import pytest
 import yaml
 
-from unet_lightning.build import SECTIONS, build, build_all, find
-from unet_lightning.data.datamodule import RetinalDataModule
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError, DataError, RunError
-from unet_lightning.runs.untrusted import HERE, check_resumable, check_sweep, read_config
+from unet_lightning.specs import SECTIONS, build, build_all, find
+from unet_lightning.training.untrusted import HERE, check_resumable, check_sweep, read_config
 
 DATA = {
-    "_target_": "unet_lightning.data.datamodule.RetinalDataModule",
+    "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
     "dataset": {"_target_": "unet_lightning.data.drive.DriveDataset", "_partial_": True, "fov": "mask"},
     "root": "data/DRIVE",
     "augment": {
@@ -24,7 +24,7 @@ CONFIG = {
     "seed": 0,
     "data": DATA,
     "model": {"_target_": "unet_lightning.models.unet.UNet", "base_c": 2},
-    "callbacks": {"history": {"_target_": "unet_lightning.callbacks.history.History", "folder": HERE}},
+    "callbacks": {"history": {"_target_": "unet_lightning.training.callbacks.history.History", "folder": HERE}},
     "loss": {"_target_": "unet_lightning.losses.dice.DiceLoss"},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001},
     "trainer": {"_target_": "lightning.Trainer", "default_root_dir": HERE},
@@ -48,7 +48,7 @@ def written(folder, config, head=""):
 
 def test_a_data_section_is_built_with_partials_and_lists():
     data = build(DATA, SECTIONS["data"])
-    assert isinstance(data, RetinalDataModule)
+    assert isinstance(data, SegmentationDataModule)
     with pytest.raises(DataError, match="No DRIVE in nowhere"):  # called now, with what is missing
         data.dataset(root="nowhere", split="train")
     assert data.augment.transforms[0].p == 0.5

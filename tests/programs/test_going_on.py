@@ -80,7 +80,13 @@ def test_training_from_scratch_writes_over_no_checkpoint(in_process, run, lost):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("callbacks", None), ("RetinalDataModule", None), ("global_step", "x"), ("loops", {}), ("lr_schedulers", [{}])],
+    [
+        ("callbacks", None),
+        ("SegmentationDataModule", None),
+        ("global_step", "x"),
+        ("loops", {}),
+        ("lr_schedulers", [{}]),
+    ],
 )
 def test_a_checkpoint_that_lacks_what_it_takes_is_one_line(in_process, run, key, value):
     path = run / "checkpoints/last.ckpt"

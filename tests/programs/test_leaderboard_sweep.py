@@ -6,11 +6,11 @@ import re
 import pytest
 from evaluation_folders import SECOND, dice, write_evaluation, write_run
 
-from unet_lightning.boards import board_of
 from unet_lightning.errors import RunError
-from unet_lightning.reporting.leaderboard.evaluations import CHOSEN_BY_VALIDATION
-from unet_lightning.reporting.leaderboard.formats import markdown, page
-from unet_lightning.runs.state import State
+from unet_lightning.results.boards import board_of
+from unet_lightning.results.leaderboard.evaluations import CHOSEN_BY_VALIDATION
+from unet_lightning.results.leaderboard.formats import markdown, page
+from unet_lightning.training.state import State
 
 SELECTED = CHOSEN_BY_VALIDATION[0]
 
@@ -85,7 +85,7 @@ def test_beside_figures_that_chose_nothing_validation_is_a_leak(tmp_path):
 
 
 def test_the_reasons_are_those_that_evaluate_writes(tiny_run, tiny_drive, monkeypatch):
-    from unet_lightning.evaluation.networks import CHOSEN, NetworkSource, Passing
+    from unet_lightning.results.networks import CHOSEN, NetworkSource, Passing
 
     monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
     maps = NetworkSource(tiny_run, {}, None, Passing(device="cpu")).maps("val")

@@ -27,8 +27,8 @@ def test_metrics_have_one_row_an_epoch(tiny_run):
 @pytest.mark.parametrize("name", ["best", "last"])
 def test_a_checkpoint_is_data(tiny_run, name):
     checkpoint = torch.load(tiny_run / "checkpoints" / f"{name}.ckpt", weights_only=True)
-    assert checkpoint["RetinalDataModule"]["val_ids"] == ["25", "30", "35", "40"]
-    assert len(checkpoint["RetinalDataModule"]["train_ids"]) == 16
+    assert checkpoint["SegmentationDataModule"]["val_ids"] == ["25", "30", "35", "40"]
+    assert len(checkpoint["SegmentationDataModule"]["train_ids"]) == 16
 
 
 def test_resume_goes_on_in_the_same_folder_and_ends_as_if_never_stopped(program, tmp_path):
@@ -92,7 +92,7 @@ def test_images_that_the_initial_weights_have_seen_are_remembered(program, tiny_
     settings = [*TINY_RUN, "trainer.max_epochs=1", f"model.weights={tiny_run}/checkpoints/last.ckpt"]
     done = program("train", *settings, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    state = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["RetinalDataModule"]
+    state = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["SegmentationDataModule"]
     assert sorted(state["inherited"]["drive"]) == [str(number) for number in range(21, 41)]
 
 

@@ -16,7 +16,7 @@ from conftest import TINY_RUN
 from PIL import Image
 from wandb_files import offline_runs
 
-from unet_lightning.runs.provenance import commit
+from unet_lightning.training.provenance import commit
 
 OFFLINE = [*TINY_RUN, "trainer.enable_progress_bar=false", "logger=wandb", "logger.wandb.mode=offline"]
 IDS = ["25", "30", "35", "40"]  # of DRIVE's validation split

@@ -21,7 +21,7 @@ Split = Literal["train", "val", "test", "all"]
 MOST_WORKERS = 8
 
 
-class RetinalDataModule(L.LightningDataModule):
+class SegmentationDataModule(L.LightningDataModule):
     """Train and val are parts of the data set's train split; test is its test split, for evaluation alone, all is both.
 
     Args:

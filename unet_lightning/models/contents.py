@@ -11,7 +11,7 @@ from torch import Tensor
 
 from unet_lightning.errors import RunError
 
-DATA_STATE = "RetinalDataModule"  # Lightning keeps the state of a data module under the name of its class
+DATA_STATE = "SegmentationDataModule"  # Lightning keeps the state of a data module under the name of its class
 MOST_VALUES = 2_000_000  # a run of 10,000 epochs has about 200,000
 DEEPEST = 50  # mappings and lists within one another
 MOST_SHARED = 4  # times that the tensors together may exceed the file: parameters can share memory
@@ -61,7 +61,7 @@ def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint of ours says of its data; empty in others.
 
     Raises:
-        RunError: it says so in another form than `RetinalDataModule.state_dict`.
+        RunError: it says so in another form than `SegmentationDataModule.state_dict`.
     """
     state = checkpoint.get(DATA_STATE)
     if state is None:

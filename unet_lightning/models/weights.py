@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unet_lightning.build import build
 from unet_lightning.errors import ConfigError, RunError, UserError
 from unet_lightning.models.contents import DATA_STATE as DATA_STATE
 from unet_lightning.models.contents import check_archive, check_values, data_state
+from unet_lightning.specs import build
 
-TASK_PREFIX = "network."  # the name of the network within VesselSegmentationTask
+TASK_PREFIX = "network."  # the name of the network within SegmentationTask
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def check(config: DictConfig) -> None:
         return
     name = f"hydra/launcher={NAMES[launcher]}"
     if not _installed(PACKAGES[launcher]):
-        raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[report,cluster]'.")
+        raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[cluster]'.")
     jobs = config.hydra.launcher.get("n_jobs", 1)
     if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
         more = ", or -1 for as many as there are cores" if launcher == JOBLIB else ""

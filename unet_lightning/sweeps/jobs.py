@@ -21,8 +21,8 @@ from omegaconf import DictConfig, open_dict, read_write
 from unet_lightning.commandline import has_outside_ranks, outside_rank, quoted, shown
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
-from unet_lightning.runs.state import ERROR, State, begun, state_or_fault
-from unet_lightning.runs.untrusted import SWEEP, check_links, check_sweep
+from unet_lightning.training.state import ERROR, State, begun, state_or_fault
+from unet_lightning.training.untrusted import SWEEP, check_links, check_sweep
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class SweepRecord(Callback):
 
     def on_multirun_start(self, config: DictConfig, **arguments: Any) -> None:
         """Writes `sweep.yaml`, where nothing is wrong yet."""
-        from unet_lightning.launch import one_line_errors
+        from unet_lightning.program import one_line_errors
 
         one_line_errors(self._begin)(config)  # Hydra only warns of an exception here
 
@@ -127,7 +127,7 @@ class SweepRecord(Callback):
 
     def on_job_start(self, config: DictConfig, **arguments: Any) -> None:
         """Points `latest` to the sweep: its values compose, so that it has jobs."""
-        from unet_lightning.runs.folder import RunFolder
+        from unet_lightning.training.folder import RunFolder
 
         if in_sweep():
             sweep = Sweep(Path(config.hydra.sweep.dir))
@@ -141,7 +141,7 @@ class SweepRecord(Callback):
 
     def on_multirun_end(self, config: DictConfig, **arguments: Any) -> None:
         """Says what became of the jobs; the exit code is the number of those that failed."""
-        from unet_lightning.launch import one_line_errors
+        from unet_lightning.program import one_line_errors
 
         one_line_errors(self._end)(config)
 

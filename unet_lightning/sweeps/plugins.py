@@ -33,9 +33,9 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: a package is missing, or the search is not as it must be.
         """
-        from unet_lightning.launch import require
+        from unet_lightning.program import require
 
-        for package in ("optuna", "plotly", "jinja2"):
+        for package in ("optuna", "plotly"):
             require(package, "search", f"sweep=optuna needs {package}")
         from unet_lightning.sweeps.search.sweeper import sweep
 

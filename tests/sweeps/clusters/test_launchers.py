@@ -17,14 +17,14 @@ from hydra import compose, initialize_config_dir
 from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.launch import CONF
-from unet_lightning.runs.devices import check_devices
-from unet_lightning.runs.state import State
+from unet_lightning.program import CONF
 from unet_lightning.sweeps import clusters
 from unet_lightning.sweeps.launchers import slurm
 from unet_lightning.sweeps.launchers.launcher import Sent
 from unet_lightning.sweeps.launchers.local import LocalLauncher
 from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
+from unet_lightning.training.devices import check_devices
+from unet_lightning.training.state import State
 
 SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
 
@@ -99,7 +99,7 @@ def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
 
 def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(clusters, "PACKAGES", dict.fromkeys(clusters.NAMES, "no_such_plugin"))
-    with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[report,cluster\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
         clusters.check(composed(JOBLIB))
 
 

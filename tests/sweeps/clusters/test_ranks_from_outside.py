@@ -14,11 +14,11 @@ from conftest import TINY_RUN
 from lost_ranks import left_behind
 from slurm_cluster import wait_for
 
-from unet_lightning.callbacks.ranks import Ranks
 from unet_lightning.commandline import outside_rank
 from unet_lightning.errors import Stopped
-from unet_lightning.runs.ranks import after_the_first
-from unet_lightning.runs.state import State, read_state
+from unet_lightning.training.callbacks.ranks import Ranks
+from unet_lightning.training.ranks import after_the_first
+from unet_lightning.training.state import State, read_state
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +90,8 @@ def test_ranks_with_different_configurations_are_refused_before_the_first_step(r
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_rank_does_not_wait_for_ever_for_one_that_does_not_come(rank, tmp_path, number):
-    impatient = (
-        "from unet_lightning import train; from unet_lightning.callbacks import ranks; ranks.MEETING = 2; train.cli()"
-    )
+    program = "import unet_lightning.train as train, unet_lightning.training.callbacks.ranks as ranks"
+    impatient = f"{program}; ranks.MEETING = 2; train.cli()"
     process = rank(number, before=(sys.executable, "-c", impatient))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -119,8 +118,8 @@ class Trainer:
 
 
 def test_ranks_that_have_met_have_all_the_time(monkeypatch):
-    monkeypatch.setattr("unet_lightning.callbacks.ranks.MEETING", 0.5)
-    monkeypatch.setattr("unet_lightning.callbacks.ranks.POLL", 0.1)
+    monkeypatch.setattr("unet_lightning.training.callbacks.ranks.MEETING", 0.5)
+    monkeypatch.setattr("unet_lightning.training.callbacks.ranks.POLL", 0.1)
     monkeypatch.setattr("os._exit", lambda code: left.append(code))
     left, met = [], [True]
     monkeypatch.setattr("torch.distributed.is_initialized", lambda: met[0])
@@ -182,7 +181,7 @@ def test_a_rank_that_fails_ends_after_the_first(running):
 
 
 def test_a_rank_that_the_first_waits_for_does_not_wait_for_ever(running, monkeypatch):
-    monkeypatch.setattr("unet_lightning.runs.ranks.AFTER_FAILURES", 1.0)
+    monkeypatch.setattr("unet_lightning.training.ranks.AFTER_FAILURES", 1.0)
     error, seconds = ends(RuntimeError("no disk"), running)
     assert str(error) == "no disk"
     assert 3 <= seconds < 10

@@ -10,11 +10,11 @@ from optuna.trial import TrialState
 from sqlalchemy import Engine, event
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.runs.state import State
 from unet_lightning.sweeps.search.loop import Search
 from unet_lightning.sweeps.search.settings import read
 from unet_lightning.sweeps.search.space import parse
 from unet_lightning.sweeps.search.study import Target, open_study
+from unet_lightning.training.state import State
 
 TARGET = Target("val/dice_per_image", "maximize")
 SPACE = parse(["sweep=optuna", "x=interval(-4,4)", "y=1,2"], {})

@@ -6,7 +6,7 @@ from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, PatientPrun
 from optuna.samplers import NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.launch import CONF
+from unet_lightning.program import CONF
 from unet_lightning.sweeps.search.settings import read
 
 DEFAULT = yaml.safe_load(Path(CONF, "sweep/optuna.yaml").read_text())["sweep"] | {"seed": 0}

@@ -16,8 +16,8 @@ from omegaconf import open_dict
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
-from unet_lightning.launch import one_line_errors
-from unet_lightning.runs.state import ERROR, begun, read_state
+from unet_lightning.program import one_line_errors
+from unet_lightning.training.state import ERROR, begun, read_state
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from optuna.visualization import (
 )
 
 from unet_lightning.files import write_text
-from unet_lightning.reporting.html import render
+from unet_lightning.results.html import render
 from unet_lightning.sweeps.search.space import Space
 from unet_lightning.sweeps.search.trials import ERROR, SAME_AS
 

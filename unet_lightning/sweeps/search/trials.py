@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from unet_lightning.errors import RunError, one_line
-from unet_lightning.runs.state import finite, read_state
+from unet_lightning.training.state import finite, read_state
 
 # Notes at a trial.
 ERROR, SAME_AS = "error", "same_as"

@@ -1,0 +1,117 @@
+import math
+
+import pytest
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.results.leaderboard.board import make_leaderboard
+from unet_lightning.results.leaderboard.entries import Entry, Run
+from unet_lightning.results.leaderboard.evaluations import Evaluation
+
+STAMP = {
+    "dataset": "drive",
+    "split": "test",
+    "reference": "first observer",
+    "region": "whole image",
+    "resolution": "the photographs' own",
+    "networks": [],
+}
+
+
+def images(*values):
+    return {f"{number:02}": value for number, value in enumerate(values, start=1)}
+
+
+def entry(name, leak=(), seeds=(0,), pooled=(("dice", 0.5),), protocol=(), **figures):
+    """An entry of one or several seeds with the same figures."""
+    per_image = {image: {f: values[image] for f, values in figures.items()} for image in next(iter(figures.values()))}
+    evaluation = Evaluation(None, STAMP | dict(protocol), {"model": per_image}, {}, tuple(leak))
+    runs = [Run(f"{name}{seed}", {"seed": seed}, evaluation) for seed in seeds]
+    return Entry(name, "model", figures, dict(pooled), runs, leak=leak)
+
+
+def human(**figures):
+    return Entry("second observer", "second observer", figures, {})
+
+
+LOW, MIDDLE, HIGH = images(0.7, 0.72), images(0.8, 0.81), images(0.9, 0.88)
+
+
+def names(board):
+    return [(line.standing.rank, line.entry.name) for line in board.lines]
+
+
+def test_the_second_observer_stands_among_the_models_and_leaks_behind_all():
+    entries = [entry("c", dice=LOW), entry("leaky", leak=["01"], dice=HIGH), entry("a", dice=HIGH), human(dice=MIDDLE)]
+    board = make_leaderboard(entries, "dice")
+    assert names(board) == [(1, "a"), (None, "second observer"), (2, "c"), (None, "leaky")]
+    assert [line.leak for line in board.lines] == [False, False, False, True]
+    assert board.human.entry.name == "second observer"
+
+
+def test_a_leak_is_shown_and_not_compared():
+    board = make_leaderboard([entry("a", dice=LOW), entry("leaky", leak=["02"], dice=HIGH)], "dice")
+    leaky = board.lines[-1].standing
+    assert leaky.mean == pytest.approx(0.89)
+    assert leaky.interval == pytest.approx((0.88, 0.9))
+    assert (leaky.against_best, math.isnan(leaky.p_holm)) == (None, True)
+    assert "LEAK, without rank or comparison: trained or selected on 02: leaky." in board.notes
+
+
+def test_where_all_leaked_the_best_stands_first_without_rank():
+    board = make_leaderboard([entry("b", leak=["01"], dice=LOW), entry("a", leak=["01"], dice=HIGH)], "dice")
+    assert names(board) == [(None, "a"), (None, "b")]
+    assert "LEAK, without rank or comparison: trained or selected on 01: a, b." in board.notes
+
+
+@pytest.mark.parametrize("figure", ["ece", "brier", "component_error"])
+def test_low_is_good_for_errors(figure):
+    board = make_leaderboard([entry("a", **{figure: HIGH}), entry("b", **{figure: LOW})], figure)
+    assert names(board) == [(1, "b"), (2, "a")]
+    assert "lowest first" in board.notes[1]
+
+
+def test_a_figure_that_the_second_observer_lacks_puts_them_behind_the_models():
+    board = make_leaderboard([entry("a", dice=LOW, auroc=LOW), human(dice=HIGH)], "auroc")
+    assert names(board) == [(1, "a"), (None, "second observer")]
+    assert math.isnan(board.human.standing.mean)
+
+
+def test_images_without_thin_vessels_do_not_count_for_them():
+    thin = images(0.6, math.nan, 0.8)
+    board = make_leaderboard([entry("a", sensitivity_thin=thin)], "sensitivity_thin")
+    assert board.lines[0].standing.mean == pytest.approx(0.7)
+    # Any other figure has a value on every image, or none.
+    assert math.isnan(make_leaderboard([entry("a", dice=thin)], "dice").lines[0].standing.mean)
+
+
+def test_the_spread_is_that_of_the_seeds():
+    board = make_leaderboard([entry("a", seeds=(0, 1), dice=LOW), entry("b", dice=LOW)], "dice")
+    assert [line.spread for line in board.lines] == pytest.approx([0.0, math.nan], nan_ok=True)
+
+
+def test_an_unknown_figure_is_refused_with_those_that_all_have():
+    entries = [entry("a", dice=LOW, iou=LOW, auroc=LOW), entry("b", dice=LOW, iou=LOW)]
+    with pytest.raises(ConfigError, match=r"--figure auroc is not measured in b\. All have: dice, iou\."):
+        make_leaderboard(entries, "auroc")
+    with pytest.raises(ConfigError, match=r"--figure dise is not measured in a, b\."):
+        make_leaderboard(entries, "dise")
+
+
+def test_the_notes_say_what_was_measured_how_and_with_what():
+    made = {"versions": {"torch": "2.15"}, "commit": "0123456789abcdef-dirty"}
+    other = {"versions": {"torch": "2.14"}, "commit": None}
+    entries = [entry("a", dice=HIGH, protocol=made), entry("b", dice=LOW, protocol=other), human(dice=MIDDLE)]
+    board = make_leaderboard(entries, "dice", notes=["Also this."])
+    text = " ".join(board.notes)
+    assert "drive test: 2 images, against the first observer, region: whole image, resolution: the photo" in text
+    assert "highest first" in text
+    assert "10,000 bootstrap resamples" in text
+    assert "Wilcoxon's signed-rank test, two-sided, corrected by Holm's method for 2 comparisons." in text
+    assert "Evaluated by torch 2.15 and 2.14; commit 0123456789ab-dirty, unknown." in text
+    assert board.notes[-1] == "Also this."
+    assert board.title == "drive test"
+    assert make_leaderboard(entries, "dice", "vein").title == "drive test, vein"
+
+
+def test_nothing_is_said_of_tests_where_none_was_made():
+    assert "Wilcoxon" not in " ".join(make_leaderboard([entry("a", dice=LOW)], "dice").notes)

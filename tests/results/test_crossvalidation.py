@@ -1,0 +1,49 @@
+import re
+
+import pytest
+import yaml
+
+from unet_lightning.errors import RunError
+from unet_lightning.results.crossvalidation import folds_of
+from unet_lightning.training.folder import RunFolder
+
+
+def sweep(folder, *configs):
+    """A sweep folder with the config of each job."""
+    for number, config in enumerate(configs):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "config.yaml").write_text(yaml.safe_dump(config))
+    return RunFolder(folder)
+
+
+def job(fold, folds=3, **others):
+    return {"seed": 0, "data": {"folds": folds, "fold": fold, "root": "x"}, "model": {"base_c": 8}} | others
+
+
+def test_the_jobs_come_by_fold_whatever_their_order(tmp_path):
+    found = folds_of(sweep(tmp_path, job(2), job(0), job(1)))
+    assert [run.path.name for run in found] == ["1", "2", "0"]
+
+
+def test_the_tenth_job_comes_after_the_ninth(tmp_path):
+    jobs = sweep(tmp_path, *(job(fold, folds=11) for fold in range(11))).jobs()
+    assert [run.path.name for run in jobs] == [str(number) for number in range(11)]
+
+
+@pytest.mark.parametrize(
+    ("configs", "message"),
+    [
+        ([job(0), job(2)], "must hold each of the folds 0 to 2 once, found 0: fold 0, 1: fold 2"),
+        ([job(0), job(1), job(1)], "must hold each of the folds 0 to 2 once"),
+        ([job(0), job(1), job(2, model={"base_c": 16}, seed=1)], "2 differs from 0 in model.base_c, seed"),
+        ([job(None, folds=None)], "is a sweep without folds"),
+    ],
+)
+def test_what_is_no_cross_validation_is_refused(tmp_path, configs, message):
+    with pytest.raises(RunError, match=re.escape(message)):
+        folds_of(sweep(tmp_path, *configs))
+
+
+def test_a_folder_without_runs_is_no_run_folder(tmp_path):
+    with pytest.raises(RunError, match="is no run folder"):
+        folds_of(RunFolder(tmp_path))

@@ -1,0 +1,36 @@
+"""The folder of a cross-validation: a sweep whose jobs differ in their fold alone."""
+
+from unet_lightning.errors import RunError
+from unet_lightning.training.differences import differences
+from unet_lightning.training.folder import RunFolder
+
+RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
+
+
+def folds_of(sweep: RunFolder) -> list[RunFolder]:
+    """The jobs of a cross-validation, fold 0 first.
+
+    Raises:
+        RunError: no sweep, its jobs differ in more than their fold, or a fold is missing or there twice.
+    """
+    jobs = sweep.jobs()
+    if not jobs:
+        sweep.check()  # says what a run folder is
+    configs = [job.read_config() for job in jobs]
+    fold_of = {job.path.name: config["data"].get("fold") for job, config in zip(jobs, configs, strict=True)}
+    folds = configs[0]["data"].get("folds")
+    if folds is None:
+        raise RunError(
+            f"{sweep.path} is a sweep without folds. Evaluate its jobs one by one, such as run={jobs[0].path}, or rank "
+            f"them: python -m unet_lightning.leaderboard {sweep.path}. A cross-validation is trained by {RECIPE}."
+        )
+    for job, config in zip(jobs, configs, strict=True):
+        if other := sorted(set(differences(config, configs[0])) - {"data.fold"}):
+            raise RunError(
+                f"The jobs of {sweep.path} are no single cross-validation: {job.path.name} differs from "
+                f"{jobs[0].path.name} in {', '.join(other)}. Train one configuration a sweep: {RECIPE}."
+            )
+    if sorted(fold_of.values()) != list(range(folds)):
+        found = ", ".join(f"{name}: fold {fold}" for name, fold in fold_of.items())
+        raise RunError(f"{sweep.path} must hold each of the folds 0 to {folds - 1} once, found {found}.")
+    return sorted(jobs, key=lambda job: int(fold_of[job.path.name]))

@@ -1,0 +1,191 @@
+"""The folder of a run: where its files are, and how a later program reads them."""
+
+import contextlib
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from unet_lightning.errors import OtherRun, RunError
+from unet_lightning.files import write_text
+from unet_lightning.training.differences import differences
+from unet_lightning.training.provenance import commit, machine, versions
+from unet_lightning.training.state import read_state
+from unet_lightning.training.trained import Trained, read_trained
+from unet_lightning.training.untrusted import HERE, read_config
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`config.yaml`, `checkpoints/`, `metrics.csv` and so on of one run."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best validation figure."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    def check(self) -> None:
+        """Raises RunError where this is no run folder."""
+        if not self.config_file.is_file():
+            where = "it does not exist" if not self.path.exists() else "it has no config.yaml"
+            if (self.path / "error.txt").is_file():
+                where = "it failed before it began, see error.txt in it; resume=<its sweep> tries it again"
+            raise RunError(
+                f"{self.path} is no run folder: {where}. Give the folder that training printed, such as "
+                "outputs/<name>/<date_time> or outputs/<name>/latest."
+            )
+
+    def claim(self, goes_on: bool) -> None:
+        """Called where training begins from scratch.
+
+        Args:
+            goes_on: the run is here already, and was stopped in its first epoch.
+
+        Raises:
+            OtherRun: another run is already here, or this one has trained, and training would write over it.
+        """
+        if self.config_file.exists() and not goes_on:
+            raise OtherRun(
+                f"{self.path} already holds a run. Go on with it by resume={self.path}, or choose another folder."
+            )
+        trained = [path.name for path in sorted(self.path.glob("checkpoints/*.ckpt"))]
+        state = read_state(self.path)
+        early = goes_on and state is not None and state.state != "done" and self.epochs() <= 1
+        if trained and not early:
+            raise OtherRun(
+                f"{self.path} holds {', '.join(trained)}, and no last.ckpt to go on from: training would write over "
+                "it. Begin a new run elsewhere, with model.weights set to it, or take the checkpoints away."
+            )
+
+    def epochs(self) -> int:
+        """The rows of metrics.csv."""
+        try:
+            with (self.path / "metrics.csv").open("rb") as file:
+                return max(0, sum(1 for _ in file) - 1)
+        except OSError:
+            return 0
+
+    def discard_empty(self) -> None:
+        """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
+        for log in self.path.glob("*.log"):
+            if not log.stat().st_size:
+                log.unlink()
+        with contextlib.suppress(OSError):  # not empty
+            self.path.rmdir()
+
+    def as_written(self, config: dict[str, Any]) -> str:
+        """The text of config.yaml, with its own folder left open: the folder may be moved, or the run repeated."""
+        return OmegaConf.to_yaml(OmegaConf.create(_with_place_open(config, str(self.path))))
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes the resolved config."""
+        write_text(self.config_file, self.as_written(config))
+
+    def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str]) -> None:
+        """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it.
+
+        Args:
+            config: resolved.
+            command: as it was typed.
+            overrides: of this run, in a sweep those of its job.
+        """
+        known = commit()
+        attempt = {
+            "command": command,
+            "overrides": list(overrides),
+            "commit": None if known is None else known.removesuffix("-dirty"),
+            "dirty": None if known is None else known.endswith("-dirty"),
+            "versions": versions(),
+            "machine": machine(),
+        }
+        path = self.path / "repro.yaml"
+        found: Any = {"seed": config["seed"], "deterministic": bool(config["trainer"].get("deterministic"))}
+        found |= {"repeat": f"python -m unet_lightning.train {shlex.quote(f'rerun={self.path}')}", "attempts": []}
+        with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
+            found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
+        found["attempts"].append(attempt)
+        write_text(path, yaml.safe_dump(found, sort_keys=False, width=1000))
+
+    def check_same(self, config: dict[str, Any]) -> None:
+        """Raises OtherRun where the run in this folder is of another configuration; its files may have moved."""
+        written = self.read_config()
+        wanted = OmegaConf.to_container(OmegaConf.create(self.as_written(config)))
+        assert isinstance(wanted, dict)
+        for one in (written, wanted):
+            one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
+        other = [key for key in differences(wanted, written) if key != "trainer.max_time"]
+        if other:
+            raise OtherRun(
+                f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
+                f"folder, or go on with that run by resume={self.path}."
+            )
+
+    def read_config(self) -> dict[str, Any]:
+        """The resolved config.
+
+        Raises:
+            RunError: no run folder, or its config.yaml is broken.
+        """
+        self.check()
+        return read_config(self.config_file)
+
+    def link_latest(self, name: str) -> None:
+        """Points `<name>/latest` to this run, or sweep, of that name; a folder of another place has none.
+
+        Where the file system has no links there is none either.
+        """
+        home, wanted = self.path.parent, Path(name).parts
+        if wanted and home.parts[-len(wanted) :] == wanted:
+            with contextlib.suppress(OSError):
+                (home / "latest").unlink(missing_ok=True)
+                (home / "latest").symlink_to(self.path.name)
+
+    def jobs(self) -> list["RunFolder"]:
+        """The runs of a sweep, in their order; none where this is no sweep."""
+        if self.config_file.is_file() or not self.path.is_dir():
+            return []
+        found = [folder for folder in self.path.iterdir() if (folder / "config.yaml").is_file()]
+        return [RunFolder(folder) for folder in sorted(found, key=lambda folder: (len(folder.name), folder.name))]
+
+    def load(self, which: str | None = None) -> Trained:
+        """The network of a checkpoint.
+
+        Args:
+            which: `best` (on validation), `last`, or None: the best, or the last where validation was off.
+
+        Raises:
+            RunError: no run folder, no such checkpoint, or a broken one.
+        """
+        config = self.read_config()
+        path = self.last if which == "last" or (which is None and not self.best.is_file()) else self.best
+        if not path.is_file():
+            raise RunError(f"{self.path} has no checkpoint yet: looked for {path}. Let training finish an epoch.")
+        return read_trained(path, config, selected=path == self.best)
+
+
+def _with_place_open(value: Any, folder: str) -> Any:
+    """A config with its own folder, and what lies in it, named by `HERE`."""
+    if isinstance(value, Mapping):
+        return {key: _with_place_open(one, folder) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_place_open(one, folder) for one in value]
+    inside = isinstance(value, str) and (value == folder or value.startswith(folder + os.sep))
+    return HERE + value.removeprefix(folder) if inside else value

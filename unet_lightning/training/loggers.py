@@ -1,0 +1,169 @@
+"""What trackers are told of a run: its beginning, its end, and what came of it."""
+
+import csv
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unet_lightning.errors import ConfigError, RunError, UserError, one_line
+from unet_lightning.program import instantiate
+from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.provenance import commit
+from unet_lightning.training.trackers.tracker import About, Results, Tracker
+from unet_lightning.training.untrusted import SWEEP
+
+if TYPE_CHECKING:
+    import lightning as L
+    from lightning.pytorch.loggers import Logger
+
+    from unet_lightning.results.scores import Evaluation
+
+log = logging.getLogger(__name__)
+
+
+def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) -> None:
+    """Begins a run with each logger, or goes on with it.
+
+    Raises:
+        UserError: one cannot start: no account, no network, no package.
+    """
+    folder = run.path.resolve()
+    name = "/".join(folder.parts[-2:])
+    past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
+    about = About(folder, described(config, folder), name, group_of(folder, config["name"]), "train", past=past)
+    begin(trainer.loggers, about)
+
+
+def close_loggers(trainer: "L.Trainer", exit_code: int) -> None:
+    """Ends the run of each logger, so that the next job of a sweep gets its own."""
+    end(trainer.loggers, exit_code)
+
+
+def publish(trainer: "L.Trainer", evaluation: "Evaluation", protocol: dict[str, Any], run: RunFolder) -> None:
+    """Shows what the best checkpoint is worth on the validation images, and keeps the checkpoint where logger can."""
+    from unet_lightning.results.shown import results_of  # measures with libraries that training does without
+
+    results = results_of(evaluation, protocol, "best", run.best)
+    show_results(trainer.loggers, results, max(trainer.global_step - 1, 0))
+
+
+def publish_evaluation(
+    loggers: dict[str, Any], folder: Path, evaluation: "Evaluation", protocol: dict[str, Any], source: Path
+) -> None:
+    """Makes an evaluation a run of its own, in the group of the run that it measures.
+
+    Args:
+        loggers: the `logger` section of the config.
+        folder: of the evaluation.
+        evaluation: the figures.
+        protocol: what was measured how.
+        source: the run, the sweep of a cross-validation, or the maps.
+
+    Raises:
+        UserError: a logger cannot start.
+    """
+    from unet_lightning.results.shown import results_of
+
+    built = build_loggers(loggers, folder)
+    if not built:
+        return
+    source = source.resolve()
+    first = (RunFolder(source).jobs() or [RunFolder(source)])[0]
+    name = first.read_config()["name"] if first.config_file.is_file() else source.name
+    config = described({"protocol": protocol}, source) | {"run": str(source), "run_folder": str(folder.resolve())}
+    shown = f"{'/'.join(source.parts[-2:])} {folder.name}"
+    about = About(folder, config, shown, group_of(source, name), "evaluate", resumable=False, trained=source)
+    code = 1
+    try:
+        begin(built, about)
+        show_results(built, results_of(evaluation, protocol, protocol["split"], None), 0)
+        code = 0
+    finally:
+        end(built, code)
+
+
+def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:
+    """The loggers of a config, with their files in a folder.
+
+    Raises:
+        UserError: one cannot be built.
+    """
+    return [instantiate(spec, f"logger.{name}", save_dir=str(folder)) for name, spec in section.items() if spec]
+
+
+def begin(loggers: Sequence["Logger"], about: About) -> None:
+    """Tells each logger what begins.
+
+    Raises:
+        UserError: one cannot start.
+    """
+    for logger in loggers:
+        try:
+            if isinstance(logger, Tracker):
+                logger.begin(about)
+            else:
+                logger.log_hyperparams(dict(about.config))
+        except UserError:
+            raise
+        except Exception as error:  # each library has errors of its own
+            said = " ".join(str(error).split())
+            raise ConfigError(
+                f"{type(logger).__name__} cannot start: {said} W&B works without a network by "
+                "logger.wandb.mode=offline; logger=csv needs nothing."
+            ) from error
+
+
+def end(loggers: Sequence["Logger"], exit_code: int) -> None:
+    """Tells each logger how it ended; what one cannot do any more does not keep the others from it."""
+    for logger in loggers:
+        try:
+            if isinstance(logger, Tracker):
+                logger.end(exit_code)
+            else:
+                logger.finalize("success" if exit_code == 0 else "failed")
+        except Exception as error:
+            log.warning(f"{type(logger).__name__} did not end well: {error}")
+
+
+def show_results(loggers: Sequence["Logger"], results: Results, step: int) -> None:
+    """Gives the results to each logger; the run folder has them already, so that a logger's fault is only told."""
+    for logger in loggers:
+        try:
+            if isinstance(logger, Tracker):
+                logger.publish(results, step)
+            else:
+                logger.log_metrics(results.figures, step)
+        except Exception as error:
+            log.warning(f"{type(logger).__name__} does not show the results: {error}")
+
+
+def described(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The config with what it does not say itself."""
+    return config | {"commit": commit(), "run_folder": str(folder)}
+
+
+def group_of(folder: Path, name: str) -> str:
+    """`<name>/<folder of the sweep>` for a job of a sweep and for a sweep, else `name`."""
+    for sweep in (folder, folder.parent):
+        if (sweep / SWEEP).is_file():
+            return f"{name}/{sweep.name}"
+    return name
+
+
+def past_rows(folder: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv, without empty cells.
+
+    Raises:
+        RunError: another program has changed the file.
+    """
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path} is not as training wrote it: {one_line(error)}. Take it away: it comes anew from the checkpoint."
+        ) from error

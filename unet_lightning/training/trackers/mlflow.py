@@ -1,0 +1,86 @@
+"""MLflow, by default with one SQLite file for all runs."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import MLFlowLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from unet_lightning.errors import RunError
+from unet_lightning.training.trackers.tracker import About, Picture, Results, Tracker, keep_id, kept_id
+
+SQLITE = "sqlite:///"
+ID_FILE = "mlflow-id"
+STOPPED = 128  # exit codes from here on are signals
+
+
+class MLflowTracker(Tracker, MLFlowLogger):
+    """Lightning's MLFlowLogger with one MLflow run a run folder, which ends as the run did.
+
+    Args:
+        tracking_uri: `sqlite:///` and a file, which is made where it is missing, or the address of a server.
+        artifact_location: where pictures are kept; None: beside the file.
+        arguments: of MLFlowLogger.
+    """
+
+    def __init__(self, tracking_uri: str, artifact_location: str | None = None, **arguments: Any) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine unasked
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # they tell of every table of a new file
+        if tracking_uri.startswith(SQLITE):
+            file = Path(tracking_uri.removeprefix(SQLITE)).absolute()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            tracking_uri = f"{SQLITE}{file}"
+            artifact_location = artifact_location or str(file.with_suffix("")) + "-artifacts"
+        super().__init__(tracking_uri=tracking_uri, artifact_location=artifact_location, **arguments)
+
+    @rank_zero_only
+    def begin(self, about: About) -> None:
+        """Starts the MLflow run, or goes on with that of the folder.
+
+        Raises:
+            RunError: the folder belongs to a run that MLflow does not have.
+        """
+        from mlflow.exceptions import MlflowException
+
+        self._run_id = kept_id(about.folder, ID_FILE) if about.resumable else None
+        if self._run_id is not None:
+            try:
+                self.experiment.update_run(self._run_id, status="RUNNING")
+            except MlflowException as error:
+                raise RunError(
+                    f"{about.folder / ID_FILE} names the MLflow run {self._run_id}, which is not in "
+                    f"{self._tracking_uri}. Set logger.mlflow.tracking_uri to where it is, or remove that file to "
+                    "begin a new MLflow run."
+                ) from error
+            return  # its parameters cannot be changed
+        self._run_name = self._run_name or about.name
+        self.tags = {"group": about.group, "job_type": about.job_type} | (self.tags or {})
+        if about.trained is not None and (parent := kept_id(about.trained, ID_FILE)):
+            self.tags["mlflow.parentRunId"] = parent
+        self.log_hyperparams(dict(about.config))
+        if about.resumable:
+            keep_id(about.folder, ID_FILE, str(self.run_id))
+
+    @rank_zero_only
+    def show(self, pictures: Sequence[Picture], step: int) -> None:
+        """Photograph, ground truth and prediction side by side."""
+        for one in pictures:
+            strip = one.strip().permute(1, 2, 0).numpy()  # (H, 3 W, 3)
+            self.experiment.log_image(self.run_id, strip, key=f"val images {one.image_id}", step=step)
+
+    @rank_zero_only
+    def publish(self, results: Results, step: int) -> None:
+        """The figures as metrics, and the protocol."""
+        self.log_metrics(results.figures, step)
+        self.experiment.log_dict(self.run_id, results.protocol, "protocol.json")
+
+    @rank_zero_only
+    def end(self, exit_code: int) -> None:
+        """FINISHED, FAILED, or KILLED by a signal."""
+        if self._initialized:
+            status = "FINISHED" if exit_code == 0 else "KILLED" if exit_code >= STOPPED else "FAILED"
+            self.experiment.set_terminated(self.run_id, status)
