@@ -46,10 +46,7 @@ def losing(rank: int, how: str, folder: Path) -> tuple[list[str], dict[str, str]
     (folder / "ranks_that_end.py").write_text(PACKAGE)
     settings = ["loss=dice", "loss._target_=ranks_that_end.Ending", f"+loss.rank={rank}", f"+loss.how={how}"]
     paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[1])])
-    return [*settings, f"+loss.note={folder / 'note'}"], {
-        "PYTHONPATH": paths,
-        "UNET_LIGHTNING_TRUSTED": "ranks_that_end",
-    }
+    return [*settings, f"+loss.note={folder / 'note'}"], {"PYTHONPATH": paths}
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -7,8 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from unet_lightning.data import chase_db1, drive, hrf
-from unet_lightning.program import CONF, instantiate
-from unet_lightning.training.build import build_task, build_trainer
+from unet_lightning.program import CONF, trust_command_line
+from unet_lightning.request import register
+from unet_lightning.training.build import build_data, build_task, build_trainer
 
 GROUPS = {
     group: sorted(path.stem for path in Path(CONF, group).glob("*.yaml"))
@@ -18,12 +19,16 @@ CHOICES = [(group, name) for group, names in GROUPS.items() for name in names if
 EXPERIMENTS = sorted(path.stem for path in Path(CONF, "experiment").glob("*.yaml"))
 
 
+register()
+
+
 def composed(*overrides, folder):
     with initialize_config_dir(CONF, version_base="1.3"):
         cfg = compose("train", overrides=[*overrides, f"hydra.runtime.output_dir={folder}"], return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)
         del cfg.hydra
         config = OmegaConf.to_container(cfg, resolve=True)
+        trust_command_line(config)
     return config
 
 
@@ -34,7 +39,7 @@ def test_every_choice_composes_and_builds(group, name, tmp_path, tiny_drive, mon
     config = composed(f"{group}={name}", "data.batch_size=2", folder=tmp_path)
     section = group.split("/")[0]
     if section == "data":
-        assert instantiate(config["data"], "data").batch_size == 2
+        assert build_data(config).batch_size == 2
     elif section in ("model", "loss", "optimizer", "scheduler"):
         assert build_task(config).network is not None
     elif name in ("gpu", "ddp"):
@@ -42,7 +47,7 @@ def test_every_choice_composes_and_builds(group, name, tmp_path, tiny_drive, mon
     else:
         if "wandb" in config["logger"]:
             config["logger"]["wandb"]["mode"] = "disabled"
-        assert build_trainer(config, []).max_epochs == config["trainer"]["max_epochs"]
+        assert build_trainer(config, tmp_path).max_epochs == config["trainer"]["max_epochs"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.combined import WeightedSum
 from unet_lightning.losses.dice import DiceLoss
@@ -140,24 +141,34 @@ def test_a_mapping_without_target_is_refused(spec):
         build(spec)
 
 
-@pytest.mark.parametrize("trusted", ["", "grown", "grown_here.sub", "other"])
-def test_an_own_package_is_refused_without_its_name(trusted, package, monkeypatch):
-    monkeypatch.setenv("UNET_LIGHTNING_TRUSTED", trusted)
-    with pytest.raises(ConfigError, match=r"grown_here\.Loss is not trusted.*UNET_LIGHTNING_TRUSTED"):
+@pytest.fixture
+def nothing_trusted(monkeypatch):
+    monkeypatch.setattr(specs, "_of_the_user", set())
+
+
+@pytest.mark.parametrize("named", ["", "grown_here", "grown_here.Los", "other.Loss"])
+def test_an_own_class_is_refused_without_its_name(named, package, nothing_trusted):
+    specs.trust([named])
+    with pytest.raises(ConfigError, match=r"grown_here\.Loss is not trusted.*--config-dir"):
         build({"_target_": "grown_here.Loss", "folder": str(package)})
     assert "grown_here" not in sys.modules
     assert not package.exists()
 
 
-@pytest.mark.parametrize("trusted", ["grown_here", "other,grown_here", "other, grown_here"])
-def test_an_own_package_is_built_once_it_is_trusted(trusted, package, monkeypatch):
-    monkeypatch.setenv("UNET_LIGHTNING_TRUSTED", trusted)
+def test_an_own_class_is_built_once_its_name_is_trusted(package, nothing_trusted):
+    specs.trust(["grown_here.Loss"])
     build({"_target_": "grown_here.Loss", "folder": str(package)})
     assert package.is_dir()
+    assert specs.trusted_names() == ["grown_here.Loss"]
 
 
-def test_what_an_own_package_imports_is_not_trusted(package, monkeypatch):
-    monkeypatch.setenv("UNET_LIGHTNING_TRUSTED", "grown_here")
+def test_what_the_module_of_an_own_class_imports_is_not_trusted(package, nothing_trusted):
+    specs.trust(["grown_here.Loss"])
     with pytest.raises(ConfigError, match=r"grown_here\.mkdir is not trusted"):
         build({"_target_": "grown_here.mkdir", "path": str(package)})
     assert not package.exists()
+
+
+def test_the_targets_of_a_config_are_found_at_any_depth():
+    config = {"loss": {"_target_": "a.B", "terms": [{"x": {"_target_": "c.D"}}, "e"]}, "seed": 0, "model": None}
+    assert specs.targets_in(config) == {"a.B", "c.D"}

@@ -1,30 +1,35 @@
-"""What the Hydra programs share: where conf/ is, one line for an error, objects from a config.
+"""What the programs share: where conf/ is, one line for an error, and what a command line says.
 
 Torch and Lightning are imported when a run begins: --help and --cfg answer without them.
 """
 
+import difflib
 import functools
 import importlib.util
-import logging
 import os
+import re
 import signal
 import sys
 import traceback
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from unet_lightning import specs
 from unet_lightning.errors import ConfigError, Stopped, UserError
-from unet_lightning.specs import SECTIONS, build
 
 _PACKAGE = Path(__file__).resolve().parent
 # Within the package once installed from a wheel, beside it in a clone.
 CONF = str(_PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf")
+NEAR = 3  # names offered where one is unknown
 
 # Hydra gives its errors to us, who say them in one line.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -40,27 +45,32 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return program(*args, **kwargs)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            sys.exit(1)
-        except Exception as error:
-            if from_composition(error):  # first: some of Hydra's errors are OSErrors too
-                from unet_lightning.composition import explain
-
-                name = "evaluate" if program.__module__.endswith("evaluate") else "train"
-                said = explain(error, CONF, name, sys.argv[1:])
-            elif isinstance(error, OSError) and error.filename is not None:
-                said = f"{error.strerror}: {error.filename}"
-            else:
-                raise
-            print(f"error: {said}", file=sys.stderr, flush=True)
-            sys.exit(1)
         except (Stopped, KeyboardInterrupt) as error:
             stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
             print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
             sys.exit(stopped.exit_code)
+        except Exception as error:
+            said = _one_line(error, "evaluate" if program.__module__.endswith("evaluate") else "train")
+            if said is None:
+                raise
+            print(f"error: {said}", file=sys.stderr, flush=True)
+            sys.exit(1)
 
     return guarded
+
+
+def _one_line(error: Exception, config_name: str) -> str | None:
+    """What a person can mend, said in one line; None for a fault of the program."""
+    own: BaseException | None = error
+    while own is not None and not isinstance(own, UserError):
+        own = own.__cause__  # OmegaConf wraps what a resolver raises
+    if own is not None and (own is error or isinstance(error, OmegaConfBaseException)):
+        return str(own)
+    if from_composition(error):  # first: some of Hydra's errors are OSErrors too
+        return explain(error, config_name, sys.argv[1:])
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return None
 
 
 def from_composition(error: BaseException) -> bool:
@@ -71,6 +81,50 @@ def from_composition(error: BaseException) -> bool:
     )
 
 
+def explain(error: Exception, config_name: str, given: Sequence[str] = ()) -> str:
+    """The message of an error of Hydra's or OmegaConf's in one line, with the names that may have been meant.
+
+    Args:
+        error: raised while the config was composed.
+        config_name: of the main config.
+        given: the overrides, of which the choices of files tell what fields there are.
+    """
+    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    unknown = re.search(r"Could not override '([^']+)'", said) or re.search(r"Key '([^']+)' is not in struct", said)
+    if unknown is None:
+        return said
+    key = unknown[1]
+    near = nearest(key, list(_fields(config_name, given)))
+    meant = f" Near: {', '.join(near)}." if near else ""
+    if any(word.startswith(("resume=", "rerun=")) for word in given):
+        meant += f" A field that the run has, and the files chosen by this command lack, is set by +{key}=..."
+    return f"No field {key} in the config.{meant} --cfg job prints all; +{key}=... adds a new one."
+
+
+def nearest(key: str, known: list[str]) -> list[str]:
+    """The names that are like `key`, as a whole or in their last part."""
+    found = difflib.get_close_matches(key, known, NEAR, cutoff=0.75)
+    last = key.rpartition(".")[2]
+    endings = {name.rpartition(".")[2] for name in known}
+    for ending in [last, *difflib.get_close_matches(last, endings, NEAR, cutoff=0.75)]:
+        found += [name for name in known if name.rpartition(".")[2] == ending]
+    return list(dict.fromkeys(found))[:NEAR]
+
+
+def _fields(config_name: str, given: Sequence[str]) -> Iterator[str]:
+    """Every field of the config with its chosen files, dotted; of a sweep over files, with the default ones."""
+    chosen = [word for word in given if "," not in word and Path(CONF, word.partition("=")[0]).is_dir()]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        sections = [("", compose(config_name, chosen))]
+    while sections:
+        prefix, section = sections.pop()
+        for key in map(str, section):
+            yield prefix + key
+            if not OmegaConf.is_missing(section, key) and isinstance(node := section._get_node(key), DictConfig):
+                sections += [(f"{prefix}{key}.", node)] if not node._is_none() else []
+
+
 def plain(config: DictConfig) -> dict[str, Any]:
     """The config as resolved dicts, lists and numbers."""
     container = OmegaConf.to_container(config, resolve=True)
@@ -78,42 +132,32 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def quiet_libraries() -> None:
-    """Keeps Lightning's tips, and what it says twice, out of the terminal."""
-    import lightning.pytorch  # noqa: F401  its import sets the levels that are changed here
+def trust_command_line(config: dict[str, Any]) -> None:
+    """Trusts what the user has typed, and what the YAML files of a `--config-dir` name.
 
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()  # Hydra's root logger has its own
-        logger.setLevel(logging.WARNING)
-    # Lightning 2.6 asks torch.utils._pytree for a name that torch is about to drop.
-    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-    # A run that goes on writes beside its earlier checkpoints.
-    warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty")
-    # The run says itself how many images it validates on, none among them.
-    warnings.filterwarnings("ignore", r"Total length of `DataLoader` across ranks is zero")
-    # Whether a run is one of several tasks of Slurm is the user's choice.
-    warnings.filterwarnings("ignore", r"The `srun` command is available on your system but is not used")
-    # Photographs are kept in memory: loading processes do not pay on a CPU.
-    warnings.filterwarnings("ignore", r"The '\w+_dataloader' does not have many workers")
+    Args:
+        config: composed for this command.
+    """
+    specs.trust(specs.targets_in(config))
+    sources = HydraConfig.get().runtime.config_sources
+    for folder in (source.path for source in sources if source.provider == "command-line"):
+        trust_files(Path(folder))
+
+
+def trust_files(folder: Path) -> None:
+    """Trusts the targets that the YAML files of a folder name.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
+    for path in sorted(folder.rglob("*.yaml")):
+        try:
+            specs.trust(specs.targets_in(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} in --config-dir cannot be read: {' '.join(str(error).split())}") from error
 
 
 def require(module: str, extra: str, why: str) -> None:
     """Raises ConfigError where an optional package is not installed, before any work is done."""
     if importlib.util.find_spec(module) is None:
         raise ConfigError(f"{why}: pip install 'unet-lightning[{extra}]'.")
-
-
-def instantiate(config: dict[str, Any], key: str, **arguments: Any) -> Any:
-    """The object of a section of the config, of the packages that are trusted there.
-
-    Args:
-        config: with `_target_`.
-        key: its place in the whole config, such as callbacks.best; the first word says which packages are trusted.
-        arguments: further ones for the target.
-
-    Raises:
-        UserError: what the target raised, or ConfigError from `build`.
-    """
-    section = key.partition(".")[0]
-    return build(config, SECTIONS[section], **arguments)

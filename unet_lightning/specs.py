@@ -1,14 +1,13 @@
 """Objects from plain values: `{"_target_": "package.Class", argument: value}`.
 
-Checkpoints and run folders carry such values, and may come from somebody else; so a name is trusted only where it leads
-to a class of a few packages, for each section of a config its own. Put your own package's name into
-UNET_LIGHTNING_TRUSTED (comma-separated).
+Such values stand in configs, checkpoints and run folders. What the user types, or keeps in a `--config-dir`, is
+trusted: `trust` takes its names. What comes from a file may come from somebody else: there a target must be a class of a few
+packages, for each section of a config its own.
 """
 
 import functools
 import importlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from unet_lightning.errors import ConfigError, UserError
@@ -21,28 +20,34 @@ TRUSTED = (
     "torch.nn",
     "torch.optim",
 )
-# Of the other sections of a config; packages, modules, or the names of single classes.
+# Of the other sections of a run's config; packages, modules, or the names of single classes.
 SECTIONS = {
     "data": ("unet_lightning.data", "torchvision.transforms.v2"),
-    "callbacks": (
-        "unet_lightning.training.callbacks",
-        "unet_lightning.sweeps.search.pruning.Pruning",
-        "lightning.pytorch.callbacks",
-    ),
-    "logger": ("unet_lightning.training.trackers", "lightning.pytorch.loggers"),
-    "trainer": (
-        "lightning.Trainer",
-        "lightning.pytorch.Trainer",
-        "lightning.pytorch.strategies",
-        "lightning.pytorch.plugins",
-        "lightning.pytorch.profilers",
-    ),
+    "trainer": ("lightning.Trainer", "lightning.pytorch.Trainer", "lightning.pytorch.strategies"),
 }
 # Elsewhere functions are for the package itself: they unpack archives, draw data sets, import what they are told.
 FUNCTIONS = ("unet_lightning.schedules", "unet_lightning.data.transforms")
-# Lightning's ModelCheckpoint removes whatever file a checkpoint calls its earlier best.
-INSTEAD = {"lightning.pytorch.callbacks.model_checkpoint": "unet_lightning.training.callbacks.checkpoint.RunCheckpoint"}
 DEEPEST = 50  # specs within specs
+
+_of_the_user: set[str] = set()
+
+
+def trust(names: Iterable[str]) -> None:
+    """Lets targets of these names be built in this process, whatever package they are of."""
+    _of_the_user.update(names)
+
+
+def trusted_names() -> list[str]:
+    """What `trust` was given in this process, for the processes that it starts."""
+    return sorted(_of_the_user)
+
+
+def targets_in(value: Any) -> set[str]:
+    """The names of all targets in a config, however deep."""
+    if isinstance(value, Mapping):
+        own = {str(value["_target_"])} if "_target_" in value else set[str]()
+        return own.union(*map(targets_in, value.values()))
+    return set[str]().union(*map(targets_in, value)) if isinstance(value, list) else set()
 
 
 def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments: Any) -> Any:
@@ -63,33 +68,20 @@ def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments
     return _build(spec, tuple(trusted), arguments, depth=0)
 
 
-def build_all(specs: Mapping[str, Any] | None, section: str) -> list[Any]:
-    """What the specs of a section of the config make, such as the callbacks; null among them is left out.
-
-    Raises:
-        ConfigError: the section is no mapping, or from `build`.
-        UserError: from a target.
-    """
-    if specs is not None and not isinstance(specs, Mapping):
-        raise ConfigError(f"{section} must be a mapping of names and what they are, found {_shown(specs)}.")
-    return [build(spec, SECTIONS[section]) for spec in (specs or {}).values() if spec]
-
-
 def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
     """The class or function called `name`.
 
     Raises:
-        ConfigError: it is outside the trusted packages, or not there.
+        ConfigError: it is neither the user's own nor of the trusted packages, or not there.
     """
-    own = tuple(part for given in os.environ.get("UNET_LIGHTNING_TRUSTED", "").split(",") if (part := given.strip()))
-    every, name = (*trusted, *own), _shown(name)
+    name = _shown(name)
+    own = name in _of_the_user
     module_name, _, attribute = name.rpartition(".")
-    if any(part.startswith("_") for part in name.split(".")) or not (
-        name in every or _below(module_name, every)  # a single class, or anything of a package
-    ):
+    private = any(part.startswith("_") for part in name.split("."))
+    if not own and (private or not (name in trusted or _below(module_name, trusted))):
         raise ConfigError(
-            f"_target_ {name} is not trusted: only {', '.join(every)} are. Where it is your own package, put its "
-            "name into the environment variable UNET_LIGHTNING_TRUSTED."
+            f"_target_ {name} is not trusted: only {', '.join(trusted)} are. Where it is your own, give --config-dir "
+            "with the folder of your YAML file that names it."
         )
     try:
         found = getattr(importlib.import_module(module_name), attribute)
@@ -97,12 +89,10 @@ def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
         raise ConfigError(f"_target_ {name} is not there: {error}") from error
     # A trusted module also holds what it has imported: only what it defines may be called.
     home = getattr(found, "__module__", "") or ""
-    if not callable(found) or not (name in every or _below(home, every)):
-        raise ConfigError(f"_target_ {name} is not trusted: it is not defined in {', '.join(every)}.")
-    if not isinstance(found, type) and not _below(home, (*FUNCTIONS, *own)):
-        raise ConfigError(f"_target_ {name} is not trusted: it is no class.")
-    if home in INSTEAD and not _below(home, own):
-        raise ConfigError(f"_target_ {name} is not trusted with your files: use {INSTEAD[home]}, which is one too.")
+    if not callable(found) or not (own or name in trusted or _below(home, trusted)):
+        raise ConfigError(f"_target_ {name} is not trusted: it is not defined in {', '.join(trusted)}.")
+    if not own and not isinstance(found, type) and not _below(home, FUNCTIONS):
+        raise ConfigError(f"_target_ {name} is not trusted: it is not a class.")
     return found
 
 

@@ -12,6 +12,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_network, load_weights, read_checkpoint
+from unet_lightning.specs import trust
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.training.folder import RunFolder
 
@@ -109,7 +110,7 @@ def test_a_network_of_ones_own_may_need_numbers_to_be_built(tmp_path, monkeypatc
     }
     with pytest.raises(ConfigError, match="not trusted"):
         load_network(tmp_path, checkpoint)
-    monkeypatch.setenv("UNET_LIGHTNING_TRUSTED", "grown_net")
+    trust(["grown_net.Net"])
     assert load_network(tmp_path, checkpoint).in_features == 2
 
 

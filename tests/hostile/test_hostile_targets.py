@@ -1,15 +1,18 @@
 """Configs that name what is not theirs to call."""
 
+import re
 import shutil
 import sys
 
 import pytest
 import yaml
+from conftest import TINY_RUN
 
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError, DataError, RunError
-from unet_lightning.specs import SECTIONS, build, build_all, find
-from unet_lightning.training.untrusted import HERE, check_resumable, check_sweep, read_config
+from unet_lightning.specs import SECTIONS, build, find
+from unet_lightning.training.build import build_section
+from unet_lightning.training.config import RUN_FOLDER, continued, read_config, read_trainable_config
 
 DATA = {
     "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
@@ -24,25 +27,15 @@ CONFIG = {
     "seed": 0,
     "data": DATA,
     "model": {"_target_": "unet_lightning.models.unet.UNet", "base_c": 2},
-    "callbacks": {"history": {"_target_": "unet_lightning.training.callbacks.history.History", "folder": HERE}},
     "loss": {"_target_": "unet_lightning.losses.dice.DiceLoss"},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001},
-    "trainer": {"_target_": "lightning.Trainer", "default_root_dir": HERE},
+    "trainer": {"_target_": "lightning.Trainer"},
 }
 
 
-def changed(key, value):
-    """CONFIG with the value of a dotted key."""
-    config = section = yaml.safe_load(yaml.safe_dump(CONFIG))
-    *parts, last = key.split(".")
-    for part in parts:
-        section = section.setdefault(part, {})
-    section[last] = value
-    return config
-
-
-def written(folder, config, head=""):
-    (folder / "config.yaml").write_text(head + (config if isinstance(config, str) else yaml.safe_dump(config)))
+def written(folder, config):
+    text = config if isinstance(config, str) else yaml.safe_dump(config)
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
     return folder / "config.yaml"
 
 
@@ -64,12 +57,9 @@ def test_a_data_section_is_built_with_partials_and_lists():
         ("data", "unet_lightning.data.synthetic.draw_dataset"),
         ("data", "unet_lightning.data.archive.TemporaryDirectory"),
         ("data", "torchvision.datasets.utils.download_url"),
-        ("callbacks", "unet_lightning.data.drive.DriveDataset"),
-        ("callbacks", "lightning.pytorch.callbacks.ModelCheckpoint"),
-        ("callbacks", "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint"),
-        ("callbacks", "lightning.pytorch.callbacks.model_checkpoint.shutil"),
-        ("logger", "lightning.pytorch.loggers.wandb.os"),
         ("trainer", "lightning.Fabric"),
+        ("trainer", "lightning.pytorch.callbacks.ModelCheckpoint"),
+        ("trainer", "lightning.pytorch.profilers.SimpleProfiler"),  # writes where it is told
         ("trainer", "lightning.pytorch.trainer.trainer.Trainer.fit"),
         ("trainer", "lightning.seed_everything"),
         ("data", "/tmp/evil.Data"),
@@ -83,16 +73,12 @@ def test_what_is_not_of_its_section_is_refused_by_name(section, name):
 
 
 def test_a_module_that_lies_in_the_current_folder_is_not_imported(tmp_path, monkeypatch):
-    (tmp_path / "evil.py").write_text("import os\nos.mkdir('ran')\nclass Data: pass\n")
+    (tmp_path / "evil.py").write_text("import os\nos.mkdir('ran')\nclass Data: pass\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"evil\.Data is not trusted.*UNET_LIGHTNING_TRUSTED"):
+    with pytest.raises(ConfigError, match=r"evil\.Data is not trusted.*--config-dir"):
         build(DATA | {"dataset": {"_target_": "evil.Data"}}, SECTIONS["data"])
     assert not (tmp_path / "ran").exists() and "evil" not in sys.modules
-    monkeypatch.setenv("UNET_LIGHTNING_TRUSTED", "evil")
-    build(DATA | {"dataset": {"_target_": "evil.Data", "_partial_": True}}, SECTIONS["data"])
-    assert (tmp_path / "ran").exists()
-    sys.modules.pop("evil")
 
 
 def test_a_target_is_refused_within_lists_and_partials(tmp_path):
@@ -119,19 +105,17 @@ def test_any_error_of_a_constructor_is_one_of_ours():
     with pytest.raises(ConfigError, match=r"ReLU refuses its arguments: keywords must be strings"):
         build({"_target_": "torch.nn.ReLU", 3: 4})
     with pytest.raises(ConfigError, match=r"callbacks must be a mapping .* found 5"):
-        build_all(5, "callbacks")
+        build_section(5, "callbacks")
     with pytest.raises(ConfigError, match="Expected a mapping with _target_, found 5"):
-        build_all({"history": 5}, "callbacks")
+        build_section({"history": 5}, "callbacks")
 
 
 def test_an_honest_config_passes(tmp_path):
-    path = written(tmp_path, CONFIG)
-    assert read_config(path) == CONFIG
-    check_resumable(path)
+    assert read_trainable_config(written(tmp_path, CONFIG)) == CONFIG
 
 
 def test_the_config_of_a_run_passes(tiny_run):
-    check_resumable(tiny_run / "config.yaml")
+    assert read_trainable_config(tiny_run / "config.yaml")["model"]["base_c"] == 2
 
 
 @pytest.mark.parametrize(
@@ -141,11 +125,12 @@ def test_the_config_of_a_run_passes(tiny_run):
         ("!!python/object/apply:os.mkdir [ran]", "is broken"),
         ("seed: !!timestamp 2026-99-99", "is broken"),
         ("seed: " + "9" * 5000, "is broken"),
-        ("a: &a [x, x]\nb: [*a, *a]\nseed: 0", "line 2 refers to another"),
+        ("a: &a [x, x]\nb: [*a, *a]\nseed: 0", "line 2 refers to something else"),
         ("[" * 60, "over 50 levels"),
         ("seed: 0\nname: " + "x" * 1_000_000, "over 1,000,000 bytes"),
-        ("seed: 0\nmodel: {}\ndata: {root: '${oc.env:HOME}'}", r"data\.root refers to \$\{oc\.env:HOME\}"),
-        ("seed: 0\nmodel: {}\ndata: {'${oc.env:HOME}': 1}", "where values stand"),
+        ("seed: 0\nmodel: {}\ndata: {root: '${oc.env:HOME}'}", "line 3 refers to something else"),
+        ('seed: 0\nmodel: {}\ndata: {root: "\\x24{oc.env:HOME}"}', "line 3 refers to something else"),
+        ("seed: 0\nmodel: {}\ndata: {'${oc.env:HOME}': 1}", "line 3 refers to something else"),
         ("seed: x\nmodel: {}\ndata: {}", "it lacks data, model or seed"),
         ("seed: 0\nmodel: {}\ndata: {}\ncallbacks: 5", "is not the config of a run"),
         ("\0", "is broken"),
@@ -157,143 +142,72 @@ def test_a_config_that_is_more_than_values_is_refused(tmp_path, text, said):
         read_config(written(tmp_path, text))
 
 
-@pytest.mark.parametrize(
-    ("config", "head", "said"),
-    [
-        (changed("hydra.callbacks.x._target_", "os.mkdir"), "", "section for Hydra"),
-        (changed("defaults", ["/evil"]), "", "section for Hydra"),
-        (changed("trainer", None), "", "it lacks trainer"),
-        (CONFIG, "# @package hydra.callbacks\n", "section for Hydra"),
-        (CONFIG, "\n  #@package _global_\n", "section for Hydra"),
-        (changed("callbacks.history.folder", "/etc"), "", r"callbacks\.history\.folder is /etc, outside"),
-        (changed("callbacks.history.folder", HERE + "/../x"), "", "outside its run folder"),
-        (changed("callbacks.history.folder", HERE + "x"), "", "outside its run folder"),
-        (changed("callbacks.history.folder", "checkpoints"), "", "outside its run folder"),
-        (changed("callbacks.best.filename", "../../x"), "", "outside its run folder"),
-        (changed("callbacks.best.filename", "/etc/x"), "", "outside its run folder"),
-        (changed("trainer.default_root_dir", "/"), "", "outside its run folder"),
-        (changed("logger.wandb.save_dir", "/etc"), "", r"logger\.wandb\.save_dir is /etc, outside"),
-        (changed("logger.wandb.dir", "elsewhere"), "", "outside its run folder"),
-        (changed("logger.tensorboard.name", "/etc/x"), "", "outside its run folder"),
-        (changed("logger.tensorboard.version", "../../x"), "", "outside its run folder"),
-        (changed("logger.mlflow.artifact_location", "elsewhere"), "", "outside its run folder"),
-        (changed("logger.mlflow.artifact_location", "s3://evil"), "", "somebody else's server"),
-        (changed("logger.mlflow.tracking_uri", "https://evil.com"), "", "somebody else's server"),
-        (changed("logger.mlflow.tracking_uri", "databricks"), "", "somebody else's server"),
-        (changed("logger.wandb.settings.base_url", "evil.com"), "", "somebody else's server"),
-        (changed("logger.comet.host", "evil.com"), "", "somebody else's server"),
-        (changed("logger.wandb.settings.https_proxy", "http://evil.com"), "", "somebody else's server"),
-        (changed("logger.wandb.settings.x_executable", "evil"), "", "none of the settings"),
-    ],
-)
-def test_a_config_that_hydra_would_run_or_that_writes_elsewhere_is_not_gone_on_with(tmp_path, config, head, said):
-    with pytest.raises(RunError, match=said):
-        check_resumable(written(tmp_path, config, head))
+def test_what_cannot_be_trained_says_what_it_lacks(tmp_path):
+    with pytest.raises(RunError, match="it lacks trainer"):
+        read_trainable_config(written(tmp_path, CONFIG | {"trainer": None}))
 
 
-LOGGERS = {
-    "mlflow": {"tracking_uri": "sqlite:///outputs/mlflow.db", "artifact_location": None},
-    "wandb": {"save_dir": HERE, "settings": {"init_timeout": 30, "finish_timeout": 600}, "notes": "as https://a.b/c"},
-    "tensorboard": {"save_dir": HERE, "name": "tensorboard", "version": ""},
+# What a present command has files for.
+KNOWN = {
+    "best": {"_target_": "RunCheckpoint", "filename": "best", "monitor": "val/dice_per_image"},
+    "average": {"_target_": "RampedAverage", "decay": 0.99},
+    "wandb": {"_target_": "WandbTracker", "project": "p", "settings": {"init_timeout": 30}},
+    "mlflow": {"_target_": "MLflowTracker", "tracking_uri": "sqlite:///outputs/mlflow.db", "artifact_location": None},
 }
 
 
-def test_a_run_with_the_loggers_of_this_project_is_gone_on_with(tmp_path, monkeypatch):
-    check_resumable(written(tmp_path, CONFIG | {"logger": LOGGERS}))
-    elsewhere = written(tmp_path, changed("logger.mlflow.tracking_uri", "sqlite:////elsewhere/mlflow.db"))
-    check_resumable(elsewhere, ["logger.mlflow.tracking_uri=sqlite:////elsewhere/mlflow.db"])
-    with pytest.raises(RunError, match="a file outside of here"):
-        check_resumable(elsewhere)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mine.com")
-    check_resumable(written(tmp_path, changed("logger.mlflow.tracking_uri", "https://mine.com")))
-
-
-def test_a_server_that_the_command_line_names_is_the_users_own(tmp_path):
-    path = written(tmp_path, changed("logger.mlflow.tracking_uri", "https://evil.com"))
-    check_resumable(path, ["logger.mlflow.tracking_uri=https://mine.com"])
-    with pytest.raises(RunError, match="somebody else's server"):
-        check_resumable(path, ["logger.mlflow={run_name: x}"])
-
-
 @pytest.mark.parametrize(
-    ("flags", "overrides"),
+    ("name", "recorded", "found"),
     [
-        (["--config-dir=conf"], []),
-        (["--config-dir=HERE/../conf"], []),
-        (["--config-dir=/home/../home/me"], []),
-        (["--config-dir=/proc/self/cwd/conf"], []),
-        (["--config-dir=BESIDE/conf"], []),
-        (["--config-name=../shared/evil"], []),
-        (["--config-name=shared/evil"], []),
-        ([], ["--config-dir=conf"]),
-        ([], ["-cd"]),
-        ([], ["experiment=../../shared/evil"]),
-        ([], ["+experiment='../../shared/evil'"]),
-        ([], ["experiment=quick,../evil"]),
-        ([], ["experiment=choice(quick,/evil)"]),
-        ([], ["experiment=[quick, /evil]"]),
-        ([], ["experiment=glob(../*)"]),
-        ([], ["experiment=${oc.env:NONE,.}./evil"]),
-        ([], ["hydra/launcher=../../evil"]),
-        ([], ["hydra/launcher=/evil"]),
-        ([], ["model@x.y=../evil"]),
-        ([], ["data/augment=../evil"]),
-        ([], ["sweep.params={experiment: '../evil'}"]),
-        ([], ["+sweep.params.experiment='choice(../evil)'"]),
-        ([], ["sweep.params={hydra.job_logging.handlers.x: {}}"]),
-        ([], ["hydra.sweeper.params={hydra.launcher.setup: evil}"]),
-        ([], ["hydra.verbose=true"]),
-        ([], ["hydra.callbacks.x._target_=os.mkdir"]),
-        ([], ["+hydra.job_logging.handlers.x.()=os.mkdir"]),
-        ([], ["++hydra.launcher._target_=os.mkdir"]),
-        ([], ["hydra.sweeper.sampler._target_=os.mkdir"]),
-        ([], ["hydra/callbacks=evil"]),
-        ([], ["+model@hydra.callbacks.x=evil"]),
-        ([], ["hydra.searchpath=[/evil]"]),
-        ([], ["hydra.launcher.setup=[touch x]"]),
-        (["--config-path=/evil"], []),
-        (["--config-dir=HERE/conf"], []),
-        ("text", []),
-        ([], [5]),
+        ("average", {"_target_": "RampedAverage", "decay": 0.5}, KNOWN["average"] | {"decay": 0.5}),
+        ("average", {"_target_": "os.mkdir", "path": "ran"}, KNOWN["average"]),
+        ("best", {"monitor": "val/loss"}, KNOWN["best"] | {"monitor": "val/loss"}),
+        ("best", {"filename": "../../x"}, KNOWN["best"]),
+        ("best", {"filename": "..\\x"}, KNOWN["best"]),
+        ("best", {"filename": "/etc/x"}, KNOWN["best"]),
+        ("best", {"dirpath": "/etc"}, KNOWN["best"]),
+        ("best", {"dirpath": RUN_FOLDER + "/checkpoints"}, KNOWN["best"]),
+        ("wandb", {"project": "mine"}, KNOWN["wandb"] | {"project": "mine"}),
+        ("wandb", {"project": "https://evil.com"}, KNOWN["wandb"]),
+        ("wandb", {"save_dir": "/etc", "dir": "elsewhere"}, KNOWN["wandb"]),
+        ("wandb", {"settings": {"base_url": "evil.com", "x_executable": "evil"}}, KNOWN["wandb"]),
+        ("wandb", {"settings": {"init_timeout": 3}}, KNOWN["wandb"] | {"settings": {"init_timeout": 3}}),
+        ("wandb", {"settings": {"init_timeout": "http://evil.com"}}, KNOWN["wandb"]),
+        ("mlflow", {"tracking_uri": "databricks", "artifact_location": "elsewhere"}, KNOWN["mlflow"]),
+        ("mlflow", {"tracking_uri": "sqlite:////elsewhere/mlflow.db"}, KNOWN["mlflow"]),
     ],
 )
-def test_a_recorded_sweep_that_could_run_code_is_not_gone_on_with(tmp_path, flags, overrides):
-    flags = (
-        [flag.replace("HERE", str(tmp_path)).replace("BESIDE", str(tmp_path.parent)) for flag in flags]
-        if isinstance(flags, list)
-        else flags
-    )
-    with pytest.raises(RunError, match=r"sweep\.yaml is (broken|not gone on with)"):
-        check_sweep(tmp_path / "sweep.yaml", flags, overrides)
+def test_a_run_that_goes_on_says_neither_what_a_callback_is_nor_where_a_logger_sends(name, recorded, found):
+    assert continued({name: recorded}, KNOWN, "logger") == {name: found}
 
 
-def test_an_honest_sweep_passes(tmp_path):
-    flags = ["--config-dir=/home/me/conf", "--config-name=train"]
-    overrides = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu", "hydra.sweep.dir=x", "sweep=optuna"]
-    overrides += ["model.base_c=8,16", "hydra.sweeper.n_trials=5", "experiment=quick,demo", "data/augment=none"]
-    overrides += ["name=unet_${model.base_c}", "data.root=/data/DRIVE", "sweep.storage=sqlite:////data/study.db"]
-    overrides += ["model=glob(unet*)", "sweep.params={optimizer.lr: 'interval(0.1,1)'}", "~scheduler", "seed=range(3)"]
-    overrides += ["hydra.sweep.subdir=${hydra.job.num}", "hydra.run.dir='/a/../b'", "loss=dice"]
-    check_sweep(tmp_path / "sweep.yaml", flags, overrides)
+def test_a_callback_that_the_present_command_does_not_know_is_named():
+    with pytest.raises(ConfigError, match=r"The run had callbacks\.mine, which no file of conf/callbacks here has"):
+        continued({"mine": {"_target_": "grown.Mine"}, "gone": None}, KNOWN, "callbacks")
+    assert continued({"gone": None}, KNOWN, "callbacks") == continued(None, KNOWN, "callbacks") == {}
 
 
-def test_a_value_of_hydras_own_is_refused_as_what_it_is(tmp_path):
-    with pytest.raises(RunError, match=r"hydra\.verbose=true is not among the values that a sweep may repeat"):
-        check_sweep(tmp_path / "sweep.yaml", [], ["hydra.verbose=true"])
+def test_values_that_follow_another_are_left_to_follow_it(tmp_path):
+    config = CONFIG | {"data": DATA | {"seed": 0}, "deterministic": True}
+    config["trainer"] = {"deterministic": True, "default_root_dir": RUN_FOLDER}
+    found = read_config(written(tmp_path, config))
+    assert (found["data"]["seed"], found["trainer"]) == (None, {"deterministic": None})
+    own = read_config(written(tmp_path, CONFIG | {"data": DATA | {"seed": 3}}))
+    assert own["data"]["seed"] == 3
 
 
 @pytest.fixture
 def strangers_run(tiny_run, tmp_path):
     """A run folder whose config makes a folder called `ran` where it is built by any name."""
     run = shutil.copytree(tiny_run, tmp_path / "run")
-    config = yaml.safe_load((run / "config.yaml").read_text())
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
 
     def spoil(*keys):
         section = config
         for key in keys[:-1]:
             section = section[key]
         section[keys[-1]] = {"_target_": "os.mkdir", "path": str(tmp_path / "ran")}
-        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         return run
 
     return spoil
@@ -306,25 +220,63 @@ def test_evaluate_builds_nothing_of_a_strangers_run(in_process, strangers_run, t
 
 
 @pytest.mark.parametrize(
-    "keys", [("callbacks", "x"), ("logger", "x"), ("trainer",), ("trainer", "strategy"), ("loss",)]
+    ("keys", "said"),
+    [
+        (("callbacks", "x"), "The run had callbacks.x, which no file of conf/callbacks here has"),
+        (("logger", "x"), "The run had logger.x, which no file of conf/logger here has"),
+        (("trainer",), "os.mkdir is not trusted"),
+        (("trainer", "strategy"), "os.mkdir is not trusted"),
+        (("loss",), "os.mkdir is not trusted"),
+    ],
 )
-def test_resume_builds_nothing_of_a_strangers_run(in_process, strangers_run, tmp_path, keys):
-    message = in_process("train", f"resume={strangers_run(*keys)}")
-    assert ("outside its run folder" if "logger" in keys else "os.mkdir is not trusted") in message
+def test_resume_builds_nothing_of_a_strangers_run(in_process, strangers_run, tmp_path, keys, said):
+    assert said in in_process("train", f"resume={strangers_run(*keys)}")
     assert not (tmp_path / "ran").exists()
 
 
-def test_resume_gives_hydra_nothing_to_run(in_process, tiny_run, tmp_path):
+def test_hydra_is_given_nothing_of_a_run_folder(program, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
-    with (run / "config.yaml").open("a") as file:
+    with (run / "config.yaml").open("a", encoding="utf-8") as file:
         file.write(f"hydra: {{callbacks: {{x: {{_target_: os.mkdir, path: {tmp_path / 'ran'}}}}}}}\n")
-    assert "it has a section for Hydra" in in_process("train", f"resume={run}")
+        file.write("defaults: [/evil]\n")
+    done = program("train", f"resume={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_users_own_callback_needs_to_be_named(in_process, tmp_path, monkeypatch):
-    (tmp_path / "grown_callback.py").write_text("import os\nos.mkdir('ran')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    message = in_process("train", "+callbacks.mine._target_=grown_callback.Mine", "trainer=cpu", "model.base_c=2")
-    assert "grown_callback.Mine is not trusted" in message and "UNET_LIGHTNING_TRUSTED" in message
+MINE = """
+import os
+from lightning.pytorch.callbacks import Callback
+from unet_lightning.models.unet import UNet
+
+os.makedirs("ran", exist_ok=True)
+
+class Net(UNet):
+    pass
+
+class Mine(Callback):
+    def __init__(self, every):
+        self.every = every
+"""
+
+
+def test_a_class_of_ones_own_costs_one_python_and_one_yaml_file(program, tmp_path):
+    (tmp_path / "grown.py").write_text(MINE, encoding="utf-8")
+    conf = {"model/mine.yaml": {"_target_": "grown.Net", "base_c": 2, "weights": None}}
+    conf["callbacks/mine.yaml"] = {"defaults": ["default"], "mine": {"_target_": "grown.Mine", "every": 3}}
+    for name, content in conf.items():
+        (tmp_path / "my_conf" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "my_conf" / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    own, tiny = "--config-dir=my_conf", [word for word in TINY_RUN if not word.startswith("model.")]
+    given = [*tiny, "model=mine", "callbacks=mine", "trainer.max_epochs=1", "scheduler=none", "hydra.run.dir=run"]
+    for arguments in ([own, *given], [own, "resume=run", "trainer.max_epochs=2"]):
+        done = program("train", *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    shutil.rmtree(tmp_path / "ran")
+    for name, arguments in (("train", ["resume=run"]), ("evaluate", ["run=run", "report=false"])):
+        done = program(name, *arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert re.search(r"grown\.Net is not trusted.*--config-dir|callbacks\.mine, which no file", done.stderr)
     assert not (tmp_path / "ran").exists()
+    done = program("evaluate", own, "run=run", "report=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 
 import pytest
@@ -35,8 +34,9 @@ def files(folder):
         ("model.bilinear=false", "resume goes on as the run began"),
         ("seed=5", "resume goes on as the run began"),
         ("hydra.run.dir=elsewhere", "leave hydra.run.dir out"),
-        ("resume=other", "One resume=<folder>"),
-        ("++rerun=other", "One resume=<folder>"),
+        ("resume=other", "other is not a run folder"),
+        ("++rerun=other", "give one of them"),
+        ("experiment=demo", "has made that choice already"),
     ],
 )
 def test_a_change_that_is_refused_leaves_the_run_as_it_was(in_process, run, given, said):
@@ -122,12 +122,21 @@ def test_a_run_that_max_steps_has_cut_is_not_gone_on_with(program, in_process, t
 
 
 @pytest.mark.parametrize("flags", [["--config-dir", "run", "--config-name", "config"], ["-cd", "run", "-cn=config"]])
-def test_the_folder_of_a_run_as_config_dir_is_a_repeat(program, run, tmp_path, flags):
-    done = program("train", *flags, "trainer.max_epochs=1", "hydra.run.dir=again", cwd=tmp_path)
+def test_the_folder_of_a_run_is_no_folder_of_configs(in_process, run, flags):
+    assert "train it once more by rerun=run" in in_process("train", *flags)
+
+
+def test_a_run_is_repeated_with_other_values_and_files(program, run, tmp_path):
+    given = ["trainer.max_epochs=1", "callbacks=ema", "loss=dice", "~callbacks.panels", "hydra.run.dir=again"]
+    done = program("train", "rerun=run", *given, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     config = yaml.safe_load((tmp_path / "again/config.yaml").read_text())
     assert (config["model"]["base_c"], config["trainer"]["max_epochs"]) == (2, 1)
-    assert os.path.isfile(tmp_path / "again/train.log")
+    assert config["loss"] == {"_target_": "unet_lightning.losses.dice.DiceLoss"}
+    assert "average" in config["callbacks"]
+    assert "panels" not in config["callbacks"]
+    attempt = yaml.safe_load((tmp_path / "again/repro.yaml").read_text())["attempts"][0]
+    assert (attempt["kind"], attempt["overrides"]) == ("repeated", given[:-1])
 
 
 def test_a_config_is_shown_by_the_short_flag_too(program, run, tmp_path):

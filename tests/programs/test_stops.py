@@ -75,8 +75,7 @@ def commands():
 )
 def test_a_fault_of_ones_own_code_is_shown_and_noted(program, tmp_path, settings, said):
     (tmp_path / "broken.py").write_text(BROKEN)
-    own = {"PYTHONPATH": str(tmp_path), "UNET_LIGHTNING_TRUSTED": "broken"}
-    done = program("train", *LONG, *settings, "hydra.run.dir=run", cwd=tmp_path, **own)
+    done = program("train", *LONG, *settings, "hydra.run.dir=run", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert said in done.stderr

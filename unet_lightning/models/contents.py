@@ -11,7 +11,8 @@ from torch import Tensor
 
 from unet_lightning.errors import RunError
 
-DATA_STATE = "SegmentationDataModule"  # Lightning keeps the state of a data module under the name of its class
+# Lightning keeps the state of a data module under the name of its class; versions up to 0.1 had another name.
+DATA_STATE, OLD_DATA_STATE = "SegmentationDataModule", "RetinalDataModule"
 MOST_VALUES = 2_000_000  # a run of 10,000 epochs has about 200,000
 DEEPEST = 50  # mappings and lists within one another
 MOST_SHARED = 4  # times that the tensors together may exceed the file: parameters can share memory
@@ -55,6 +56,13 @@ def check_values(path: Path, checkpoint: Any) -> None:
             room -= value.numel() * value.element_size()
             if room < 0:
                 raise RunError(f"The checkpoint {path} holds tensors far larger than the file: it was not loaded.")
+
+
+def with_present_names(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint of any version with the names of this one."""
+    if OLD_DATA_STATE in checkpoint:
+        checkpoint[DATA_STATE] = checkpoint.pop(OLD_DATA_STATE)
+    return checkpoint
 
 
 def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:

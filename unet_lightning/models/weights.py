@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError, RunError, UserError
 from unet_lightning.models.contents import DATA_STATE as DATA_STATE
-from unet_lightning.models.contents import check_archive, check_values, data_state
-from unet_lightning.specs import build
+from unet_lightning.models.contents import check_archive, check_values, data_state, with_present_names
+from unet_lightning.specs import build, trusted_names
 
 TASK_PREFIX = "network."  # the name of the network within SegmentationTask
 
@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"The checkpoint {path} is broken, or no checkpoint: {str(error)[:300]}") from error
     if not isinstance(checkpoint, dict):
         raise RunError(f"The checkpoint {path} holds {type(checkpoint).__name__}, expected a mapping of tensors.")
-    return checkpoint
+    return with_present_names(checkpoint)
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
         with torch.device("meta"):
             _fits(path, build(spec), found)
     except ConfigError:
-        if not os.environ.get("UNET_LIGHTNING_TRUSTED"):
+        if spec.get("_target_") not in trusted_names():
             raise
         # A network of the user's own may need numbers while it is built.
     network = _fits(path, build(spec), found)

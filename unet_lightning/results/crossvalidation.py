@@ -1,7 +1,7 @@
 """The folder of a cross-validation: a sweep whose jobs differ in their fold alone."""
 
 from unet_lightning.errors import RunError
-from unet_lightning.training.differences import differences
+from unet_lightning.training.config import differences
 from unet_lightning.training.folder import RunFolder
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unet_lightning.data.fundus import FundusDataset
 from unet_lightning.errors import ConfigError
-from unet_lightning.program import instantiate
+from unet_lightning.specs import SECTIONS, build
 
 USUAL_THRESHOLD = 0.5
 
@@ -69,7 +69,7 @@ def open_photographs(config: Mapping[str, Any], split: str) -> FundusDataset:
     Raises:
         ConfigError: there is none.
     """
-    dataset: FundusDataset = instantiate(dict(config), "data").photographs(split)
+    dataset: FundusDataset = build(dict(config), SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
     return dataset

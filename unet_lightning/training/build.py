@@ -1,89 +1,146 @@
-"""Data, task and Trainer from a resolved configuration."""
+"""Data, task and Trainer from the plain values of a configuration."""
 
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Timer
 
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError
 from unet_lightning.models.weights import load_weights
-from unet_lightning.program import instantiate
-from unet_lightning.specs import build_all
+from unet_lightning.specs import SECTIONS
+from unet_lightning.specs import build as build_spec
 from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
 from unet_lightning.training.devices import check_devices
+from unet_lightning.training.loggers import build_loggers
+from unet_lightning.training.processes import OwnProcesses, Processes, outside
+from unet_lightning.training.stop import SafeStop
+
+Built = tuple[SegmentationDataModule, SegmentationTask, L.Trainer]
+
+# Lightning's tips, and what a run says itself.
+QUIET = (
+    # Lightning 2.6 asks torch.utils._pytree for a name that torch is about to drop.
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # A run that goes on writes beside its earlier checkpoints.
+    r"Checkpoint directory .* exists and is not empty",
+    # The run says itself how many images it validates on, none among them.
+    r"Total length of `DataLoader` across ranks is zero",
+    # Whether a run is one of several tasks of Slurm is the user's choice.
+    r"The `srun` command is available on your system but is not used",
+    # Photographs are kept in memory: loading processes do not pay on a CPU.
+    r"The '\w+_dataloader' does not have many workers",
+)
 
 
-def assemble(
-    config: dict[str, Any], fresh: bool, callbacks: list[L.Callback]
-) -> tuple[SegmentationDataModule, SegmentationTask, L.Trainer]:
-    """Data, task and Trainer of a config, seeded and checked against one another.
+def build(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
+    """Data, task and Trainer of a run, seeded and checked against one another.
 
     Args:
         config: resolved.
-        fresh: no checkpoint follows, so that `model.weights` is where training begins.
-        callbacks: of the program, beside those of the config.
+        folder: of the run.
+        checkpoint: to go on from; without one, `model.weights` is where training begins.
 
     Raises:
         UserError: any of them is wrong, or they do not go together.
     """
+    quiet_libraries()
     seed = config["seed"]
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
     L.seed_everything(seed, workers=True, verbose=False)
-    data: SegmentationDataModule = instantiate(config["data"], "data")
-    task = build_task(config if fresh else config | {"model": config["model"] | {"weights": None}})
+    data = build_data(config)
+    task = build_task(config, with_weights=checkpoint is None)
     data.setup("fit")
     assert data.train is not None
     task.rehearse(data.train.classes)
     data.inherit(task.weights_from)
-    check_numbers(config["trainer"])
-    check_devices(config["trainer"].get("accelerator", "auto"), config["trainer"].get("devices", "auto"))
-    trainer = build_trainer(config, callbacks)
+    trainer = build_trainer(config, folder, checkpoint)
     data.check_processes(trainer.world_size)
     return data, task, trainer
 
 
-def build_task(config: dict[str, Any]) -> SegmentationTask:
-    """The LightningModule of a config, with the weights of `model.weights` where given."""
+def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:
+    """The data module of a config; its chance follows the seed of the run where it has none of its own."""
+    section = dict(config["data"])
+    if section.get("seed") is None:
+        section["seed"] = config["seed"]
+    data: SegmentationDataModule = build_spec(section, SECTIONS["data"])
+    return data
+
+
+def build_task(config: Mapping[str, Any], with_weights: bool = True) -> SegmentationTask:
+    """The LightningModule of a config, with the weights of `model.weights` where given and wanted."""
     model = dict(config["model"])
     weights = model.pop("weights", None)  # a checkpoint has its own
     task = SegmentationTask(
         model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
     )
-    if weights is not None:
+    if weights is not None and with_weights:
         task.weights_from = load_weights(task.network, Path(weights))
     return task
 
 
-def check_numbers(trainer: dict[str, Any]) -> None:
+def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> L.Trainer:
+    """The Trainer of a config with its callbacks and loggers, and what every run has.
+
+    Raises:
+        UserError: a value that the Trainer would not take, or a device that is not there.
+    """
+    settings = dict(config["trainer"])
+    check_numbers(settings)
+    check_devices(settings.get("accelerator", "auto"), settings.get("devices", "auto"))
+    if settings.get("deterministic") is None:
+        settings["deterministic"] = config.get("deterministic", False)
+    # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
+    most = settings.pop("max_time", None)
+    processes = Processes(config, folder, checkpoint)
+    callbacks = [
+        SafeStop(processes.forward),
+        processes,
+        EpochSeed(config["seed"]),
+        Divergence(),
+        *build_section(config["callbacks"], "callbacks"),
+        timer(most),
+    ]
+    trainer: L.Trainer = build_spec(
+        settings,
+        SECTIONS["trainer"],
+        default_root_dir=folder,
+        callbacks=callbacks,
+        logger=build_loggers(config["logger"], folder),
+        # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
+        plugins=[WholeCheckpoints(), outside() or OwnProcesses()],
+    )
+    return trainer
+
+
+def build_section(section: Any, name: str) -> Sequence[Any]:
+    """What the entries of a section make, such as the callbacks; null among them is left out.
+
+    Raises:
+        ConfigError: the section is not a mapping, or from `build`.
+    """
+    if section is not None and not isinstance(section, Mapping):
+        raise ConfigError(f"{name} must be a mapping of names and what they are, found {section}.")
+    return [build_spec(entry, ()) for entry in (section or {}).values() if entry]
+
+
+def check_numbers(trainer: Mapping[str, Any]) -> None:
     """Raises ConfigError for what the Trainer would take, and stumble over when it trains."""
     for name in ("max_epochs", "max_steps", "check_val_every_n_epoch", "accumulate_grad_batches"):
         value = trainer.get(name)
         endless = name.startswith("max") and value == -1
         if value is not None and (not isinstance(value, int) or (value < 1 and not endless)):
             raise ConfigError(f"trainer.{name} must be a whole number from 1, found {value}.")
-
-
-def build_trainer(config: dict[str, Any], callbacks: list[L.Callback]) -> L.Trainer:
-    """The Trainer of a config with its callbacks and loggers, and what every run has."""
-    settings = dict(config["trainer"])
-    most = settings.pop("max_time", None)
-    chosen, loggers = build_all(config["callbacks"], "callbacks"), build_all(config["logger"], "logger")
-    plugins: list[Any] = [WholeCheckpoints()]
-    if SLURMEnvironment.detect():
-        # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
-        plugins.append(SLURMEnvironment(auto_requeue=False))
-    # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
-    every = [*callbacks, EpochSeed(config["seed"]), Divergence(), *chosen, timer(most)]
-    trainer: L.Trainer = instantiate(settings, "trainer", callbacks=every, logger=loggers, plugins=plugins)
-    return trainer
 
 
 def timer(most: Any) -> Timer:
@@ -93,9 +150,19 @@ def timer(most: Any) -> Timer:
         most: as Lightning takes it; None: no end, though the time counts for attempts to come.
 
     Raises:
-        ConfigError: `most` is no duration.
+        ConfigError: `most` is not a duration.
     """
     try:
         return Timer(most, interval="epoch", verbose=False)
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise ConfigError(f"trainer.max_time must be days:hours:minutes:seconds, found {most}: {error}.") from error
+
+
+def quiet_libraries() -> None:
+    """Keeps Lightning's tips, and what it says twice, out of the terminal."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()  # the program has its own
+        logger.setLevel(logging.WARNING)
+    for message in QUIET:
+        warnings.filterwarnings("ignore", message)

@@ -1,24 +1,26 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
 import contextlib
-import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
-from unet_lightning.training.differences import differences
+from unet_lightning.training.config import as_yaml, differences, read_config, upgraded, write_config
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
-from unet_lightning.training.trained import Trained, read_trained
-from unet_lightning.training.untrusted import HERE, read_config
+
+if TYPE_CHECKING:
+    from unet_lightning.training.trained import Trained
+
+LATEST = "latest"
+SWEEP = "sweep.yaml"  # in the folder of a sweep: what it is
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,26 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     def check(self) -> None:
-        """Raises RunError where this is no run folder."""
+        """Raises RunError where this is not a run folder."""
         if not self.config_file.is_file():
             where = "it does not exist" if not self.path.exists() else "it has no config.yaml"
             if (self.path / "error.txt").is_file():
                 where = "it failed before it began, see error.txt in it; resume=<its sweep> tries it again"
             raise RunError(
-                f"{self.path} is no run folder: {where}. Give the folder that training printed, such as "
+                f"{self.path} is not a run folder: {where}. Give the folder that training printed, such as "
                 "outputs/<name>/<date_time> or outputs/<name>/latest."
             )
 
-    def claim(self, goes_on: bool) -> None:
+    def check_links(self) -> None:
+        """Raises RunError where something in the folder leads out of it: what is written there would land elsewhere."""
+        for entry in self.path.iterdir():
+            if entry.is_symlink() and not entry.resolve().is_relative_to(self.path.resolve()):
+                raise RunError(
+                    f"{self.path} is not gone on with: {entry.name} in it leads to {entry.resolve()}. Put a copy in "
+                    "its place."
+                )
+
+    def check_room(self, goes_on: bool) -> None:
         """Called where training begins from scratch.
 
         Args:
@@ -88,27 +99,29 @@ class RunFolder:
         for log in self.path.glob("*.log"):
             if not log.stat().st_size:
                 log.unlink()
+        outputs = self.path.absolute().parents[1:2]
         with contextlib.suppress(OSError):  # not empty
             self.path.rmdir()
-
-    def as_written(self, config: dict[str, Any]) -> str:
-        """The text of config.yaml, with its own folder left open: the folder may be moved, or the run repeated."""
-        return OmegaConf.to_yaml(OmegaConf.create(_with_place_open(config, str(self.path))))
+            if outputs and outputs[0].name == "outputs":  # outputs/<name>, made for it
+                self.path.parent.rmdir()
+                outputs[0].rmdir()
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the resolved config."""
-        write_text(self.config_file, self.as_written(config))
+        write_config(config, self.config_file)
 
-    def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str]) -> None:
+    def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str], kind: str) -> None:
         """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it.
 
         Args:
             config: resolved.
             command: as it was typed.
             overrides: of this run, in a sweep those of its job.
+            kind: of the attempt, see `Attempt`.
         """
         known = commit()
         attempt = {
+            "kind": kind,
             "command": command,
             "overrides": list(overrides),
             "commit": None if known is None else known.removesuffix("-dirty"),
@@ -117,7 +130,8 @@ class RunFolder:
             "machine": machine(),
         }
         path = self.path / "repro.yaml"
-        found: Any = {"seed": config["seed"], "deterministic": bool(config["trainer"].get("deterministic"))}
+        deterministic = bool(config["trainer"].get("deterministic") or config.get("deterministic"))
+        found: Any = {"seed": config["seed"], "deterministic": deterministic}
         found |= {"repeat": f"python -m unet_lightning.train {shlex.quote(f'rerun={self.path}')}", "attempts": []}
         with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
             found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
@@ -125,10 +139,8 @@ class RunFolder:
         write_text(path, yaml.safe_dump(found, sort_keys=False, width=1000))
 
     def check_same(self, config: dict[str, Any]) -> None:
-        """Raises OtherRun where the run in this folder is of another configuration; its files may have moved."""
-        written = self.read_config()
-        wanted = OmegaConf.to_container(OmegaConf.create(self.as_written(config)))
-        assert isinstance(wanted, dict)
+        """Raises OtherRun where the run in this folder has another configuration; its files may have moved."""
+        written, wanted = self.read_config(), upgraded(yaml.safe_load(as_yaml(config)))
         for one in (written, wanted):
             one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
         other = [key for key in differences(wanted, written) if key != "trainer.max_time"]
@@ -142,7 +154,7 @@ class RunFolder:
         """The resolved config.
 
         Raises:
-            RunError: no run folder, or its config.yaml is broken.
+            RunError: not a run folder, or its config.yaml is broken.
         """
         self.check()
         return read_config(self.config_file)
@@ -150,30 +162,36 @@ class RunFolder:
     def link_latest(self, name: str) -> None:
         """Points `<name>/latest` to this run, or sweep, of that name; a folder of another place has none.
 
-        Where the file system has no links there is none either.
+        Where links are not allowed, `latest` is a text file with the name of the folder.
         """
         home, wanted = self.path.parent, Path(name).parts
         if wanted and home.parts[-len(wanted) :] == wanted:
+            latest = home / LATEST
             with contextlib.suppress(OSError):
-                (home / "latest").unlink(missing_ok=True)
-                (home / "latest").symlink_to(self.path.name)
+                latest.unlink(missing_ok=True)
+                try:
+                    latest.symlink_to(self.path.name)
+                except (OSError, NotImplementedError):
+                    latest.write_text(self.path.name + "\n", encoding="utf-8")
 
     def jobs(self) -> list["RunFolder"]:
-        """The runs of a sweep, in their order; none where this is no sweep."""
+        """The runs of a sweep, in their order; none where this is not a sweep."""
         if self.config_file.is_file() or not self.path.is_dir():
             return []
         found = [folder for folder in self.path.iterdir() if (folder / "config.yaml").is_file()]
         return [RunFolder(folder) for folder in sorted(found, key=lambda folder: (len(folder.name), folder.name))]
 
-    def load(self, which: str | None = None) -> Trained:
+    def load(self, which: str | None = None) -> "Trained":
         """The network of a checkpoint.
 
         Args:
             which: `best` (on validation), `last`, or None: the best, or the last where validation was off.
 
         Raises:
-            RunError: no run folder, no such checkpoint, or a broken one.
+            RunError: not a run folder, no such checkpoint, or a broken one.
         """
+        from unet_lightning.training.trained import read_trained  # imports torch
+
         config = self.read_config()
         path = self.last if which == "last" or (which is None and not self.best.is_file()) else self.best
         if not path.is_file():
@@ -181,11 +199,8 @@ class RunFolder:
         return read_trained(path, config, selected=path == self.best)
 
 
-def _with_place_open(value: Any, folder: str) -> Any:
-    """A config with its own folder, and what lies in it, named by `HERE`."""
-    if isinstance(value, Mapping):
-        return {key: _with_place_open(one, folder) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_place_open(one, folder) for one in value]
-    inside = isinstance(value, str) and (value == folder or value.startswith(folder + os.sep))
-    return HERE + value.removeprefix(folder) if inside else value
+def followed(path: Path) -> Path:
+    """The folder that a path names, where `latest` may be a text file that stands for a link."""
+    if path.name == LATEST and path.is_file():
+        return path.parent / path.read_text(encoding="utf-8").strip()
+    return path

@@ -1,17 +1,17 @@
 """What trackers are told of a run: its beginning, its end, and what came of it."""
 
 import csv
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
-from unet_lightning.program import instantiate
-from unet_lightning.training.folder import RunFolder
+from unet_lightning.specs import build, find
+from unet_lightning.training.folder import SWEEP, RunFolder
 from unet_lightning.training.provenance import commit
 from unet_lightning.training.trackers.tracker import About, Results, Tracker
-from unet_lightning.training.untrusted import SWEEP
 
 if TYPE_CHECKING:
     import lightning as L
@@ -89,7 +89,15 @@ def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:
     Raises:
         UserError: one cannot be built.
     """
-    return [instantiate(spec, f"logger.{name}", save_dir=str(folder)) for name, spec in section.items() if spec]
+    return [build(spec, (), **_place(spec, folder)) for spec in section.values() if spec]
+
+
+def _place(spec: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Where a logger keeps its files, where it keeps any."""
+    target = spec.get("_target_") if isinstance(spec, Mapping) else None
+    taken = inspect.signature(find(str(target), ())).parameters if target else {}
+    keeps = "save_dir" in taken or any(one.kind == one.VAR_KEYWORD for one in taken.values())
+    return {"save_dir": str(folder)} if keeps else {}
 
 
 def begin(loggers: Sequence["Logger"], about: About) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,10 +15,8 @@ from conftest import TINY_RUN
 from lost_ranks import left_behind
 from slurm_cluster import wait_for
 
-from unet_lightning.commandline import outside_rank
 from unet_lightning.errors import Stopped
-from unet_lightning.training.callbacks.ranks import Ranks
-from unet_lightning.training.ranks import after_the_first
+from unet_lightning.training.processes import Processes, after_the_first, outside_rank
 from unet_lightning.training.state import State, read_state
 
 
@@ -47,7 +46,8 @@ def test_ranks_without_a_folder_that_they_share_are_refused(in_process, tmp_path
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_folder_is_left_to_the_first_rank(in_process, tmp_path, monkeypatch, rank):
-    monkeypatch.setenv("SLURM_PROCID", str(rank))
+    for name, value in {"SLURM_PROCID": rank, "SLURM_NTASKS": 2, "SLURM_NTASKS_PER_NODE": 2}.items():
+        monkeypatch.setenv(name, str(value))
     settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.root=nowhere", "resume=auto", "hydra.run.dir=run"]
     assert "nowhere" in in_process("train", *settings)
     assert (tmp_path / "run").is_dir() == bool(rank)
@@ -90,8 +90,8 @@ def test_ranks_with_different_configurations_are_refused_before_the_first_step(r
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_rank_does_not_wait_for_ever_for_one_that_does_not_come(rank, tmp_path, number):
-    program = "import unet_lightning.train as train, unet_lightning.training.callbacks.ranks as ranks"
-    impatient = f"{program}; ranks.MEETING = 2; train.cli()"
+    program = "import unet_lightning.train as train, unet_lightning.training.processes as processes"
+    impatient = f"{program}; processes.MEETING = 2; train.cli()"
     process = rank(number, before=(sys.executable, "-c", impatient))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -114,22 +114,22 @@ def test_a_rank_ends_with_the_process_that_started_it(rank, tmp_path):
 class Trainer:
     """As much of a trainer as its watch looks at."""
 
-    world_size, local_rank, strategy = 2, 0, SimpleNamespace(launcher=None)
+    world_size, local_rank, strategy = 2, 0, SimpleNamespace()
 
 
 def test_ranks_that_have_met_have_all_the_time(monkeypatch):
-    monkeypatch.setattr("unet_lightning.training.callbacks.ranks.MEETING", 0.5)
-    monkeypatch.setattr("unet_lightning.training.callbacks.ranks.POLL", 0.1)
+    monkeypatch.setattr("unet_lightning.training.processes.MEETING", 0.5)
+    monkeypatch.setattr("unet_lightning.training.processes.POLL", 0.1)
     monkeypatch.setattr("os._exit", lambda code: left.append(code))
     left, met = [], [True]
     monkeypatch.setattr("torch.distributed.is_initialized", lambda: met[0])
-    with pytest.raises(RuntimeError, match="out of memory"), Ranks("config", "folder").guard(Trainer()):
+    with pytest.raises(RuntimeError, match="out of memory"), Processes({}, Path("folder"), None).guard(Trainer()):
         time.sleep(1)
         met[0] = False  # as a run that ends takes the group apart
         raise RuntimeError("out of memory")
     assert left == []
     met[0] = False
-    with Ranks("config", "folder").guard(Trainer()):
+    with Processes({}, Path("folder"), None).guard(Trainer()):
         time.sleep(1)
     assert left[0] == 1
 
@@ -137,7 +137,8 @@ def test_ranks_that_have_met_have_all_the_time(monkeypatch):
 @pytest.mark.parametrize(("devices", "rank"), [(1, 0), (2, 3)])
 def test_tasks_that_train_on_one_device_are_runs_of_their_own(monkeypatch, devices, rank):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-    monkeypatch.setenv("SLURM_PROCID", "3")
+    for name, value in {"SLURM_PROCID": "3", "SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4"}.items():
+        monkeypatch.setenv(name, value)
     assert outside_rank({"devices": devices, "num_nodes": 1}) == rank
 
 
@@ -181,7 +182,7 @@ def test_a_rank_that_fails_ends_after_the_first(running):
 
 
 def test_a_rank_that_the_first_waits_for_does_not_wait_for_ever(running, monkeypatch):
-    monkeypatch.setattr("unet_lightning.training.ranks.AFTER_FAILURES", 1.0)
+    monkeypatch.setattr("unet_lightning.training.processes.AFTER_FAILURES", 1.0)
     error, seconds = ends(RuntimeError("no disk"), running)
     assert str(error) == "no disk"
     assert 3 <= seconds < 10

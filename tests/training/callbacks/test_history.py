@@ -7,8 +7,9 @@ import torch
 from unet_lightning.training.callbacks.history import History
 
 
-def trainer(epoch, **metrics):
+def trainer(folder, epoch, **metrics):
     return SimpleNamespace(
+        default_root_dir=folder,
         current_epoch=epoch,
         global_step=10 * (epoch + 1),
         is_global_zero=True,
@@ -33,9 +34,9 @@ def read(folder):
 
 
 def test_each_epoch_is_a_row_of_plain_numbers(tmp_path):
-    history = History(tmp_path)
+    history = History()
     for epoch in range(2):
-        run_epoch(history, trainer(epoch, **figures(epoch)))
+        run_epoch(history, trainer(tmp_path, epoch, **figures(epoch)))
         assert len(read(tmp_path)) == epoch + 1
     rows = [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
     common = {"val/loss": 0.5, "lr": 0.25}
@@ -49,37 +50,37 @@ def test_each_epoch_is_a_row_of_plain_numbers(tmp_path):
 
 
 def test_a_resumed_run_has_each_row_once(tmp_path):
-    first, second = History(tmp_path / "a"), History(tmp_path / "b")
-    run_epoch(first, trainer(0, **figures(0)))
+    first, second = History(), History()
+    run_epoch(first, trainer(tmp_path / "a", 0, **figures(0)))
     torch.save(first.state_dict(), tmp_path / "state.pt")
-    run_epoch(first, trainer(1, **figures(1)))  # lost with the process
+    run_epoch(first, trainer(tmp_path / "a", 1, **figures(1)))  # lost with the process
     second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert second.rows == first.rows[:1]
-    run_epoch(second, trainer(1, **figures(1)))
+    run_epoch(second, trainer(tmp_path / "b", 1, **figures(1)))
     assert [row["epoch"] for row in read(tmp_path / "b")] == ["0", "1"]
     assert len(first.rows) == 2
 
 
 def test_rows_loaded_from_a_state_are_not_shared_with_it(tmp_path):
     state = {"rows": [{"epoch": 0}]}
-    history = History(tmp_path)
+    history = History()
     history.load_state_dict(state)
-    run_epoch(history, trainer(1))
+    run_epoch(history, trainer(tmp_path, 1))
     assert state == {"rows": [{"epoch": 0}]}
 
 
 def test_an_epoch_without_validation_has_no_stale_figures(tmp_path):
-    history = History(tmp_path)
+    history = History()
     for epoch in range(2):
-        run_epoch(history, trainer(epoch, **figures(epoch)), validated=epoch == 1)
+        run_epoch(history, trainer(tmp_path, epoch, **figures(epoch)), validated=epoch == 1)
     assert ["val/loss" in row for row in history.rows] == [False, True]
     assert [row["val/loss"] for row in read(tmp_path)] == ["", "0.5"]
 
 
 def test_only_the_first_process_writes(tmp_path):
-    other = trainer(0, **figures(0))
+    other = trainer(tmp_path, 0, **figures(0))
     other.is_global_zero = False
-    history = History(tmp_path)
+    history = History()
     run_epoch(history, other)
     history.on_fit_end(other, None)
     assert len(history.rows) == 1
@@ -88,9 +89,9 @@ def test_only_the_first_process_writes(tmp_path):
 
 def test_curves_are_drawn_at_the_end_where_there_are_rows(tmp_path):
     pytest.importorskip("matplotlib")
-    history = History(tmp_path)
-    history.on_fit_end(trainer(0), None)
+    history = History()
+    history.on_fit_end(trainer(tmp_path, 0), None)
     assert list(tmp_path.iterdir()) == []
-    run_epoch(history, trainer(0, **figures(0)))
-    history.on_fit_end(trainer(0), None)
+    run_epoch(history, trainer(tmp_path, 0, **figures(0)))
+    history.on_fit_end(trainer(tmp_path, 0), None)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -1,15 +1,18 @@
 """Checkpoints: files that are whole or not there, in a run folder that may be moved or come from somebody else."""
 
+import contextlib
 import os
 from pathlib import Path, PurePath
 from typing import Any
 
+import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from unet_lightning.errors import RunError
+from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import whole_file
+from unet_lightning.models.contents import with_present_names
 
 SCORES = ("best_model_score", "current_score", "kth_value")
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -31,18 +34,42 @@ class WholeCheckpoints(TorchCheckpointIO):
         path = Path(path)
         with whole_file(path) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name too
-        finally:
-            os.close(folder)
+        with contextlib.suppress(OSError):  # Windows does not open folders
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the name too
+            finally:
+                os.close(folder)
+
+    def load_checkpoint(self, path: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """Reads a checkpoint, also one of a version that called the data module otherwise."""
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *arguments, **named)
+        return with_present_names(checkpoint)
 
 
 class RunCheckpoint(ModelCheckpoint):
     """Lightning's ModelCheckpoint, which otherwise forgets the best figure so far where its folder has been moved.
 
     Lightning removes the file that a checkpoint calls its earlier best: here it must lie in the same folder.
+
+    Args:
+        filename: without a folder: files lie in `checkpoints/` of the run folder.
+        arguments: of ModelCheckpoint.
+
+    Raises:
+        ConfigError: the name of a file with a folder.
     """
+
+    def __init__(self, filename: str, **arguments: Any) -> None:
+        if PurePath(filename).name != filename:
+            raise ConfigError(f"A checkpoint is called by a name without a folder, found {filename}.")
+        super().__init__(filename=filename, **arguments)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Chooses the folder; Lightning would take that of the first logger."""
+        if self.dirpath is None:
+            self.dirpath = str(Path(trainer.default_root_dir, "checkpoints"))
+        super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on with the paths of the folder as it is called now.

@@ -15,13 +15,9 @@ class History(Callback):
     """Writes one row an epoch into metrics.csv, and draws curves.png when training ends.
 
     The rows are part of the checkpoint: a resumed run has the rows up to where it goes on from, each once.
-
-    Args:
-        folder: of the run.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.started = 0.0
         self.validated = False
@@ -59,14 +55,14 @@ class History(Callback):
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
         self.rows.append(row | {"seconds": round(time.monotonic() - self.started, 3)})
         if trainer.is_global_zero:
-            write_rows(self.rows, self.folder / "metrics.csv")
+            write_rows(self.rows, Path(trainer.default_root_dir) / "metrics.csv")
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draws the curves."""
         if trainer.is_global_zero and self.rows:
             from unet_lightning.training.curves import draw_curves  # Matplotlib takes a second to import
 
-            draw_curves(self.rows, self.folder / "curves.png")
+            draw_curves(self.rows, Path(trainer.default_root_dir) / "curves.png")
 
 
 def _is_plain(row: dict[Any, Any]) -> bool:

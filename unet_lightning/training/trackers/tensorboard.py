@@ -14,6 +14,9 @@ class TensorBoardTracker(Tracker, TensorBoardLogger):
 
     config: dict[str, Any]
 
+    def __init__(self, save_dir: str, name: str = "tensorboard", version: str = "", **arguments: Any) -> None:
+        super().__init__(save_dir, name=name, version=version, **arguments)
+
     @rank_zero_only
     def begin(self, about: About) -> None:
         """Keeps the config, as hparams.yaml and for the end."""

@@ -1,7 +1,6 @@
 import pytest
 
-from unet_lightning.composition import explain, nearest
-from unet_lightning.program import CONF
+from unet_lightning.program import explain, nearest
 
 KNOWN = ["model.base_c", "model.bilinear", "trainer.max_epochs", "trainer.max_steps", "seed", "optimizer.lr"]
 
@@ -26,7 +25,7 @@ def test_a_field_like_no_other_has_no_near_one():
 
 
 def test_an_error_is_one_line():
-    assert explain(ValueError("first\n  second\n\nthird"), CONF, "train") == "first second third"
+    assert explain(ValueError("first\n  second\n\nthird"), "train") == "first second third"
 
 
 @pytest.mark.parametrize(
@@ -47,5 +46,5 @@ def test_a_wrong_override_ends_at_once_with_one_line(in_process, arguments, mess
 def test_near_fields_are_those_of_the_chosen_files():
     error = ValueError("Could not override 'sweep.trialz'.")
     given = ["-m", "sweep=optuna", "sweep.trialz=3", "model.base_c=4,8", "trainer=cpu,gpu"]
-    assert "Near: sweep.n_trials" in explain(error, CONF, "train", given)
-    assert "n_trials" not in explain(error, CONF, "train")
+    assert "Near: sweep.n_trials" in explain(error, "train", given)
+    assert "n_trials" not in explain(error, "train")

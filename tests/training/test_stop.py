@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unet_lightning.errors import Stopped
-from unet_lightning.training.callbacks.stop import SafeStop
+from unet_lightning.training.stop import SafeStop
 
 ALONE = SimpleNamespace(world_size=1)
 

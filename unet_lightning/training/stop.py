@@ -14,7 +14,8 @@ from lightning.pytorch.callbacks import Callback
 
 from unet_lightning.errors import Stopped
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+# SIGUSR2 is not there on Windows.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name)]
 AGAIN = 1.0  # seconds: a signal that comes sooner is the same one, from the terminal and from the first process
 EVERY = 10  # batches on a GPU between two questions to the other ranks, each of which waits for the GPU
 
@@ -36,7 +37,7 @@ class SafeStop(Callback):
         self.forward = forward
         self.received: int | None = None
         self.when = 0.0
-        self.training = False
+        self.training = self.trained = False  # is, has begun to
         self.owner = os.getpid()
 
     @contextmanager
@@ -69,7 +70,7 @@ class SafeStop(Callback):
 
     def _take(self) -> None:
         for signum in SIGNALS:
-            if signum != signal.SIGUSR2 or signal.getsignal(signum) in (signal.SIG_DFL, self._handle):
+            if signum.name != "SIGUSR2" or signal.getsignal(signum) in (signal.SIG_DFL, self._handle):
                 signal.signal(signum, self._handle)
 
     def check(self) -> None:
@@ -94,7 +95,7 @@ class SafeStop(Callback):
         """Takes the signals back from Lightning, which has just set handlers of its own."""
         if threading.current_thread() is threading.main_thread():
             self._take()
-        self.training = True
+        self.training = self.trained = True
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

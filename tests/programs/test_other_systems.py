@@ -1,0 +1,77 @@
+"""The demo's steps where what Windows and macOS lack is taken away."""
+
+import os
+import sys
+
+import pytest
+from conftest import TINY_RUN
+
+# Python runs it before anything else, also in loading processes.
+WITHOUT = """
+import builtins, io, multiprocessing, os, signal, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fcntl", "resource"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+for name in ("fcntl", "resource"):
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Missing())
+del signal.SIGUSR2, signal.SIGKILL, os.getppid, os.getuid, os.geteuid
+
+def refuse(*arguments, **named):
+    raise OSError(1314, "A required privilege is not held by the client")
+
+os.symlink = refuse
+
+def on_disk(call):
+    def guarded(path, *arguments, **named):
+        if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith("/proc/"):
+            raise FileNotFoundError(2, "No such file or directory", os.fspath(path))
+        if call is os_open and isinstance(path, (str, os.PathLike)) and os.path.isdir(path):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return call(path, *arguments, **named)
+    return guarded
+
+os_open = os.open
+builtins.open = io.open = on_disk(io.open)
+os.open = on_disk(os_open)
+if multiprocessing.parent_process() is None:
+    multiprocessing.set_start_method("spawn")
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path, program):
+    """Runs a program without them."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path/sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
+
+    def run(name, *arguments):
+        path = os.pathsep.join(filter(None, [str(tmp_path / "path"), os.environ.get("PYTHONPATH")]))
+        done = program(name, *arguments, cwd=tmp_path, PYTHONPATH=path, OMP_NUM_THREADS="1")
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run
+
+
+def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(elsewhere, tmp_path, tiny_drive):
+    elsewhere("train", *TINY_RUN, "name=demo", "data.num_workers=2", "score=true")
+    assert not (tmp_path / "outputs/demo/latest").is_symlink()  # a text file
+    elsewhere("train", "resume=outputs/demo/latest")
+    elsewhere("evaluate", "run=outputs/demo/latest", "report=false")
+    photo = tiny_drive / "test/images/01_test.tif"
+    elsewhere("predict", photo, "--run", "outputs/demo/latest", "--out", "predictions")
+    assert (tmp_path / "predictions/01_test_mask.png").is_file()
+    elsewhere("leaderboard", "outputs/demo/latest")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is taken away is there on Linux alone")
+def test_what_is_taken_away_is_gone(program, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
+    (tmp_path / "grown.py").write_text("import signal\nassert not hasattr(signal, 'SIGUSR2')\nimport fcntl\n")
+    given = ["loss=dice", "loss._target_=grown.Loss"]
+    done = program("train", *TINY_RUN, *given, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert "grown.Loss is not there: No module named 'fcntl'" in done.stderr

@@ -1,0 +1,215 @@
+"""What a command line of `train` asks for: a new run, one that goes on, or one that is repeated, and where it lies.
+
+A run folder is data: its config.yaml is read as plain values, what was typed is put into them, and the result takes the
+way of a new run.
+"""
+
+import copy
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from unet_lightning import specs
+from unet_lightning.errors import ConfigError
+from unet_lightning.training.config import continued, read_trainable_config
+from unet_lightning.training.folder import RunFolder, followed
+from unet_lightning.training.state import State, read_state
+
+SEVERAL = ("-m", "--multirun")
+# What a run that goes on takes from its checkpoint.
+KEPT = ("model", "optimizer", "scheduler", "seed", "data.seed")
+COMMANDS = ("resume", "rerun", "sweep")  # fields of a command, not of a run
+
+
+def register() -> None:
+    """Makes `${run_folder:...}` known, by which conf/hydra/default.yaml decides where a run lies."""
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+
+
+def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> str:
+    """The folder of `resume`, of a run that is checked; else a new one below outputs/.
+
+    Raises:
+        RunError: `resume` or `rerun` is not a run that can be trained.
+    """
+    if resume not in (None, "auto"):
+        run = RunFolder(followed(Path(str(resume))).resolve())
+        if not is_sweep(run.path):
+            run.check()
+            run.check_links()
+        return str(run.path)
+    if rerun is not None and name == "train":  # the default
+        name = read_trainable_config(_rerun(rerun).config_file)["name"]
+    return f"outputs/{name}/{now}"
+
+
+def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tuple[dict[str, Any], Any]:
+    """The configuration to train, and the kind of the attempt (see `Attempt`).
+
+    Args:
+        composed: for this command, resolved.
+        run: the folder that the run lies in.
+        in_sweep: whether this is a job of a sweep, which goes on where it finds itself begun.
+
+    Raises:
+        UserError: the request contradicts itself, or the run cannot be trained.
+    """
+    resume, rerun = composed["resume"], composed["rerun"]
+    present = {key: value for key, value in composed.items() if key not in COMMANDS}
+    _check(resume, rerun, in_sweep)
+    if in_sweep or resume == "auto":
+        config, kind = present, "requeued" if run.config_file.exists() else "new"
+    elif resume is not None:
+        config, kind = with_typed(read_trainable_config(run.config_file), present), "resumed"
+    elif rerun is not None:
+        config, kind = with_typed(read_trainable_config(_rerun(rerun).config_file), present), "repeated"
+    else:
+        config, kind = present, "new"
+    if not config["data"].get("root"):
+        raise ConfigError("data.root is empty: set it to the folder of the data set.")
+    for section, key in (("data", "root"), ("model", "weights")):  # later programs may start elsewhere
+        if config[section].get(key):
+            config[section][key] = str(Path(config[section][key]).absolute())
+    return config, kind
+
+
+def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run with the values and the choices of files that this command line has typed.
+
+    Args:
+        recorded: of the run.
+        present: composed for this command.
+    """
+    config = OmegaConf.create(copy.deepcopy(recorded))
+    for override in _overrides():
+        key = (override.package or override.key_or_group).replace("/", ".")
+        if key in COMMANDS or key == "experiment":
+            if key in ("sweep", "experiment"):
+                raise ConfigError(f"{override.input_line}: a run that is trained again has made that choice already.")
+            continue
+        value = override.value()
+        if override.is_delete():
+            home, _, name = key.rpartition(".")
+            (OmegaConf.select(config, home) if home else config).pop(name, None)
+        elif isinstance(value, dict):
+            OmegaConf.update(config, key, value, force_add=True)
+        else:  # as it is composed: a file chosen by its name, a value that follows another
+            OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(present), key), merge=False, force_add=True)
+    found: Any = OmegaConf.to_container(config)
+    for group in ("callbacks", "logger"):
+        known = {name: entry for name, entry in (present[group] or {}).items() if entry}
+        if set(found.get(group) or {}) - set(known):
+            known = _entries(group) | known
+        specs.trust(specs.targets_in(known))
+        found[group] = continued(found.get(group), known, group)
+    return dict(found)
+
+
+def typed() -> tuple[list[str], str]:
+    """The overrides of this run, and the command that it was begun with."""
+    job = HydraConfig.get()
+    overrides = [word for word in job.overrides.task if word.lstrip("+").partition("=")[0] not in ("resume", "rerun")]
+    words = overrides if job.mode is not None and job.mode.name == "MULTIRUN" else sys.argv[1:]
+    return overrides, shlex.join(["python", "-m", "unet_lightning.train", *words])
+
+
+def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:
+    """The state of a run that is over: a job that is called once more has nothing to do; None where it is not over.
+
+    Raises:
+        OtherRun: the folder holds a run of another configuration.
+    """
+    state = read_state(run.path)
+    # The first rank may have begun the run by now; the ranks compare their configurations when they meet.
+    if not (rank and state is not None and state.state == "running"):
+        run.check_same(config)
+    return state if state is not None and state.state in ("done", "pruned") else None
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is that of a sweep."""
+    return (folder / "sweep.yaml").is_file()
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder in which nothing has begun; with several ranks it is the first one's to remove."""
+    from unet_lightning.training.processes import outside
+
+    environment = outside()
+    if environment is None or not environment.global_rank():
+        RunFolder(folder).discard_empty()
+
+
+def check_flags(arguments: Sequence[str]) -> None:
+    """Raises ConfigError for flags of Hydra's that mean something else here."""
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, _, joined = flag.partition("=")
+        folder = Path(joined or value)
+        if name in ("--config-dir", "-cd") and (folder / "repro.yaml").is_file():
+            raise ConfigError(f"{folder} is the folder of a run, not of configs: train it once more by rerun={folder}.")
+    if any(flag in SEVERAL for flag in arguments) and any(flag in ("--cfg", "-c") for flag in arguments):
+        raise ConfigError("--cfg shows one configuration: leave -m out.")
+
+
+def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
+    """Raises ConfigError where the request contradicts itself."""
+    from unet_lightning.training.processes import outside
+
+    job = HydraConfig.get()
+    if resume is not None and rerun is not None:
+        raise ConfigError("resume goes on with a run, rerun begins one like it: give one of them.")
+    if in_sweep:
+        return
+    for word in (*job.overrides.hydra, *job.overrides.task):
+        if word.startswith(("hydra/launcher=", "sweep=")):
+            raise ConfigError(f"{word} is for the jobs of a sweep: add -m.")
+    placed = any(word.startswith("hydra.run.dir=") for word in job.overrides.hydra)
+    if outside() is not None and not placed and resume in (None, "auto"):
+        raise ConfigError(
+            "Several ranks need one folder: give hydra.run.dir=outputs/<name>/<what all ranks share>, such as "
+            "$SLURM_JOB_ID, and resume=auto to go on where it has begun already."
+        )
+    if resume not in (None, "auto"):
+        if placed:
+            raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
+        for override in _overrides():
+            key = (override.package or override.key_or_group).replace("/", ".")
+            if key in KEPT or key.partition(".")[0] in KEPT:
+                raise ConfigError(
+                    f"resume goes on as the run began, found {override.input_line}. Begin a new run, from its weights "
+                    "if you like: model.weights=<run folder>/checkpoints/last.ckpt."
+                )
+
+
+def _rerun(folder: str) -> RunFolder:
+    """The run to repeat.
+
+    Raises:
+        RunError: not a run folder.
+    """
+    run = RunFolder(followed(Path(folder)).resolve())
+    run.check()
+    return run
+
+
+def _overrides() -> Iterator[Override]:
+    """What was typed, but for the fields of Hydra."""
+    yield from OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+
+
+def _entries(group: str) -> dict[str, Any]:
+    """All entries of a group that this command has files for, by their names."""
+    known: dict[str, Any] = {}
+    for choice in GlobalHydra.instance().config_loader().get_group_options(group):
+        section: Any = OmegaConf.to_container(compose("train", [f"{group}={choice}"])[group], resolve=True)
+        known |= {name: entry for name, entry in (section or {}).items() if entry and name not in known}
+    return known

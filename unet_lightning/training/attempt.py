@@ -1,0 +1,254 @@
+"""One attempt at a run: it holds the folder while it trains, and notes what becomes of it."""
+
+import contextlib
+import logging
+import re
+import shlex
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, one_line
+from unet_lightning.files import locked, whole_file, write_text
+from unet_lightning.training.callbacks import callbacks_of, find_callback
+from unet_lightning.training.callbacks.divergence import Diverged
+from unet_lightning.training.callbacks.history import History
+from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.loggers import close_loggers, start_loggers
+from unet_lightning.training.memory import forget_peak, peak_memory
+from unet_lightning.training.processes import Processes
+from unet_lightning.training.state import ERROR, Word, begun, finite, read_state
+from unet_lightning.training.state import FILE as STATE
+from unet_lightning.training.stop import SafeStop
+
+log = logging.getLogger(__name__)
+
+LOCK = ".lock"
+TORN = re.compile(r"\..+\.\d+\.ckpt")  # what whole_file leaves of an attempt that was killed while it wrote
+REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has requeued the job
+# A run that begins; one that goes on by its folder; the configuration of another run once more, in a folder of its own;
+# one that goes on where the same command finds it, such as a job that was put into the queue again.
+Kind = Literal["new", "resumed", "repeated", "requeued"]
+
+
+class Attempt(Callback):
+    """While it is open the run is `running` and nobody else may train in its folder; then it is what it came to.
+
+    A run that was to go on, and was refused before it trained, is left as it was. A run whose folder is removed ends:
+    its checkpoints would come to lie in a folder that nobody can use.
+
+    Args:
+        run: the run.
+        config: resolved.
+        kind: how the run comes to be trained.
+        trainer: of the run; only its first process writes.
+        overrides: what the command line changed.
+        command: that began the attempt.
+        again: the folder by which the run goes on after a stop: its own, or that of its sweep.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: Mapping[str, Any],
+        kind: Kind,
+        trainer: L.Trainer,
+        overrides: Sequence[str] = (),
+        command: str = "",
+        again: Path | None = None,
+    ) -> None:
+        self.run, self.config, self.kind, self.trainer = run, dict(config), kind, trainer
+        self.overrides, self.command, self.again = list(overrides), command, again or run.path
+        self.trains = False  # whether training has begun; until then an attempt may be refused
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the folder holds this run already."""
+        return self.kind in ("resumed", "requeued")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Holds the folder; a pruned trial is not an error.
+
+        Raises:
+            OtherRun: another process trains there.
+        """
+        stop = find_callback(self.trainer, SafeStop)
+        assert stop is not None
+        callbacks_of(self.trainer).insert(0, self)
+        if not self.trainer.is_global_zero:
+            with stop.listen(), self._loggers():
+                yield
+            return
+        with stop.listen(), self._lock():
+            self._begin()
+            try:
+                with self._loggers():
+                    self._write()
+                    yield
+            except BaseException as error:
+                self._end(error)
+                if not isinstance(error, Pruned):
+                    raise
+            else:
+                self._end(None)
+
+    def give_up(self, said: str) -> None:
+        """Notes that the process is about to be ended from within, whatever it is doing."""
+        with contextlib.suppress(UserError):
+            self.state.ended("failed", 1, error=said).write(self.run.path)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Notes that the attempt can no longer be refused."""
+        self.trains = True
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks before a checkpoint may be written.
+
+        Raises:
+            RunError: the folder is gone.
+        """
+        self._check_folder(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Looks before anything is written.
+
+        Raises:
+            RunError: the folder is gone.
+        """
+        self._check_folder(trainer)
+
+    def _check_folder(self, trainer: L.Trainer) -> None:
+        if trainer.is_global_zero and not self.run.config_file.is_file():
+            raise RunError(
+                f"The run folder {self.run.path} was removed while its run was trained: nothing to write to."
+            )
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Holds the lock of the folder."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(self.run.path / LOCK))
+            except BlockingIOError as other:
+                raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
+            yield
+
+    @contextmanager
+    def _loggers(self) -> Iterator[None]:
+        """Closes the loggers with the exit code, whatever ends the block."""
+        try:
+            yield
+        except BaseException as error:
+            close_loggers(self.trainer, outcome_of(error)[1])
+            raise
+        close_loggers(self.trainer, 0)
+
+    def _begin(self) -> None:
+        """Notes that the run begins, or goes on."""
+        for path in self.run.path.glob("checkpoints/.*"):
+            if TORN.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+        self.before = {path: path.read_bytes() for path in self._noted() if path.is_file()}
+        (self.run.path / ERROR).unlink(missing_ok=True)
+        self.state = begun(read_state(self.run.path), self.overrides)
+        self.state.write(self.run.path)
+        self.started = time.monotonic()
+        if (processes := find_callback(self.trainer, Processes)) is not None:
+            processes.give_up = self.give_up
+        forget_peak()
+
+    def _write(self) -> None:
+        """Writes what describes the run, and tells the loggers."""
+        self.run.write_config(self.config)
+        self.run.write_provenance(self.config, self.command, self.overrides, self.kind)
+        if self.again == self.run.path:  # of a sweep, `latest` is the sweep
+            self.run.link_latest(self.config["name"])
+        if self.goes_on and not self.run.last.is_file():
+            log.info(f"{self.run.path} has no checkpoint yet: it starts from the beginning.")
+        start_loggers(self.trainer, self.config, self.run)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Notes what became of it. Where there is no room, the error on the way out says so."""
+        refused = self.goes_on and not self.trains and isinstance(error, UserError)
+        if error is not None and not (refused or isinstance(error, Diverged | Pruned)):
+            if self.run.config_file.is_file():
+                log.info(self._how_to_go_on())
+        with contextlib.suppress(UserError):
+            if self.run.path.is_dir():  # where it is gone, it stays gone
+                self._note(error)
+                if refused:
+                    self._put_back()
+
+    def _how_to_go_on(self) -> str:
+        """What to do about a run that ended early: the last whole epoch is kept."""
+        kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
+        return f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.again)}"
+
+    def _noted(self) -> list[Path]:
+        """The files that tell of an attempt."""
+        return [self.run.path / name for name in ("config.yaml", "repro.yaml", STATE, ERROR)]
+
+    def _put_back(self) -> None:
+        """Leaves the run as it was before this attempt."""
+        for path, content in self.before.items():  # each is there throughout, also where there is no room for the other
+            with whole_file(path) as temporary:
+                temporary.write_bytes(content)
+        for path in set(self._noted()) - set(self.before):
+            path.unlink(missing_ok=True)
+
+    def _note(self, error: BaseException | None) -> None:
+        word, code = outcome_of(error)
+        said = None if error is None or word == "pruned" else one_line(error)
+        self.state.ended(word, code, **self._figures(), error=said).write(self.run.path)
+        if word == "failed":
+            write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
+
+    def _figures(self) -> dict[str, Any]:
+        """Cost and best figure."""
+        checkpoint = self.trainer.checkpoint_callback
+        monitor, mode = getattr(checkpoint, "monitor", None), getattr(checkpoint, "mode", "max")
+        history = find_callback(self.trainer, History)
+        seconds = self.state.seconds + time.monotonic() - self.started
+        value, epoch = None, None
+        if history is not None:
+            seconds = max(seconds, sum(row["seconds"] for row in history.rows))  # of attempts that were killed, too
+            known = [row for row in history.rows if finite(row.get(monitor or "")) is not None]
+            best = (min if mode == "min" else max)(known, key=lambda row: row[str(monitor)], default=None)
+            if best is not None:
+                value, epoch = best[str(monitor)], int(best["epoch"])
+        peak = peak_memory(self.trainer.strategy.root_device)
+        return {
+            "seconds": round(seconds, 3),
+            "peak_memory_mb": round(max(self.state.peak_memory_mb, peak), 1),
+            "monitor": monitor,
+            "value": value,
+            "epoch": epoch,
+        }
+
+
+def outcome_of(error: BaseException | None) -> tuple[Word, int]:
+    """What became of a run that ended with `error`, and its exit code."""
+    if error is None:
+        return "done", 0
+    if isinstance(error, Stopped):
+        return "stopped", error.exit_code
+    if isinstance(error, SystemExit):
+        return "stopped", REQUEUED
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", 130
+    if isinstance(error, Pruned):
+        return "pruned", 0
+    return "failed", 1
+
+
+def shell_path(folder: Path) -> str:
+    """A folder as a person would type it in a shell."""
+    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return shlex.quote(str(near))

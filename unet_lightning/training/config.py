@@ -1,0 +1,160 @@
+"""config.yaml of a run: plain values, whoever wrote them. Nothing in it is resolved, composed or called here."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.files import write_text
+
+MOST_BYTES = 1_000_000  # the config of a run has about 3,000
+DEEPEST = 50  # mappings and lists within one another
+SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+TRAINING = ("loss", "optimizer", "trainer")  # a network alone is evaluated without them
+# Of versions up to 0.1: what stood for the run folder, and a class that has another name now.
+RUN_FOLDER = "${hydra:runtime.output_dir}"
+RENAMED = {"unet_lightning.data.datamodule.RetinalDataModule": "unet_lightning.data.datamodule.SegmentationDataModule"}
+# Fields of loggers that say where to send or to write: only the present command says that.
+ADDRESSES = ("tracking_uri", "artifact_location", "base_url", "host", "save_dir", "dir")
+ABSENT = object()
+
+
+def write_config(config: Mapping[str, Any], path: Path) -> None:
+    """Writes a resolved config."""
+    write_text(path, as_yaml(config))
+
+
+def as_yaml(config: Mapping[str, Any]) -> str:
+    """A config as the text of config.yaml."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The config of a run, as this version writes it.
+
+    Raises:
+        RunError: the file is broken, too large, or holds more than the values of a run.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise RunError(f"{path} is not the config of a run: it has over {MOST_BYTES:,} bytes.")
+        text = content.decode("utf-8")
+        _check_text(path, text)
+        config = OmegaConf.to_container(OmegaConf.create(text))  # interpolations stay as they are
+    except RunError:
+        raise
+    except Exception as error:  # whatever a parser stumbles over
+        raise RunError(f"{path} is broken: {' '.join(str(error).split())[:300]}") from error
+    if (
+        not isinstance(config, dict)
+        or not isinstance(config.get("seed"), int)
+        or not all(isinstance(config.get(name), dict) for name in ("data", "model"))
+        or not all(isinstance(config.get(name), dict | None) for name in SECTIONS)
+    ):
+        raise RunError(f"{path} is not the config of a run: it lacks data, model or seed.")
+    return upgraded({str(key): value for key, value in config.items()})
+
+
+def read_trainable_config(path: Path) -> dict[str, Any]:
+    """The config of a run that is to be trained further, or again.
+
+    Raises:
+        RunError: see `read_config`; or it lacks what training needs.
+    """
+    config = read_config(path)
+    lacking = [name for name in TRAINING if not isinstance(config.get(name), dict)]
+    if lacking:
+        raise RunError(f"{path} is not the config of a run that can be trained: it lacks {', '.join(lacking)}.")
+    return config
+
+
+def differences(one: Mapping[Any, Any], other: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys whose values differ; of a section that one of them lacks, its own key."""
+    for key in {**one, **other}:
+        first, second = one.get(key, ABSENT), other.get(key, ABSENT)
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            yield from differences(first, second, f"{prefix}{key}.")
+        elif first != second:
+            yield f"{prefix}{key}"
+
+
+def continued(recorded: Mapping[str, Any] | None, known: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The callbacks, or the loggers, of a run that goes on: the present command's, with the values that the run had.
+
+    What they are, and where they write or send, the present command says; a run folder may come from somebody else.
+
+    Args:
+        recorded: the section in the run's config.
+        known: the entries that the present command has files for, by name.
+        group: `callbacks` or `logger`.
+
+    Raises:
+        ConfigError: the run had one that the present command does not know.
+    """
+    names = [name for name, entry in (recorded or {}).items() if entry]
+    if lacking := [name for name in names if name not in known]:
+        raise ConfigError(
+            f"The run had {group}.{lacking[0]}, which no file of conf/{group} here has. Give the --config-dir that has "
+            f"it, or choose others: {group}=<file>."
+        )
+    return {name: _with_values(known[name], (recorded or {})[name]) for name in names}
+
+
+def _with_values(entry: Any, recorded: Any) -> Any:
+    """An entry with the recorded values of its own fields."""
+    if not isinstance(entry, Mapping) or not isinstance(recorded, Mapping):
+        return entry
+    kept = {
+        key: _with_values(entry[key], value) if isinstance(entry[key], Mapping) else value
+        for key, value in recorded.items()
+        if key in entry and key not in ("_target_", *ADDRESSES) and not _is_place(value)
+    }
+    return {**entry, **kept}
+
+
+def _is_place(value: Any) -> bool:
+    """Whether a value could lead out of the run folder, or to a server."""
+    return isinstance(value, str) and ("://" in value or Path(value).is_absolute() or ".." in re.split(r"[/\\]", value))
+
+
+def upgraded(config: dict[str, Any]) -> dict[str, Any]:
+    """A config as this version writes it."""
+    config = _without_run_folder(config)
+    for section, key, leader in (("data", "seed", "seed"), ("trainer", "deterministic", "deterministic")):
+        if config.get(section) and config[section].get(key) == config.get(leader):
+            config[section][key] = None  # follows the leader
+    if isinstance(config.get("callbacks"), dict):
+        config["callbacks"].pop("prune", None)  # a search adds it
+    target = config["data"].get("_target_")
+    config["data"] |= {"_target_": RENAMED.get(target, target)} if isinstance(target, str) else {}
+    return config
+
+
+def _without_run_folder(value: Any) -> Any:
+    """Without the fields that named the run folder, or a place in it."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _without_run_folder(item)
+        for key, item in value.items()
+        if not (isinstance(item, str) and item.startswith(RUN_FOLDER))
+    }
+
+
+def _check_text(path: Path, text: str) -> None:
+    """Raises RunError for what makes much of little, and for references: a config of a run holds values alone."""
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        line = event.start_mark.line + 1 if event.start_mark else "?"
+        written = getattr(event, "value", None) or ""
+        if isinstance(event, yaml.AliasEvent) or "${" in written.replace(RUN_FOLDER, ""):
+            raise RunError(f"{path} is not the config of a run: line {line} refers to something else.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise RunError(f"{path} is not the config of a run: over {DEEPEST} levels of mappings and lists.")

@@ -1,0 +1,29 @@
+"""A further process of a run on one machine, as the first one starts it: its orders come in as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+from unet_lightning import specs
+from unet_lightning.errors import Stopped, UserError
+
+
+def main() -> None:
+    """Trains what the first process trains; the exit code says how it ended."""
+    order = json.load(sys.stdin)
+    specs.trust(order["trusted"])
+    from unet_lightning.training.build import build
+    from unet_lightning.training.run import train
+
+    checkpoint = None if order["checkpoint"] is None else Path(order["checkpoint"])
+    try:
+        train(*build(order["config"], Path(sys.argv[1]), checkpoint), checkpoint)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
+
+
+if __name__ == "__main__":
+    main()
