@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.fov import find_field_of_view
 from unet_lightning.program import CONF, from_composition, plain
 from unet_lightning.results.maps import open_photographs
 

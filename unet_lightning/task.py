@@ -14,9 +14,9 @@ from torchmetrics.functional.classification import binary_f1_score
 
 from unet_lightning.data.labels import IGNORE, VESSEL, Batch, one_against_rest
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.predictor import vessel_probability
 from unet_lightning.losses.combined import loss_of_outputs
 from unet_lightning.models.context import same_size
+from unet_lightning.models.probability import vessel_probability
 from unet_lightning.specs import build
 
 # An image without vessels in which none is found is perfect, not 0.

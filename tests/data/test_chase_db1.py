@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
+from unet_lightning.data.fov import diameter
 from unet_lightning.data.labels import IGNORE, VESSEL
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.fov import diameter
 
 IDS = [f"{child:02d}{eye}" for child in range(1, 15) for eye in ("L", "R")]
 

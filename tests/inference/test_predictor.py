@@ -8,20 +8,18 @@ from unet_lightning.data.labels import VESSEL
 from unet_lightning.data.reading import read_photo
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.predictor import (
-    WHOLE,
-    Ensemble,
-    Predictor,
-    choose_device,
-    class_probabilities,
-    vessel_probability,
-)
+from unet_lightning.inference.predictor import Ensemble, PredictionOptions, Predictor
+from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import same_size
+from unet_lightning.models.probability import class_probabilities
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.unet_paper import UNetPaper
 
 MEAN, STD = [0.5, 0.25, 0.125], [0.1, 0.2, 0.4]
-CPU = torch.device("cpu")
+
+
+def predictor_of(network, diameter=None, **options):
+    return Predictor(network, MEAN, STD, PredictionOptions(device="cpu", **options), diameter)
 
 
 @pytest.fixture
@@ -36,26 +34,11 @@ def photograph(size=(37, 29)):
     return torch.randint(256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_vessel_probability_by_hand():
-    logits = torch.tensor([[[[0.0, 0.0]], [[1.0986123, -1000.0]]]], dtype=torch.float16)  # (1, 2, 1, 2), log 3
-    probability = vessel_probability(logits)
-    assert probability.dtype == torch.float32
-    assert probability[0, 0].tolist() == pytest.approx([0.75, 0], abs=1e-4)
-    assert vessel_probability(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 4)
-
-
-def test_each_class_but_the_background_has_its_probability():
-    logits = torch.tensor([0.0, 1.0986123, 0.0]).view(1, 3, 1, 1)  # log 3
-    assert class_probabilities(logits).flatten().tolist() == pytest.approx([0.6, 0.2])
-    logits = torch.randn(2, 2, 3, 4)
-    assert torch.equal(class_probabilities(logits)[:, 0], vessel_probability(logits))
-
-
 @pytest.mark.parametrize("size", [(37, 29), (16, 48), (5, 9)])
 @pytest.mark.parametrize("classes", [2, 4])
 def test_each_pixel_gets_a_probability_of_each_class_but_the_background(classes, size):
     torch.manual_seed(0)
-    probability = Predictor(UNet(base_c=2, num_classes=classes), MEAN, STD, CPU)(photograph(size))
+    probability = predictor_of(UNet(base_c=2, num_classes=classes))(photograph(size))
     assert probability.shape == (classes - 1, *size)
     assert probability.dtype == torch.float32
     assert not probability.is_inference()  # others may change it
@@ -64,7 +47,7 @@ def test_each_pixel_gets_a_probability_of_each_class_but_the_background(classes,
 
 def test_prediction_is_the_softmax_of_the_normalised_photograph(network):
     photo = photograph()
-    probability = Predictor(network, MEAN, STD, CPU)(photo)
+    probability = predictor_of(network)(photo)
     image = (photo.float() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.inference_mode():
         logits = network.eval()(image.unsqueeze(0))["out"]
@@ -74,21 +57,21 @@ def test_prediction_is_the_softmax_of_the_normalised_photograph(network):
 def test_the_network_sees_what_training_shows_it(network):
     photo = photograph()
     shown = to_input(MEAN, STD)(tv_tensors.Image(photo)).as_subclass(torch.Tensor)
-    assert torch.allclose(Predictor(network, MEAN, STD, CPU).prepare(photo)[0], shown, atol=1e-6)
+    assert torch.allclose(predictor_of(network).prepare(photo)[0], shown, atol=1e-6)
 
 
 def test_a_network_that_cuts_its_borders_off_gives_a_map_of_the_whole_photograph():
     torch.manual_seed(0)
     network = UNetPaper(base_c=2)
     photo = photograph((37, 29))
-    predictor = Predictor(network, MEAN, STD, CPU)
+    predictor = predictor_of(network)
     with torch.inference_mode():
         expected = class_probabilities(same_size(network, predictor.prepare(photo))["out"])[0]
     assert torch.equal(predictor(photo), expected)
 
 
 def test_timing_does_not_change_the_prediction(network):
-    predictor = Predictor(network, MEAN, STD, CPU)
+    predictor = predictor_of(network)
     expected = predictor(photograph())
     for _ in range(2):
         found = predictor.predict(photograph(), warm_up=True)
@@ -99,7 +82,7 @@ def test_timing_does_not_change_the_prediction(network):
 def test_only_the_first_photograph_of_a_size_is_passed_twice(network):
     passes = []
     network.register_forward_hook(lambda _, inputs, __: passes.append(tuple(inputs[0].shape[-2:])))
-    predictor = Predictor(network, MEAN, STD, CPU)
+    predictor = predictor_of(network)
     for size in ((16, 16), (16, 16), (20, 16)):
         predictor.predict(photograph(size), warm_up=True)
     assert passes == [(16, 16)] * 3 + [(20, 16)] * 2
@@ -107,23 +90,11 @@ def test_only_the_first_photograph_of_a_size_is_passed_twice(network):
 
 def test_prediction_leaves_the_network_in_evaluation_and_as_it_was(network):
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    predictor = Predictor(network, MEAN, STD, CPU)
+    predictor = predictor_of(network)
     first, second = predictor(photograph()), predictor(photograph())
     assert torch.equal(first, second)
     assert not any(module.training for module in predictor.network.modules())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
-
-@pytest.mark.parametrize("name", ["cpu", "auto"])
-def test_devices_that_are_always_there(name):
-    expected = "cuda" if name == "auto" and torch.cuda.is_available() else "cpu"
-    assert choose_device(name) == torch.device(expected)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_without_a_gpu_is_refused():
-    with pytest.raises(ConfigError, match="device=cuda, but torch sees no GPU: use cpu or auto"):
-        choose_device("cuda")
 
 
 # Tiles
@@ -167,8 +138,8 @@ TILES = [
 @pytest.mark.parametrize(("kind", "size", "tile"), TILES)
 def test_tiles_give_the_map_of_the_whole_photograph(kind, size, tile):
     network, photo = shaken(kind), smooth(size)
-    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
-    found = Predictor(network, MEAN, STD, CPU, tile=tile).predict(photo)
+    expected = predictor_of(network, tile="none")(photo)
+    found = predictor_of(network, tile=tile).predict(photo)
     assert expected.std() > 0.02
     assert found.tiles.startswith(f"tiles of {tile - (tile - 12) % 16 if kind == 'paper' else tile} with a")
     assert (found.probabilities - expected).abs().max() < 1e-4
@@ -177,8 +148,8 @@ def test_tiles_give_the_map_of_the_whole_photograph(kind, size, tile):
 @pytest.mark.parametrize(("kind", "size", "tile"), [("bilinear", (410, 447), 304), ("paper", (205, 333), 300)])
 def test_overlapping_tiles_give_nearly_the_map_of_the_whole_photograph(kind, size, tile):
     network, photo = shaken(kind), smooth(size)
-    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
-    found = Predictor(network, MEAN, STD, CPU, tile=tile, blend="gaussian").predict(photo)
+    expected = predictor_of(network, tile="none")(photo)
+    found = predictor_of(network, tile=tile, blend="gaussian").predict(photo)
     assert "Gaussian weights" in found.tiles
     error = (found.probabilities - expected).abs()
     assert error.mean() < 1e-3
@@ -187,33 +158,33 @@ def test_overlapping_tiles_give_nearly_the_map_of_the_whole_photograph(kind, siz
 
 def test_the_context_of_a_tile_is_needed():
     network, photo = shaken("bilinear"), smooth((410, 447))
-    expected = Predictor(network, MEAN, STD, CPU, tile="none")(photo)
+    expected = predictor_of(network, tile="none")(photo)
     network.halo = 16
-    assert (Predictor(network, MEAN, STD, CPU, tile=304)(photo) - expected).abs().max() > 1e-2
+    assert (predictor_of(network, tile=304)(photo) - expected).abs().max() > 1e-2
 
 
 def test_no_pass_is_larger_than_a_tile(network):
     sizes = []
     network.register_forward_hook(lambda _, inputs, __: sizes.append(tuple(inputs[0].shape[-2:])))
-    Predictor(network, MEAN, STD, CPU, tile=320)(photograph((400, 700)))
+    predictor_of(network, tile=320)(photograph((400, 700)))
     assert len(sizes) > 4
     assert max(max(size) for size in sizes) == 320
 
 
 def test_automatic_tiles_begin_above_a_megapixel():
-    predictor = Predictor(shaken("bilinear"), MEAN, STD, CPU)
+    predictor = predictor_of(shaken("bilinear"))
     for size in ((584, 565), (960, 999), (605, 700), (1024, 1024)):  # DRIVE, CHASE_DB1, STARE
-        assert [len(spans) for spans in predictor.spans(*size)] == [1, 1]
-    assert [len(spans) for spans in predictor.spans(2336, 3504)] == [5, 7]  # HRF
+        assert [len(spans) for spans in predictor.tiling.spans(*size)] == [1, 1]
+    assert [len(spans) for spans in predictor.tiling.spans(2336, 3504)] == [5, 7]  # HRF
     assert predictor.describe() == (
-        f"whole image up to {WHOLE:,} pixels, above tiles of 768 with a halo of 128, overlap-tile"
+        f"whole image up to {AUTO_WHOLE:,} pixels, above tiles of 768 with a halo of 128, overlap-tile"
     )
 
 
 def test_what_was_done_is_said(network):
-    assert Predictor(network, MEAN, STD, CPU).predict(photograph()).tiles == "whole image"
-    assert Predictor(network, MEAN, STD, CPU, tile="none").describe() == "whole image"
-    predictor = Predictor(network, MEAN, STD, CPU, tile=310)
+    assert predictor_of(network).predict(photograph()).tiles == "whole image"
+    assert predictor_of(network, tile="none").describe() == "whole image"
+    predictor = predictor_of(network, tile=310)
     assert predictor.describe() == "tiles of 304 with a halo of 128, overlap-tile"
     assert predictor.predict(photograph()).tiles == "whole image"  # a single tile
 
@@ -226,14 +197,14 @@ class Pixelwise(nn.Module):
 
 
 def test_a_network_that_says_nothing_passes_whole_and_takes_no_tiles():
-    predictor = Predictor(Pixelwise(), MEAN, STD, CPU)
+    predictor = predictor_of(Pixelwise())
     assert predictor(photograph()).shape == (1, 37, 29)
     assert predictor.describe() == "whole image"
     with pytest.raises(ConfigError, match="takes no tiles"):
         predictor(torch.zeros(3, 1025, 1024, dtype=torch.uint8))
     with pytest.raises(ConfigError, match="takes no tiles"):
-        Predictor(Pixelwise(), MEAN, STD, CPU, tile=512)
-    whole = Predictor(Pixelwise(), MEAN, STD, CPU, tile="none")
+        predictor_of(Pixelwise(), tile=512)
+    whole = predictor_of(Pixelwise(), tile="none")
     assert whole(torch.zeros(3, 1025, 1024, dtype=torch.uint8)).shape == (1, 1025, 1024)
 
 
@@ -241,8 +212,8 @@ def test_a_network_of_ones_own_passes_in_tiles_once_it_says_its_halo():
     network = Pixelwise()
     network.halo = 0
     photo = photograph((40, 90))
-    expected = Predictor(Pixelwise(), MEAN, STD, CPU)(photo)
-    assert torch.equal(Predictor(network, MEAN, STD, CPU, tile=16)(photo), expected)
+    expected = predictor_of(Pixelwise())(photo)
+    assert torch.equal(predictor_of(network, tile=16)(photo), expected)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +230,7 @@ def test_a_network_of_ones_own_passes_in_tiles_once_it_says_its_halo():
 )
 def test_an_option_out_of_range_is_refused_at_once(network, options, message):
     with pytest.raises(ConfigError, match=message):
-        Predictor(network, MEAN, STD, CPU, **options)
+        predictor_of(network, **options)
 
 
 # Test-time augmentation and scale
@@ -267,7 +238,7 @@ def test_an_option_out_of_range_is_refused_at_once(network, options, message):
 
 def test_flips_are_the_mean_of_four_maps(network):
     photo = photograph()
-    plain = Predictor(network, MEAN, STD, CPU)
+    plain = predictor_of(network)
     expected = torch.stack(
         [
             plain(photo),
@@ -276,24 +247,24 @@ def test_flips_are_the_mean_of_four_maps(network):
             plain(photo.rot90(2, (1, 2))).rot90(2, (1, 2)),
         ]
     ).mean(0)
-    found = Predictor(network, MEAN, STD, CPU, tta="flips")(photo)
+    found = predictor_of(network, tta="flips")(photo)
     assert torch.allclose(found, expected, atol=1e-6)
     assert (found - plain(photo)).abs().max() > 1e-3
 
 
 def test_d4_is_the_mean_of_the_maps_turned_and_mirrored(network):
     photo = photograph()
-    plain = Predictor(network, MEAN, STD, CPU)
+    plain = predictor_of(network)
     turned = [plain(photo.rot90(k, (1, 2))).rot90(-k, (1, 2)) for k in range(4)]
     mirrored = [plain(photo.flip(1).rot90(k, (1, 2))).rot90(-k, (1, 2)).flip(1) for k in range(4)]
-    found = Predictor(network, MEAN, STD, CPU, tta="d4")(photo)
+    found = predictor_of(network, tta="d4")(photo)
     assert torch.allclose(found, torch.stack(turned + mirrored).mean(0), atol=1e-6)
 
 
 @pytest.mark.parametrize("tile", ["none", 272])
 def test_under_d4_turning_the_photograph_turns_the_map(network, tile):
     photo = smooth((60, 290))
-    predictor = Predictor(network, MEAN, STD, CPU, tta="d4", tile=tile)
+    predictor = predictor_of(network, tta="d4", tile=tile)
     expected = predictor(photo)
     for move in (lambda x: x.rot90(1, (1, 2)), lambda x: x.flip(2), lambda x: x.transpose(1, 2)):
         assert torch.allclose(predictor(move(photo)), move(expected), atol=1e-6)
@@ -303,9 +274,9 @@ def test_a_photograph_enlarged_twice_gives_about_the_map_enlarged(real_drive):
     # The green channel as logits: what is left is what resampling does.
     photo = read_photo(real_drive / "training/images/21_training.tif")
     network = Pixelwise()
-    expected = Predictor(network, MEAN, STD, CPU)(photo)
+    expected = predictor_of(network)(photo)
     large = interpolate(photo[None], scale_factor=2, mode="bilinear", antialias=True)[0]
-    found = Predictor(network, MEAN, STD, CPU, tile="none", scale="auto", diameter=537).predict(large)
+    found = predictor_of(network, tile="none", scale="auto", diameter=537).predict(large)
     assert found.scale == pytest.approx(0.5, abs=0.005)
     assert found.probabilities.shape == (1, *large.shape[1:])
     enlarged = interpolate(expected[None], scale_factor=2, mode="bilinear")[0]
@@ -315,7 +286,7 @@ def test_a_photograph_enlarged_twice_gives_about_the_map_enlarged(real_drive):
 def test_a_given_factor_scales_what_the_network_sees(network):
     sizes = []
     network.register_forward_hook(lambda _, inputs, __: sizes.append(tuple(inputs[0].shape[-2:])))
-    found = Predictor(network, MEAN, STD, CPU, scale=1.5).predict(photograph((40, 30)))
+    found = predictor_of(network, scale=1.5).predict(photograph((40, 30)))
     assert (found.scale, sizes) == (1.5, [(60, 45)])
     assert found.probabilities.shape == (1, 40, 30)
     assert 0 <= found.probabilities.min() and found.probabilities.max() <= 1
@@ -324,16 +295,17 @@ def test_a_given_factor_scales_what_the_network_sees(network):
 def test_the_given_field_of_view_sets_the_scale(network):
     fov = torch.zeros(40, 30, dtype=torch.bool)
     fov[10:30, 5:25] = True
-    predictor = Predictor(network, MEAN, STD, CPU, scale="auto", diameter=30)
+    predictor = predictor_of(network, scale="auto", diameter=30)
     assert predictor.predict(photograph((40, 30)), fov).scale == 1.5
     assert predictor.predict(photograph((40, 30))).scale == 1  # noise from edge to edge: no dark ground
-    assert Predictor(network, MEAN, STD, CPU, diameter=30).predict(photograph((40, 30)), fov).scale == 1
+    assert predictor_of(network, diameter=30, scale="none").predict(photograph((40, 30)), fov).scale == 1
 
 
 def test_an_ensemble_is_the_mean_of_networks_each_normalised_as_in_its_training(network):
     torch.manual_seed(5)
     other = UNet(base_c=3)
-    first, second = Predictor(network, MEAN, STD, CPU), Predictor(other, [0.1, 0.2, 0.3], [0.3, 0.2, 0.1], CPU)
+    first = predictor_of(network)
+    second = Predictor(other, [0.1, 0.2, 0.3], [0.3, 0.2, 0.1], PredictionOptions("cpu"))
     expected = (first(photograph()) + second(photograph())) / 2
     ensemble = Ensemble([first, second])
     assert torch.allclose(ensemble(photograph()), expected, atol=1e-7)

@@ -1,10 +1,9 @@
 import pytest
-import torch
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.tiling import Canvas, Tiling, adjoining, gaussian, overlapping, total_weight, whole
+from unet_lightning.inference.canvas import total_weight
+from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping
 from unet_lightning.models.context import Geometry
-from unet_lightning.models.part import Part, Span
 
 UNPADDED = Geometry(halo=0, stride=16, margin=92, least=188)
 
@@ -27,7 +26,7 @@ def test_overlapping_tiles_by_hand():
 
 @pytest.mark.parametrize("length", [1, 63, 64])
 def test_a_side_no_longer_than_a_tile_is_one_tile(length):
-    assert adjoining(length, 64, 16) == overlapping(length, 64, 16) == whole(length)
+    assert adjoining(length, 64, 16) == overlapping(length, 64, 16) == one_tile(length)
 
 
 @pytest.mark.parametrize("halo", [0, 16, 48])
@@ -52,41 +51,18 @@ def test_overlapping_tiles_cover_every_pixel_and_begin_on_the_stride(tile):
         assert (total_weight(spans) > 0).all()
 
 
-def test_a_gaussian_falls_to_both_sides_of_the_middle():
-    weight = gaussian(Span(0, 33, 0, 33, 100))
-    assert weight[16] == 1
-    assert torch.equal(weight, weight.flip(0))
-    # The border is 16 of 33 pixels away, in units of an eighth of 33 pixels.
-    assert float(weight[0]) == pytest.approx(2.718281828 ** (-0.5 * (16 / (33 / 8)) ** 2), rel=1e-5)
-
-
-@pytest.mark.parametrize("blend", ["crop", "gaussian"])
-def test_tiles_of_a_map_make_the_map(blend):
-    expected = torch.rand(2, 150, 90, generator=torch.Generator().manual_seed(0))
-    tiling = Tiling(64, blend, Geometry(halo=16, stride=16))
-    rows, cols = tiling.spans(150), tiling.spans(90)
-    canvas = Canvas(rows, cols, blend)
-    for part in (Part(row, col) for row in rows for col in cols):
-        canvas.paint(part, part.kept(expected, 0, 0))
-    assert torch.allclose(canvas.finished(), expected, atol=1e-6)
-
-
-def test_overlapping_tiles_are_averaged_by_their_weights():
-    rows, cols = overlapping(16, 16, 16), overlapping(48, 32, 16)  # columns 0 to 31, and 16 to 47
-    canvas = Canvas(rows, cols, "gaussian")
-    canvas.paint(Part(rows[0], cols[0]), torch.zeros(1, 16, 32))
-    canvas.paint(Part(rows[0], cols[1]), torch.ones(1, 16, 32))
-    found = canvas.finished()[0]
-    assert (found[:, :16] == 0).all() and torch.allclose(found[:, 32:], torch.ones(16, 16))
-    weight = gaussian(cols[0])
-    assert torch.allclose(found[5, 16:32], weight[:16] / (weight[:16] + weight[16:]), atol=1e-6)
-    assert torch.allclose(found[:, 16:32] + found[:, 16:32].flip(1), torch.ones(16, 16), atol=1e-6)
+@pytest.mark.parametrize(("tile", "above"), [("auto", [3, 3]), ("none", [1, 1])])
+def test_a_photograph_of_a_megapixel_passes_whole(tile, above):
+    tiling = Tiling(tile, "crop", Geometry(halo=128, stride=16))
+    for size, tiles in (((1024, 1024), [1, 1]), ((1025, 1024), [2, 2] if tile == "auto" else [1, 1])):
+        assert [len(spans) for spans in tiling.spans(*size)] == tiles
+    assert [len(spans) for spans in tiling.spans(1700, 1700)] == above
 
 
 def test_a_halo_is_rounded_up_and_a_tile_down_to_the_stride():
     tiling = Tiling(415, "crop", Geometry(halo=122, stride=16))
     assert str(tiling) == "tiles of 400 with a halo of 128, overlap-tile"
-    assert tiling.spans(800)[1] == Span(144, 544, 272, 416, 800)
+    assert tiling.spans_along(800)[1] == Span(144, 544, 272, 416, 800)
 
 
 def test_unpadded_tiles_are_named_by_what_the_network_gets():
@@ -99,12 +75,12 @@ def test_unpadded_tiles_are_named_by_what_the_network_gets():
     ("geometry", "least"), [(Geometry(halo=128, stride=16), 272), (Geometry(halo=107, stride=16), 240), (UNPADDED, 204)]
 )
 def test_a_tile_smaller_than_the_receptive_field_is_refused_with_the_least(geometry, least):
-    Tiling(least, "crop", geometry).check()
+    Tiling(least, "crop", geometry)
     message = rf"tile={least - 1} is smaller than the receptive field .* at least {least}, .* or tile=none"
     with pytest.raises(ConfigError, match=message):
-        Tiling(least - 1, "crop", geometry).check()
+        Tiling(least - 1, "crop", geometry)
 
 
 def test_a_network_without_a_halo_takes_no_tiles():
     with pytest.raises(ConfigError, match=r"takes no tiles: .* Give its class a halo and a stride .* or set tile=none"):
-        Tiling(512, "crop", Geometry()).check()
+        Tiling(512, "crop", Geometry())

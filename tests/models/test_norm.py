@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.predictor import WHOLE, Predictor
+from unet_lightning.inference.predictor import PredictionOptions, Predictor
+from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import Geometry
 from unet_lightning.models.norm import group_norm
 from unet_lightning.models.unet import UNet
@@ -64,11 +65,13 @@ def test_another_norm_is_refused_by_name(norm):
 def test_with_groupnorm_a_photograph_passes_whole_and_tiles_are_refused(network):
     # A tile would be normalised with statistics of its own.
     assert Geometry.of(network).halo is None
-    settings = ([0.5] * 3, [0.2] * 3, torch.device("cpu"))
+
+    def predictor(tile):
+        return Predictor(network, [0.5] * 3, [0.2] * 3, PredictionOptions("cpu", tile))
+
     with pytest.raises(ConfigError, match=r"model\.norm=group .* set tile=none to pass photographs whole"):
-        Predictor(network, *settings, tile=512)
-    predictor = Predictor(network, *settings)
-    assert predictor.describe() == "whole image"
+        predictor(512)
+    assert predictor("auto").describe() == "whole image"
     with pytest.raises(ConfigError, match=r"takes no tiles"):
-        predictor.spans(1, WHOLE + 1)
-    assert [len(spans) for spans in Predictor(network, *settings, tile="none").spans(1, WHOLE + 1)] == [1, 1]
+        predictor("auto").tiling.spans(1, AUTO_WHOLE + 1)
+    assert [len(spans) for spans in predictor("none").tiling.spans(1, AUTO_WHOLE + 1)] == [1, 1]

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.models.part import Part, Span
 from unet_lightning.models.unet import UNet, Up
 
 SIZES = [(16, 16), (17, 31), (37, 53), (5, 9), (1, 1), (8, 40)]
@@ -126,37 +125,3 @@ def test_the_halo_is_the_measured_receptive_field_in_whole_strides(network):
     assert reach == (122 if network.halo == 128 else 107)
     assert network.halo - network.stride < reach <= network.halo
     assert network.halo % network.stride == 0
-
-
-@pytest.mark.parametrize("size", [(405, 16), (9, 400), (300, 336)])
-def test_a_tile_that_knows_its_place_gives_what_the_whole_image_gives(network, size):
-    shaken(network)
-    image = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    rows, cols = (Span(128, n, 128 + network.halo, n, n) if n > 300 else Span(0, n, 0, n, n) for n in size)
-    with torch.inference_mode():
-        whole = network(image)["out"]
-        found = network(image[..., rows.start :, cols.start :], Part(rows, cols))["out"]
-        alone = network(image[..., rows.start :, cols.start :])["out"]
-    expected = whole[..., rows.keep_start :, cols.keep_start :]
-    assert found.shape == expected.shape
-    assert torch.allclose(found, expected, atol=1e-4)
-    if isinstance(network.up1.up, nn.Upsample):  # the reason why it needs to know
-        assert (alone[..., -expected.shape[-2] :, -expected.shape[-1] :] - expected).abs().max() > 0.01
-
-
-def shaken(network):
-    """Gives BatchNorm statistics that do something, and logits some size."""
-    torch.manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.3)
-            module.running_var.uniform_(0.1, 0.5)
-            nn.init.uniform_(module.weight, 0.7, 1.6)
-            nn.init.normal_(module.bias, 0, 0.3)
-    return network.eval()
-
-
-def test_without_a_part_nothing_is_interpolated_by_hand(network, monkeypatch):
-    # Training and export see torch's own layers alone.
-    monkeypatch.setattr("unet_lightning.models.unet.double", None)
-    network(torch.rand(1, 3, 32, 32))

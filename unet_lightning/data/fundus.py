@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.reading import read_binary, read_classes, read_photo, size_of
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.fov import find_field_of_view
 
 # Where pixels count, by the value of data.dataset.fov.
 REGIONS = {

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import torch
 
+from unet_lightning.data.fov import diameter
 from unet_lightning.data.fundus import FundusDataset
 from unet_lightning.data.labels import IGNORE, Sample
-from unet_lightning.inference.fov import diameter
 
 
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:

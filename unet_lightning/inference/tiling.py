@@ -1,38 +1,80 @@
-"""Large photographs in tiles: where they lie, and how their maps become one.
+"""Large photographs in tiles: where they lie.
 
 Overlap-tile (`crop`): each pixel comes from the middle of exactly one tile, so that the map is that of the whole
-photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders.
+photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders (see `canvas`).
 
 Source: O. Ronneberger et al., MICCAI 2015 (overlap-tile); F. Isensee et al., "nnU-Net", Nature Methods 2021 (Gaussian).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.models.context import Geometry
-from unet_lightning.models.part import Part, Span
+from unet_lightning.models.context import Geometry, cut
 
 BLENDS = {"crop": "overlap-tile", "gaussian": "Gaussian weights"}
-SIGMA = 1 / 8  # of the side of a tile
+AUTO_WHOLE = 1024 * 1024  # pixels up to which tile=auto passes a photograph whole: DRIVE's, STARE's and CHASE_DB1's
+AUTO_TILE = 768  # pixels; see experiments/benchmarks
+
+
+class Span(NamedTuple):
+    """A stretch of the rows, or of the columns, of a photograph; in pixels of the whole photograph.
+
+    Attributes:
+        start: first one in the tile, a multiple of the network's stride.
+        stop: one after the last one in the tile.
+        keep_start: first one whose output is kept.
+        keep_stop: one after the last one whose output is kept.
+        length: of the whole photograph.
+    """
+
+    start: int
+    stop: int
+    keep_start: int
+    keep_stop: int
+    length: int
+
+
+class Tile(NamedTuple):
+    """Where a tile lies, and what of its output is kept."""
+
+    rows: Span
+    cols: Span
+
+    def is_whole(self) -> bool:
+        """Whether this is all of the photograph."""
+        return all(span.stop - span.start == span.length for span in self)
+
+    def kept(self, image: Tensor, top: int, left: int) -> Tensor:
+        """What is kept of an image `(..., H, W)` that begins at row `top` and column `left` of the whole."""
+        rows, cols = self
+        height, width = rows.keep_stop - rows.keep_start, cols.keep_stop - cols.keep_start
+        return cut(image, rows.keep_start - top, cols.keep_start - left, height, width)
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Cuts photographs into tiles of one size.
+    """Cuts photographs into tiles of one size, or leaves them whole.
 
     Args:
-        tile: longest side of what the network gets, pixels; it is rounded down to what suits the network.
+        tile: `auto`, `none`, or the longest side of what the network gets, pixels; see `PredictionOptions`. It is
+            rounded down to what suits the network.
         blend: `crop` or `gaussian`.
         geometry: of the network.
+
+    Raises:
+        ConfigError: a number of pixels that does not go with the network.
     """
 
-    tile: int
+    tile: str | int
     blend: str
     geometry: Geometry
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tile, int):
+            self.check()  # now, not at the first photograph
 
     def check(self) -> None:
         """Raises ConfigError where the network does not say how far a tile's border reaches, or it is too far."""
@@ -42,12 +84,40 @@ class Tiling:
                 "model.norm=group every pixel reaches all others). Give its class a halo and a stride (pixels; see "
                 "CONTRIBUTING), or set tile=none to pass photographs whole."
             )
-        if self.tile < self.smallest:
+        if self.longest < self.smallest:
             raise ConfigError(
                 f"tile={self.tile} is smaller than the receptive field of this network allows: of a tile "
                 f"{self.border} pixels on each side are context. Give at least {self.smallest}, better three times "
                 "that, or tile=none to pass photographs whole."
             )
+
+    def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
+        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole.
+
+        Raises:
+            ConfigError: it must pass in tiles, which the network does not take.
+        """
+        if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
+            return one_tile(height), one_tile(width)
+        self.check()
+        return self.spans_along(height), self.spans_along(width)
+
+    def spans_along(self, length: int) -> list[Span]:
+        """The tiles along one side of a photograph of `length` pixels."""
+        if self.blend == "gaussian":
+            return overlapping(length, self.side, self.geometry.stride)
+        return adjoining(length, self.side, 0 if self.geometry.margin else self.border)
+
+    def describe(self) -> str:
+        """What is done with photographs of any size, in words."""
+        if self.tile == "none" or self.geometry.halo is None:
+            return "whole image"
+        return f"whole image up to {AUTO_WHOLE:,} pixels, above {self}" if self.tile == "auto" else str(self)
+
+    @property
+    def longest(self) -> int:
+        """The longest side of a tile, pixels."""
+        return self.tile if isinstance(self.tile, int) else AUTO_TILE
 
     @property
     def border(self) -> int:
@@ -65,13 +135,7 @@ class Tiling:
         """Pixels of output that a tile gives: its side, less what unpadded convolutions cut off."""
         stride = self.geometry.stride
         lost = self.geometry.least if self.geometry.margin else 0
-        return (self.tile - lost) // stride * stride
-
-    def spans(self, length: int) -> list[Span]:
-        """The tiles along one side of a photograph of `length` pixels."""
-        if self.blend == "gaussian":
-            return overlapping(length, self.side, self.geometry.stride)
-        return adjoining(length, self.side, 0 if self.geometry.margin else self.border)
+        return (self.longest - lost) // stride * stride
 
     def __str__(self) -> str:
         side = self.side + (self.geometry.least if self.geometry.margin else 0)
@@ -79,7 +143,7 @@ class Tiling:
         return f"tiles of {side} with a {kind} of {self.border}, {BLENDS[self.blend]}"
 
 
-def whole(length: int) -> list[Span]:
+def one_tile(length: int) -> list[Span]:
     """All of a side as a single tile."""
     return [Span(0, length, 0, length, length)]
 
@@ -117,52 +181,3 @@ def overlapping(length: int, tile: int, stride: int) -> list[Span]:
     last = max(0, -(-(length - tile) // stride) * stride)
     starts = [*range(0, last, max(stride, tile // 2 // stride * stride)), last]
     return [Span(start, min(start + tile, length), start, min(start + tile, length), length) for start in starts]
-
-
-def gaussian(span: Span) -> Tensor:
-    """The weight of each kept pixel of a tile along one side, `(n,)` float32, 1 in the middle."""
-    length = span.keep_stop - span.keep_start
-    away = torch.arange(length) - (length - 1) / 2
-    return torch.exp(-0.5 * (away / (SIGMA * length)) ** 2)
-
-
-class Canvas:
-    """The map of a whole photograph, filled tile by tile.
-
-    Args:
-        rows: the tiles along the height.
-        cols: the tiles along the width.
-        blend: `gaussian`, or `crop`: each pixel is painted once.
-    """
-
-    def __init__(self, rows: Sequence[Span], cols: Sequence[Span], blend: str) -> None:
-        self.rows, self.cols = rows, cols
-        self.weighted = blend == "gaussian" and len(rows) * len(cols) > 1
-        self.map: Tensor | None = None
-
-    def paint(self, part: Part, output: Tensor) -> None:
-        """Takes in what a tile keeps, `(C, h, w)` float32."""
-        rows, cols = part
-        if self.map is None:
-            self.map = torch.zeros(len(output), rows.length, cols.length)
-        place = part.kept(self.map, 0, 0)
-        if self.weighted:
-            place += output * gaussian(rows)[:, None] * gaussian(cols)
-        else:
-            place.copy_(output)
-
-    def finished(self) -> Tensor:
-        """The map, `(C, H, W)` float32."""
-        assert self.map is not None
-        if self.weighted:  # the weights of all tiles sum to an outer product: two divisions by one side each
-            self.map /= total_weight(self.rows)[:, None]
-            self.map /= total_weight(self.cols)
-        return self.map
-
-
-def total_weight(spans: Sequence[Span]) -> Tensor:
-    """The sum of the weights of all tiles along one side, `(length,)` float32."""
-    total = torch.zeros(spans[0].length)
-    for span in spans:
-        total[span.keep_start : span.keep_stop] += gaussian(span)
-    return total

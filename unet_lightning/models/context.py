@@ -14,14 +14,12 @@ class Geometry(NamedTuple):
         stride: tiles begin at multiples of it, so that poolings fall as they do on the whole image.
         margin: what unpadded convolutions cut off on each side.
         least: where there is a margin, the shortest side of an input; longer ones go up by `stride`.
-        takes_part: whether tiles are passed as `network(image, part)`; what `part` keeps comes back.
     """
 
     halo: int | None = None
     stride: int = 1
     margin: int = 0
     least: int = 1
-    takes_part: bool = False
 
     @classmethod
     def of(cls, network: nn.Module) -> "Geometry":

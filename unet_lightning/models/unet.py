@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.models.norm import NORMS
-from unet_lightning.models.part import Part, double
 
 SMALLEST = 16  # four poolings halve the side to 1 pixel
 
@@ -78,25 +77,14 @@ class Up(nn.Module):
             self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, kernel_size=2, stride=2)
             self.conv = DoubleConv(in_channels, out_channels, norm=norm)
 
-    def forward(self, x: Tensor, skip: Tensor, part: Part | None = None) -> Tensor:
-        """`(B, C', H', W')` and the skip `(B, C, H, W)` in, `(B, out_channels, H, W)` out.
-
-        With a part, `x` is what its half keeps, `skip` all that the tile sees, and what the part keeps comes out.
-        """
-        if part is not None and isinstance(self.up, nn.Upsample):
-            x = double(x, part.halved())
-        else:
-            x = self.up(x)
-        if part is not None:
-            skip = part.doubled().kept(skip, part.rows.start, part.cols.start)
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """`(B, C', H', W')` and the skip connection `(B, C, H, W)` in, `(B, out_channels, H, W)` out."""
+        x = self.up(x)
         dh, dw = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
         if dh or dw:  # padding by 0 would still copy
             x = F.pad(x, (dw // 2, dw - dw // 2, dh // 2, dh - dh // 2))
         x = torch.cat([skip, x], dim=1)  # frees what was upsampled: here memory is at its height
         out: Tensor = self.conv(x)
-        if part is not None:
-            computed = part.doubled()
-            out = part.kept(out, computed.rows.keep_start, computed.cols.keep_start)
         return out
 
 
@@ -131,7 +119,6 @@ class UNet(nn.Module):
     """
 
     stride = 16
-    takes_part = True
 
     def __init__(
         self,
@@ -160,30 +147,26 @@ class UNet(nn.Module):
         self.up4 = Up(base_c * 2, base_c, bilinear, norm)
         self.out_conv = OutConv(base_c, num_classes)
 
-    def forward(self, x: Tensor, part: Part | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Logits of every pixel.
 
         Args:
             x: `(B, in_channels, H, W)` float, normalised; any H and W (below 16 the image is padded with 0).
-            part: where `x` lies, if it is a tile; in inference alone.
 
         Returns:
-            `{"out": (B, num_classes, H, W)}`; of a tile what `part` keeps.
+            `{"out": (B, num_classes, H, W)}`.
         """
         height, width = x.shape[-2:]
         if min(height, width) < SMALLEST:
             x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)))
-        parts = [None] * 5 if part is None else part.levels(5, SMALLEST)
         x1 = self.in_conv(x)  # (B, base_c, H, W)
         x2 = self.down1(x1)  # (B, 2 base_c, H/2, W/2)
-        x3 = self.down2(x2)
-        x4 = self.down3(x3)
+        x3 = self.down2(x2)  # (B, 4 base_c, H/4, W/4)
+        x4 = self.down3(x3)  # (B, 8 base_c, H/8, W/8)
         x5 = self.down4(x4)  # (B, 8 or 16 base_c, H/16, W/16)
-        if (deepest := parts[4]) is not None:
-            x5 = deepest.kept(x5, deepest.rows.start, deepest.cols.start)
-        x = self.up1(x5, x4, parts[3])
-        x = self.up2(x, x3, parts[2])
-        x = self.up3(x, x2, parts[1])
+        x = self.up1(x5, x4)  # (B, 4 or 8 base_c, H/8, W/8)
+        x = self.up2(x, x3)  # (B, 2 or 4 base_c, H/4, W/4)
+        x = self.up3(x, x2)  # (B, 1 or 2 base_c, H/2, W/2)
         del x2, x3, x4, x5  # memory is at its height next
-        x = self.up4(x, x1, parts[0])  # (B, base_c, H, W)
+        x = self.up4(x, x1)  # (B, base_c, H, W)
         return {"out": self.out_conv(x)[..., :height, :width]}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.progress import track
 from unet_lightning.data.fundus import FundusDataset
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import write_text
-from unet_lightning.inference.predictor import Ensemble, Predictor, choose_device
+from unet_lightning.inference.predictor import Ensemble, PredictionOptions, Predictor, make_predictor
 from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.results.crossvalidation import folds_of
 from unet_lightning.results.maps import Maps, Threshold, check_two_classes, fixed_threshold, open_photographs
@@ -22,25 +21,12 @@ from unet_lightning.training.trained import Trained
 CHOSEN, SELECTED, TRAINED = "the threshold was chosen on", "the epoch was selected on", "trained on"
 
 
-@dataclass(frozen=True)
-class Passing:
+class Passing(PredictionOptions):
     """How a photograph passes through networks; see `Predictor`."""
-
-    device: str = "auto"
-    tile: str | int = "auto"
-    blend: str = "crop"
-    tta: str = "none"
-    scale: str | float = "auto"
 
     def predictor(self, networks: Sequence[Trained]) -> Predictor | Ensemble:
         """The predictor of one network, or of several as one."""
-        options: dict[str, Any] = {name: getattr(self, name) for name in ("tile", "blend", "tta", "scale")}
-        device = choose_device(self.device)
-        predictors = [
-            Predictor(trained.network, trained.mean, trained.std, device, diameter=trained.diameter, **options)
-            for trained in networks
-        ]
-        return predictors[0] if len(predictors) == 1 else Ensemble(predictors)
+        return make_predictor(networks, self)
 
 
 def load_networks(folder: Path, checkpoint: str | None) -> list[Trained]:
@@ -182,7 +168,7 @@ class NetworkSource:
         write_text(self.folder / "threshold.json", json.dumps(stored, indent=2))
 
 
-def fingerprint(networks: Sequence[Trained], passing: Passing) -> dict[str, Any]:
+def fingerprint(networks: Sequence[Trained], passing: PredictionOptions) -> dict[str, Any]:
     """What a threshold was chosen for: another network, or another way through it, has another threshold."""
     digests = [trained.stamp()["sha256"] for trained in networks]
     return {"networks": digests, "tta": passing.tta, "scale": passing.scale}

@@ -1,0 +1,170 @@
+"""A network on a tile of a photograph: the outputs that it has there on the whole photograph.
+
+Convolutions and poolings give them by themselves where the tile has enough context. Two kinds of modules are told
+where the tile lies, for the time of a pass:
+
+- `nn.Upsample(align_corners=True)`, in any network, samples at positions that depend on the length of the whole map;
+- the up blocks of our U-Net compute what the kept part of the tile needs and no more, which saves a third of the work.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.inference.tiling import Span, Tile
+from unet_lightning.models.unet import UNet, Up
+
+
+def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
+    """Logits of what is kept of a tile; for inference alone, by one thread at a time.
+
+    Args:
+        network: `{"out": logits}`; its poolings halve and drop an odd end.
+        image: `(B, C, h, w)` float, normalised: the tile, with the margin of a network that has one.
+        tile: where it lies.
+
+    Returns:
+        `(B, classes, kept rows, kept columns)`.
+
+    Raises:
+        ConfigError: an upsampling with aligned corners that is not understood.
+    """
+    if tile.is_whole():
+        logits: Tensor = network(image)["out"]
+        return tile.kept(logits, 0, 0)
+    with _placed(network, tile):
+        logits = network(image)["out"]
+    if type(network) is UNet:
+        return logits  # no more than what is kept
+    return tile.kept(logits, tile.rows.start, tile.cols.start)
+
+
+@contextmanager
+def _placed(network: nn.Module, tile: Tile) -> Iterator[None]:
+    """For the time of the block the modules of `network` know that they work on `tile`."""
+    told: list[nn.Module] = []
+    try:
+        for module in network.modules():
+            if isinstance(module, nn.Upsample) and module.align_corners:
+                check_upsampling(module)
+                vars(module)["forward"] = partial(_double_tile, tile)
+                told.append(module)
+            elif isinstance(module, Up) and type(network) is UNet:
+                vars(module)["forward"] = partial(_trimmed, module, tile)
+                told.append(module)
+        yield
+    finally:
+        for module in told:
+            vars(module).pop("forward")  # the method of the class is back
+
+
+def check_upsampling(module: nn.Upsample) -> None:
+    """Raises ConfigError where a tile could not be upsampled as within the whole."""
+    if module.mode != "bilinear" or module.scale_factor not in (2, (2, 2)):
+        raise ConfigError(
+            f"This network takes no tiles: of upsamplings with aligned corners only the bilinear one by 2 is known, "
+            f"found {module}. Set tile=none to pass photographs whole."
+        )
+
+
+def _double_tile(tile: Tile, x: Tensor) -> Tensor:
+    """Doubles all of a tile, `x` at any level of the network."""
+    rows, cols = span_at(tile.rows, x.shape[-2]), span_at(tile.cols, x.shape[-1])
+    return double(x, (rows.start, cols.start), (rows.length, cols.length))
+
+
+def _trimmed(block: Up, tile: Tile, x: Tensor, skip: Tensor) -> Tensor:
+    """What an up block gives of the kept part of a tile.
+
+    Args:
+        block: of our U-Net.
+        tile: at full resolution.
+        x: the tile at the deepest level, what the block below has given at the others.
+        skip: the tile at the level of the block.
+    """
+    tile = Tile(span_at(tile.rows, skip.shape[-2]), span_at(tile.cols, skip.shape[-1]))
+    below = Tile(*map(halved, tile))
+    computed = Tile(*map(widened, tile))
+    if all(span.stop - span.start == side for span, side in zip(below, x.shape[-2:], strict=True)):
+        x = below.kept(x, below.rows.start, below.cols.start)
+    if isinstance(block.up, nn.Upsample):
+        corner, size = (below.rows.keep_start, below.cols.keep_start), (below.rows.length, below.cols.length)
+        vars(block.up)["forward"] = partial(double, corner=corner, size=size)
+    out = Up.forward(block, x, computed.kept(skip, tile.rows.start, tile.cols.start))
+    return tile.kept(out, computed.rows.keep_start, computed.cols.keep_start)
+
+
+def span_at(span: Span, size: int) -> Span:
+    """A span in pixels of a feature map that has `size` of them for the tile.
+
+    Raises:
+        ConfigError: the poolings before it do not halve.
+    """
+    if span.stop - span.start == span.length:  # a whole side, which the network may have padded
+        return Span(0, size, 0, size, size)
+    found = span
+    while found.stop - found.start > size:
+        found = halved(found)
+    if found.stop - found.start != size:
+        raise ConfigError(
+            f"This network takes no tiles: {span.stop - span.start} pixels have become {size}, which halving does not "
+            "give. Set tile=none to pass photographs whole."
+        )
+    return found
+
+
+def halved(span: Span) -> Span:
+    """A span after a pooling by 2, which drops an odd end, with what the way back up needs of it.
+
+    The two convolutions of an up block reach 2 pixels beyond what is kept, interpolation one neighbour further.
+    """
+    start, stop = span.start // 2, span.stop // 2
+    keep_start, keep_stop = (span.keep_start - 3) // 2, (span.keep_stop + 1) // 2 + 2
+    return Span(start, stop, max(start, keep_start), min(stop, keep_stop), span.length // 2)
+
+
+def widened(span: Span) -> Span:
+    """A span with more kept: all that doubling brings back of what is kept when it is halved."""
+    half = halved(span)
+    stop = span.stop if half.keep_stop == half.stop else 2 * half.keep_stop
+    return span._replace(keep_start=2 * half.keep_start, keep_stop=stop)
+
+
+def double(x: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Doubles a part of a map as `nn.Upsample(scale_factor=2, align_corners=True)` doubles the whole.
+
+    With aligned corners a sampling position depends on the length of the whole: of N rows becomes row 2 i, which lies
+    i / (2 N - 1) before row i, and row 2 i + 1, (N - 1 - i) / (2 N - 1) behind it. Where the neighbour on that side is
+    not in the part, row i stands in.
+
+    Args:
+        x: `(B, C, h, w)` float.
+        corner: its first row and column in the whole.
+        size: (height, width) of the whole.
+
+    Returns:
+        `(B, C, 2 h, 2 w)`.
+    """
+    precision = torch.promote_types(x.dtype, torch.float32)  # that of nn.Upsample, so that both round alike
+    x = x.permute(0, 2, 3, 1)  # (B, h, w, C): a pixel in one piece where the format is channels_last
+    for dim in (2, 1):
+        length, whole = x.shape[dim], size[dim - 1]
+        index = torch.arange(corner[dim - 1], corner[dim - 1] + length, dtype=precision, device=x.device)
+        step = torch.tensor((whole - 1) / (2 * whole - 1), dtype=precision, device=x.device)
+        before, behind = (
+            weight.to(x.dtype).reshape(-1, *[1] * (3 - dim))
+            for weight in (index - step * (2 * index), step * (2 * index + 1) - index)
+        )
+        doubled = x.new_empty(*x.shape[: dim + 1], 2, *x.shape[dim + 1 :])
+        even, odd = doubled.unbind(dim + 1)
+        even.narrow(dim, 0, 1).copy_(x.narrow(dim, 0, 1))
+        odd.narrow(dim, length - 1, 1).copy_(x.narrow(dim, length - 1, 1))
+        first, last = x.narrow(dim, 0, length - 1), x.narrow(dim, 1, length - 1)  # neighbours side by side
+        torch.lerp(last, first, before[1:], out=even.narrow(dim, 1, length - 1))
+        torch.lerp(first, last, behind[:-1], out=odd.narrow(dim, 0, length - 1))
+        x = doubled.flatten(dim, dim + 1)
+    return x.permute(0, 3, 1, 2)
