@@ -36,7 +36,6 @@ MODULES = {
 }
 # On their way to another room.
 UNSETTLED = {
-    ("data.fundus", "inference.fov"),
     ("training.build", "program"),
     ("training.loggers", "program"),
     ("training.loggers", "results.scores"),
@@ -49,7 +48,6 @@ UNSETTLED = {
     ("sweeps.launchers.launcher", "program"),
     ("training.ranks", "hydra"),
     ("training.untrusted", "hydra"),
-    ("data.photometry", "inference.fov"),
 }
 PROGRAMS = {"commandline", "repeats", "composition", "photographs", "pictures"}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.fov import find_field_of_view
 from unet_lightning.program import CONF, from_composition, plain
 from unet_lightning.results.maps import open_photographs
 
@@ -129,7 +129,7 @@ def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
 
     def photo_and_fov(index: int) -> tuple[Tensor, Tensor | None]:
         if fov not in ("auto", "none"):
-            return read(dataset.records[index].photo, fov)
+            return read(dataset.files[index].photo, fov)
         single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
         return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 

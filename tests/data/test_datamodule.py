@@ -10,7 +10,7 @@ from unet_lightning.data.chase_db1 import ChaseDB1Dataset
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, Sample
-from unet_lightning.data.photometry import channel_statistics
+from unet_lightning.data.normalisation import channel_statistics
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 

@@ -9,7 +9,7 @@ from unet_lightning.data.collate import collate
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import Sample
-from unet_lightning.data.sampling import Draw, EpochSampler, TransformedDataset
+from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.transforms import turn_flip_crop
 
 
@@ -26,8 +26,8 @@ def test_order_is_a_function_of_seed_and_epoch():
     orders = {(seed, number): epoch(EpochSampler(10, 3, seed), number) for seed in (0, 1) for number in (0, 1)}
     again = EpochSampler(10, 3, 0)
     assert epoch(again, 1) == orders[0, 1] and epoch(again, 0) == orders[0, 0]
-    assert len({tuple(draw.item for draw in order) for order in orders.values()}) == 4
-    assert len({draw.seed for order in orders.values() for draw in order}) == 4 * 30  # no augmentation comes twice
+    assert len({tuple(visit.item for visit in order) for order in orders.values()}) == 4
+    assert len({visit.seed for order in orders.values() for visit in order}) == 4 * 30  # no augmentation comes twice
 
 
 def test_order_does_not_depend_on_the_global_generator():
@@ -40,8 +40,8 @@ def test_order_does_not_depend_on_the_global_generator():
 def test_each_sample_is_visited_repeats_times_with_a_new_augmentation_each():
     sampler = EpochSampler(5, 3, 0)
     order = epoch(sampler)
-    assert Counter(draw.item for draw in order) == dict.fromkeys(range(5), 3)
-    assert len({draw.seed for draw in order}) == len(order) == len(sampler) == 15
+    assert Counter(visit.item for visit in order) == dict.fromkeys(range(5), 3)
+    assert len({visit.seed for visit in order}) == len(order) == len(sampler) == 15
 
 
 @pytest.mark.parametrize("world_size", [2, 4])
@@ -57,7 +57,7 @@ def test_uneven_visits_wrap_to_the_first(size, world_size, length):
     samplers = [EpochSampler(size, 1, 0, rank, world_size) for rank in range(world_size)]
     ranks = [epoch(sampler) for sampler in samplers]
     assert [len(sampler) for sampler in samplers] == [len(rank) for rank in ranks] == [length] * world_size
-    together = [draw for turn in zip(*ranks, strict=True) for draw in turn]
+    together = [visit for turn in zip(*ranks, strict=True) for visit in turn]
     assert together == (alone * world_size)[: length * world_size]
 
 
@@ -68,18 +68,18 @@ def dataset():
     return TransformedDataset([sample, sample], turn_flip_crop(16, 0.2, 0.2, 0.2))
 
 
-def test_same_draw_is_the_same_sample_whatever_came_before(dataset):
+def test_same_visit_is_the_same_sample_whatever_came_before(dataset):
     torch.manual_seed(1)
-    first = dataset[Draw(0, 5)]
+    first = dataset[Visit(0, 5)]
     torch.manual_seed(2)
-    again, other = dataset[Draw(0, 5)], dataset[Draw(0, 6)]
+    again, other = dataset[Visit(0, 5)], dataset[Visit(0, 6)]
     assert torch.equal(first.image, again.image) and torch.equal(first.target, again.target)
     assert not torch.equal(first.image, other.image)
 
 
 def test_global_generator_is_left_as_it_was(dataset):
     before = torch.get_rng_state()
-    dataset[Draw(0, 5)]
+    dataset[Visit(0, 5)]
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from unet_lightning.data.fov import diameter, find_field_of_view
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.fov import diameter, find_field_of_view
 
 SLACK = 0.05  # within it a photograph stays as it is: resampling would cost more than it gains
 FURTHEST = 16.0  # a greater factor, or a smaller one than 1 / 16, is a mistake

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from unet_lightning.data.drive import expected_files
+from unet_lightning.data.fov import diameter, find_field_of_view
 from unet_lightning.data.reading import read_binary, read_photo
-from unet_lightning.inference.fov import diameter, find_field_of_view
 
 
 def disc(height, width, radius):
