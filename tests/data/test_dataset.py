@@ -1,9 +1,11 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 
 from unet_lightning.data import dataset as dataset_module
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
@@ -188,3 +190,12 @@ def test_subset_refuses_unknown_ids(tmp_path, unknown):
         ConfigError, match=rf"No image {unknown} in this split of dataset: it has a, b, 1\. .*write '01'"
     ):
         dataset.subset(["a", unknown])
+
+
+def test_a_data_set_can_be_sent_to_another_process_with_what_it_has_read(files):
+    dataset = SegmentationDataset([files])
+    _ = dataset.samples, dataset.field_of_view(0)
+    files.photo.unlink()
+    image, target, image_id = pickle.loads(pickle.dumps(dataset))[0]
+    assert (type(image), type(target), image_id) == (tv_tensors.Image, tv_tensors.Mask, "21")
+    assert torch.equal(image, dataset[0].image) and torch.equal(target, dataset[0].target)

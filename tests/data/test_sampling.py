@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
+from torch import multiprocessing
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 
@@ -11,6 +12,7 @@ from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import Sample
 from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.transforms import turn_flip_crop
+from unet_lightning.specs import SECTIONS, build
 
 
 def epoch(sampler, number=0):
@@ -83,24 +85,55 @@ def test_global_generator_is_left_as_it_was(dataset):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_batches_are_the_same_for_any_number_of_workers(tiny_drive):
-    epochs = []
-    for workers in (0, 2):
-        data = SegmentationDataModule(
-            DriveDataset, tiny_drive, turn_flip_crop(16, 0.2, 0.2, 0.2), val_ids=["21"], num_workers=workers
-        )
+@pytest.fixture
+def two_epochs(tiny_drive):
+    """The batches of two epochs with a number of workers, from a data module built as a program builds it."""
+
+    def load(workers):
+        spec = {
+            "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
+            "dataset": {"_target_": "unet_lightning.data.drive.DriveDataset", "_partial_": True},
+            "root": str(tiny_drive),
+            "augment": {
+                "_target_": "unet_lightning.data.transforms.rotate_zoom_crop",
+                **{"crop": 16, "degrees": 180, "zoom": [0.8, 1.25]},
+                **{"brightness": 0.3, "contrast": 0.3, "saturation": 0.3},
+            },
+            "val_ids": ["21"],
+            "num_workers": workers,
+        }
+        data = build(spec, SECTIONS["data"])
         data.setup("fit")
         loader = data.train_dataloader()
         seen = []
         for number in range(2):
             loader.sampler.set_epoch(number)
             seen.extend(loader)
-        epochs.append(seen)
-    alone, workers = epochs
-    assert len(alone) == len(workers) == 10  # two epochs of 19 crops in batches of 4
-    for one, two in zip(alone, workers, strict=True):
-        assert one.image_id == two.image_id
-        assert torch.equal(one.image, two.image) and torch.equal(one.target, two.target)
+        assert len(seen) == 10  # two epochs of 19 crops in batches of 4
+        return seen
+
+    return load
+
+
+def assert_same(batches, others):
+    for one, other in zip(batches, others, strict=True):
+        assert one.image_id == other.image_id
+        assert torch.equal(one.image, other.image) and torch.equal(one.target, other.target)
+
+
+def test_batches_are_the_same_for_any_number_of_workers(two_epochs):
+    assert_same(two_epochs(0), two_epochs(2))
+
+
+def test_batches_are_the_same_where_workers_are_spawned_as_on_windows_and_macos(two_epochs):
+    alone = two_epochs(0)
+    method, strategy = multiprocessing.get_start_method(), multiprocessing.get_sharing_strategy()
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        assert_same(alone, two_epochs(2))
+    finally:
+        multiprocessing.set_start_method(method, force=True)
+        multiprocessing.set_sharing_strategy(strategy)
 
 
 def test_ranks_together_see_the_pixels_that_one_process_sees_batch_by_batch(tiny_drive):

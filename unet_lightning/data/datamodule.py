@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import lightning as L
+from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
@@ -188,6 +189,9 @@ class SegmentationDataModule(L.LightningDataModule):
         """Batches of normalised samples, padded."""
         if self.mean is None or self.std is None:
             raise ConfigError("The normalisation is not known: fit first, or set data.normalize to mean and std.")
+        if workers and multiprocessing.get_start_method() != "fork":
+            # Else each image takes a file descriptor, of which many systems allow 1024.
+            multiprocessing.set_sharing_strategy("file_system")
         transform = v2.Compose([*augment, to_input(self.mean, self.std)])
         return DataLoader(
             cast(Dataset[Batch], TransformedDataset(dataset, transform)),  # collate makes the batches
