@@ -1,9 +1,31 @@
 import csv
+import errno
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from unet_lightning import files
+from unet_lightning.errors import UserError
 from unet_lightning.files import locked, whole_file, write_rows, write_text
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from unet_lightning.files import locked
+
+with locked(Path(sys.argv[1])):
+    if sys.argv[2] == "hold":
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+print(child, flush=True)
+"""
 
 
 def names(folder):
@@ -13,22 +35,22 @@ def names(folder):
 def test_a_file_appears_when_the_block_ends(tmp_path):
     path = tmp_path / "new" / "folder" / "map.png"
     with whole_file(path) as temporary:
-        temporary.write_text("whole")
+        temporary.write_text("whole", encoding="utf-8")
         assert not path.exists()
         assert temporary.parent == path.parent  # so that renaming stays within a file system
         assert temporary.suffix == ".png"
-    assert path.read_text() == "whole"
+    assert path.read_text(encoding="utf-8") == "whole"
     assert names(path.parent) == ["map.png"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_block_that_fails_leaves_the_old_file_alone(error, tmp_path):
     path = tmp_path / "map.png"
-    path.write_text("old")
+    path.write_text("old", encoding="utf-8")
     with pytest.raises(error), whole_file(path) as temporary:
-        temporary.write_text("half")
+        temporary.write_text("half", encoding="utf-8")
         raise error
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert names(tmp_path) == ["map.png"]
 
 
@@ -65,9 +87,80 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     assert order == [False]
 
 
-def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
+def test_a_file_that_another_program_reads_at_the_moment_is_replaced_after_a_pause(tmp_path, monkeypatch):
+    path, real, refusals = tmp_path / "state.json", Path.replace, [PermissionError(errno.EACCES, "in use")] * 2
+
+    def replace(self, target):
+        if refusals:
+            raise refusals.pop()
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    write_text(path, "new")
+    assert path.read_text(encoding="utf-8") == "new"
+    assert names(tmp_path) == ["state.json"]
+
+
+def test_a_file_that_can_never_be_replaced_is_named(tmp_path, monkeypatch):
+    def replace(self, target):
+        raise PermissionError(errno.EACCES, "in use")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(files, "PAUSES", (0.0, 0.0))
+    with pytest.raises(UserError, match=r"Cannot write \S*state\.json: in use"):
+        write_text(tmp_path / "state.json", "new")
+    assert names(tmp_path) == []
+
+
+def test_a_lock_keeps_others_out_until_it_is_released(tmp_path):
     path = tmp_path / ".lock"
     with locked(path), pytest.raises(BlockingIOError), locked(path):
         pass
     with locked(path):
+        pass
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Starts a process that takes the lock; its output is the id of the process that it ends with."""
+    started = []
+
+    def start(what):
+        command = [sys.executable, "-c", HOLDER, str(tmp_path / ".lock"), what]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, int(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(holder, tmp_path):
+    process, _ = holder("hold")
+    with pytest.raises(BlockingIOError), locked(tmp_path / ".lock"):
+        pass
+    process.kill()
+    process.wait()
+    with locked(tmp_path / ".lock"):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+def test_a_forked_process_does_not_keep_the_lock(holder, tmp_path):
+    _, child = holder("fork")
+    try:
+        with locked(tmp_path / ".lock"):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def refuse(descriptor, blocking):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files, "lock_descriptor", refuse)
+    with locked(tmp_path / ".lock"), locked(tmp_path / ".lock"):
         pass

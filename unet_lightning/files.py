@@ -1,15 +1,19 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are complete or absent: written under a temporary name, then renamed."""
 
 import contextlib
 import csv
-import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import lock_descriptor, unlock_descriptor
+
 from unet_lightning.errors import UserError
+
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to rename
 
 
 @contextmanager
@@ -25,9 +29,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # whole on the disk before it takes the name, also through a power cut
-        temporary.replace(path)
+        with temporary.open("rb+") as file:  # Windows flushes only what may be written
+            os.fsync(file.fileno())  # complete on the disk before it takes the name, even if the power fails
+        _replace(temporary, path)
     except OSError as error:
         raise UserError(
             f"Cannot write {path}: {error.strerror or error}. Is there room, and may you write there?"
@@ -38,13 +42,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, whole or not at all."""
+    """Writes `text` to `path` in UTF-8, all of it or nothing."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Rows as CSV with the columns of all of them, in the order in which they came up."""
+    """Writes rows as CSV, with the columns of all rows in the order in which they first appear."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
@@ -54,20 +58,33 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock of a file, until the block or the process ends, however it does; none where the disk has no locks.
+    """Holds the lock of a file until the block ends, or the process does, in whatever way.
+
+    On a file system without locks it holds none, and the block runs all the same.
 
     Raises:
-        BlockingIOError: another process has it.
+        BlockingIOError: another process holds the lock.
     """
-    with path.open("a") as file:  # NFS locks only what may be written
+    with path.open("a", encoding="utf-8") as file:  # NFS locks only what may be written
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
+            free = lock_descriptor(file.fileno(), blocking=False)
         except OSError:  # a file system without locks
-            pass
+            free = True
+        if not free:
+            raise BlockingIOError(f"Another process holds the lock of {path}.")
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_UN)  # processes begun meanwhile may hold copies of the descriptor
+                unlock_descriptor(file.fileno())  # closing is not enough where a forked process has a copy of the file
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Renames, and tries again for a moment: Windows lets nobody replace a file while another program reads it."""
+    for pause in PAUSES:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    temporary.replace(path)

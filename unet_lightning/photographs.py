@@ -129,7 +129,7 @@ def of_data_set(words: Sequence[str], fov: str) -> list[Photograph]:
 
     def photo_and_fov(index: int) -> tuple[Tensor, Tensor | None]:
         if fov not in ("auto", "none"):
-            return read(dataset.records[index].photo, fov)
+            return read(dataset.files[index].photo, fov)
         single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
         return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 

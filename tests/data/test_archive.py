@@ -135,8 +135,8 @@ def in_zips(files, depth):
         (link, r"holds a link: training/images/link"),
         (lambda files: in_zips(files, 3), r"zips within zips within zips"),
         (lambda files: files | {str(number): b"" for number in range(2_001)}, r"far larger than DRIVE"),
-        (lambda files: files | {"more.zip": b"no zip"}, r"more\.zip is no zip, or a broken one .*Download it again"),
-        (lambda files: {**files, "more.zip": zipped({PHOTO: files[PHOTO]})}, rf"holds {PHOTO}, which came before"),
+        (lambda files: files | {"more.zip": b"no zip"}, r"more\.zip is not a zip, or a broken one .*Download it again"),
+        (lambda files: {**files, "more.zip": zipped({PHOTO: files[PHOTO]})}, rf"holds {PHOTO} a second time"),
     ],
     ids=(
         "no-mask no-photo one-test-label-less one-second-label-less no-label turned-photo grey-photo text-photo "
@@ -161,17 +161,17 @@ def test_a_name_given_twice_is_refused(tmp_path, official):
     files = [*official[0].items(), (PHOTO, b"another")]
     with pytest.warns(UserWarning, match="Duplicate name"):
         archive = zipped(files, tmp_path / "drive.zip")
-    assert_refused([archive], tmp_path / "out", "names a file twice")
+    assert_refused([archive], tmp_path / "out", "holds two files of one name")
 
 
 def test_an_archive_given_twice_is_refused(tmp_path, official):
     archive = zipped(official[0], tmp_path / "training.zip")
-    assert_refused([archive, archive], tmp_path / "out", "came before. Give each archive once")
+    assert_refused([archive, archive], tmp_path / "out", "a second time. Give each archive once")
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     archive = zipped({PHOTO: bytes(3 * 1024**2)}, tmp_path / "bomb.zip", zipfile.ZIP_DEFLATED)
-    assert_refused([archive], tmp_path / "out", rf"unpacks 200-fold: {PHOTO}")
+    assert_refused([archive], tmp_path / "out", rf"unpacks to 200 times its size: {PHOTO}")
 
 
 def cut(data):
@@ -209,7 +209,7 @@ def encrypted(data):
 def test_a_broken_zip_is_refused(tmp_path, spoil, packing):
     archive = tmp_path / "training.zip"
     archive.write_bytes(spoil(zipped({PHOTO: b"123456" * 50}, packing=packing)))
-    assert_refused([archive], tmp_path / "out", r"training\.zip is no zip, or a broken one .*Download it again")
+    assert_refused([archive], tmp_path / "out", r"training\.zip is not a zip, or a broken one .*Download it again")
 
 
 def test_a_missing_archive_is_named(tmp_path):
@@ -219,4 +219,4 @@ def test_a_missing_archive_is_named(tmp_path):
 def test_an_existing_folder_is_left_alone(tmp_path, official):
     (tmp_path / "out" / "DRIVE").mkdir(parents=True)
     (tmp_path / "out" / "DRIVE" / "mine").touch()
-    assert_refused(in_two(tmp_path, *official), tmp_path / "out", r"is already there: remove it first, or use it")
+    assert_refused(in_two(tmp_path, *official), tmp_path / "out", r"exists already: remove it first, or use it")

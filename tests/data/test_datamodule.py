@@ -1,4 +1,5 @@
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -10,9 +11,10 @@ from unet_lightning.data.chase_db1 import ChaseDB1Dataset
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, Sample
-from unet_lightning.data.photometry import channel_statistics
+from unet_lightning.data.normalisation import channel_statistics
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.specs import SECTIONS, build
 
 ALL = [str(number) for number in range(21, 41)]
 GIVEN = {"mean": [0.7, 0.4, 0.2], "std": [0.1, 0.2, 0.3]}
@@ -208,3 +210,11 @@ def test_folds_keep_both_eyes_of_a_child_together(tmp_path):
         train, val = (data.photographs(split).image_ids for split in ("train", "val"))
         assert len(val) == 4
         assert {image_id[:2] for image_id in val}.isdisjoint(image_id[:2] for image_id in train)
+
+
+def test_a_data_module_can_be_sent_to_another_process(tiny_drive):
+    dataset = build({"_target_": "unet_lightning.data.drive.DriveDataset", "_partial_": True}, SECTIONS["data"])
+    data = ready(SegmentationDataModule(dataset, tiny_drive, turn_flip_crop(16, 0, 0, 0), val_ids=["21"]))
+    sent = pickle.loads(pickle.dumps(data))
+    assert sent.photographs("test").image_ids == data.photographs("test").image_ids
+    assert torch.equal(sent.train[0].image, data.train[0].image) and sent.mean == data.mean

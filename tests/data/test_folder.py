@@ -115,7 +115,7 @@ def test_hidden_files_and_other_files_are_left_out(draw):
         ),
         (
             lambda root: (root / "labels/a.png").unlink(),
-            r"No file in \S*labels for the photograph a: each needs one of its own name",
+            r"No file in \S*labels for the photograph a: each needs one with its name",
         ),
         (lambda root: (root / "images/a.png").unlink(), r"No photograph in \S*images for a\.png in \S*labels"),
         (
@@ -131,7 +131,7 @@ def test_hidden_files_and_other_files_are_left_out(draw):
             lambda root: (root / "images").rename(root / "photos"),
             r"No data set in \S+: looked for images/ and labels/, or train/images/.*data\.root",
         ),
-        (lambda root: save(LABEL, root / "test/images/c.png"), r"holds images/ and test/images/: keep one form"),
+        (lambda root: save(LABEL, root / "test/images/c.png"), r"holds images/ and test/images/: keep one of the two"),
     ],
     ids=["one-stem", "no-label", "no-photo", "a-mask-missing", "alone", "empty", "nothing", "both-forms"],
 )

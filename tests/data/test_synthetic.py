@@ -83,7 +83,7 @@ def test_another_seed_or_size_is_drawn_anew(tmp_path, other):
     first = SyntheticDataset(tmp_path, "train", seed=0, size=SMALL)[0].image
     second = SyntheticDataset(tmp_path, "train", **other)[0].image
     assert second.shape == (3, *other["size"]) and not torch.equal(first, second)
-    assert torch.equal(read_photo(SyntheticDataset(tmp_path, "train", seed=0, size=SMALL).records[0].photo), first)
+    assert torch.equal(read_photo(SyntheticDataset(tmp_path, "train", seed=0, size=SMALL).files[0].photo), first)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

@@ -4,7 +4,7 @@ import zipfile
 def test_a_file_that_is_no_archive_is_refused(in_process, tmp_path):
     (tmp_path / "training.zip").write_text("an error page")
     message = in_process("prepare", "drive", tmp_path / "training.zip", "--out", tmp_path / "data")
-    assert "training.zip is no zip" in message
+    assert "training.zip is not a zip" in message
     assert not (tmp_path / "data").exists()
 
 

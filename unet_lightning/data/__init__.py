@@ -1,1 +1,1 @@
-"""Photographs and labels: from files to padded batches."""
+"""From image files to padded batches."""

@@ -1,4 +1,4 @@
-"""The official DRIVE archives into a data folder: all of it checked, or nothing written."""
+"""Unpacks the official DRIVE archives into a data folder: either every file is checked, or nothing is written."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ from unet_lightning.data.drive import SIZE, expected_files
 from unet_lightning.data.reading import FORMATS, read_binary, read_photo
 from unet_lightning.errors import DataError, UserError
 
-MOST_FILES = 2_000  # DRIVE has 140
-MOST_BYTES = 2 * 1024**3  # unpacked; DRIVE has 30 MB
-MOST_RATIO = 200  # unpacked to packed, of any one file
-DEEPEST = 2  # zips within a zip
-MODES = {"photo": ("RGB",), "fov": ("L", "1", "P"), "label": ("L", "1", "P"), "second_label": ("L", "1", "P")}
+MAX_FILES = 2_000  # DRIVE has 140
+MAX_UNPACKED = 2 * 1024**3  # bytes; DRIVE has 30 MB
+MAX_RATIO = 200  # unpacked to packed size of a file
+MAX_DEPTH = 2  # of zips within zips
+PIXEL_MODES = {"photo": ("RGB",), "fov": ("L", "1", "P"), "label": ("L", "1", "P"), "second_label": ("L", "1", "P")}
 
 
 def import_drive(archives: Sequence[Path], out: Path) -> Path:
@@ -26,18 +26,18 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
 
     Args:
         archives: training.zip and test.zip, or one zip that holds them; in any order.
-        out: folder that gets DRIVE/.
+        out: the folder in which DRIVE/ is made.
 
     Returns:
         the new folder with training/ and test/.
 
     Raises:
-        DataError: an archive is missing, broken or hostile; a file is missing or not what it should be; DRIVE/ is
-            already there. Nothing is left behind.
+        DataError: an archive is missing, broken or hostile; a file is missing or not as expected; DRIVE/ exists
+            already. Nothing is left behind.
     """
     target = out / "DRIVE"
     if target.exists():
-        raise DataError(f"{target} is already there: remove it first, or use it (data.root={target}).")
+        raise DataError(f"{target} exists already: remove it first, or use it (data.root={target}).")
     missing = [folder for folder in (out, *out.parents) if not folder.exists()]
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -50,34 +50,34 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
 
 
 def _import(archives: Sequence[Path], out: Path, target: Path) -> None:
-    """Unpacks beside the target, checks, and renames."""
-    # Within `out`, so that the last step is a rename on one file system.
+    """Unpacks into a temporary folder, checks, and renames."""
+    # In `out`, so that the rename stays within one file system.
     with TemporaryDirectory(prefix=".drive-", dir=out) as temporary:
-        loose, ready = Path(temporary) / "loose", Path(temporary) / "DRIVE"
-        room = MOST_BYTES
+        unpacked, checked = Path(temporary) / "unpacked", Path(temporary) / "DRIVE"
+        room = MAX_UNPACKED
         for archive in archives:
-            room = unpack(archive, loose, room=room)
-        collect(loose, ready)
-        os.rename(ready, target)
+            room = unpack(archive, unpacked, room=room)
+        sort_files(unpacked, checked)
+        checked.rename(target)
 
 
-def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MOST_BYTES) -> int:
-    """Unpacks a zip, and the zips within it.
+def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MAX_UNPACKED) -> int:
+    """Unpacks a zip, and the zips in it.
 
     Args:
         archive: the zip.
-        folder: what is unpacked goes below it.
-        depth: zips around this one.
+        folder: where its files go.
+        depth: number of zips around this one.
         room: bytes that may still be unpacked.
 
     Returns:
-        the room that is left.
+        the bytes that may be unpacked after it.
 
     Raises:
-        DataError: no zip, or one that is broken, names a place outside the folder, a link, a file twice, or more
-            than an archive of photographs can hold.
+        DataError: not a zip, or one that is broken, has a path outside the folder, a link, two files of one name, or
+            far more bytes than DRIVE.
     """
-    with _open(archive) as file:
+    with _open_zip(archive) as file:
         members = [member for member in file.infolist() if not member.is_dir() and not _is_litter(member.filename)]
         check_members(archive, members, room)
         room -= sum(member.file_size for member in members)
@@ -85,72 +85,72 @@ def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MOST_BYTES) 
             path = folder / member.filename
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                raise DataError(f"{archive} holds {member.filename}, which came before. Give each archive once.")
+                raise DataError(f"{archive} holds {member.filename} a second time. Give each archive once.")
             with file.open(member) as source, path.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
             if path.suffix.lower() == ".zip":
-                if depth == DEEPEST:
+                if depth == MAX_DEPTH:
                     raise DataError(f"{archive} holds zips within zips within zips: not an archive of DRIVE.")
                 room = unpack(path, folder, depth + 1, room)
                 path.unlink()
     return room
 
 
-def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int = MOST_BYTES) -> None:
-    """Raises DataError for what no honest archive holds; nothing is unpacked yet."""
+def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int = MAX_UNPACKED) -> None:
+    """Raises DataError where an archive holds what no honest one does; call it before anything is unpacked."""
     names = [member.filename for member in members]
     if len(names) != len(set(names)):
-        raise DataError(f"{archive} names a file twice: not an official archive.")
-    if len(members) > MOST_FILES or sum(member.file_size for member in members) > room:
-        raise DataError(f"{archive} is far larger than DRIVE (over {MOST_FILES} files or 2 GiB): it was not unpacked.")
+        raise DataError(f"{archive} holds two files of one name: it is not an official archive.")
+    if len(members) > MAX_FILES or sum(member.file_size for member in members) > room:
+        raise DataError(f"{archive} is far larger than DRIVE (over {MAX_FILES} files or 2 GiB): it was not unpacked.")
     for member in members:
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
-            raise DataError(f"{archive} holds a file that leads outside: {member.filename}. It was not unpacked.")
+            raise DataError(f"{archive} holds a path that leads outside: {member.filename}. It was not unpacked.")
         if (member.external_attr >> 16) & 0o170000 == 0o120000:
             raise DataError(f"{archive} holds a link: {member.filename}. It was not unpacked.")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(f"{archive} holds a file packed in an unusual way: {member.filename}. It was not unpacked.")
-        if member.file_size > MOST_RATIO * max(member.compress_size, 1) and member.file_size > 1024**2:
-            raise DataError(f"{archive} holds a file that unpacks {MOST_RATIO}-fold: {member.filename}.")
+        if member.file_size > MAX_RATIO * max(member.compress_size, 1) and member.file_size > 1024**2:
+            raise DataError(f"{archive} holds a file that unpacks to {MAX_RATIO} times its size: {member.filename}.")
 
 
-def collect(loose: Path, ready: Path) -> None:
-    """Moves the files of DRIVE from wherever they were unpacked into DRIVE's layout, each checked.
+def sort_files(unpacked: Path, target: Path) -> None:
+    """Checks the files of DRIVE, and moves them into DRIVE's layout, wherever below `unpacked` they are.
 
     Raises:
-        DataError: a file is missing or wrong; the labels of the test images may be missing, all or none.
+        DataError: a file is missing or not as expected. The labels of all test images may be missing.
     """
     found: dict[str, Path] = {}
-    for path in sorted(loose.rglob("*")):
-        # training/images/21_training.tif, whatever stands before it.
+    for path in sorted(unpacked.rglob("*")):
+        # training/images/21_training.tif, whatever comes before it.
         found.setdefault("/".join(path.parts[-3:]), path)
     for number in range(1, 41):
         for what, name in expected_files(number).items():
             if name not in found:
                 if number <= 20 and what in ("label", "second_label") and not _any_label(found, what):
-                    continue  # today's download has no labels for test
+                    continue  # today's download has no test labels
                 raise DataError(
                     f"The archives lack {name}. Give both training.zip and test.zip as downloaded; nothing was written."
                 )
             check_file(found[name], what, name)
-            path = ready / name
+            path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             found[name].rename(path)
 
 
 def check_file(path: Path, what: str, name: str) -> None:
-    """Raises DataError where a file has another size or mode than DRIVE's, or more than two values in a mask."""
+    """Raises DataError where a file differs from DRIVE's in size or mode, or a mask has more than two values."""
     try:
         size = (read_photo(path) if what == "photo" else read_binary(path, what)).shape[-2:]
         with Image.open(path, formats=FORMATS) as image:
             mode = image.mode
     except UserError as error:
         raise DataError(f"{name} in the archives is not as expected; nothing was written. {error}") from error
-    if tuple(size) != SIZE or mode not in MODES[what]:
+    if tuple(size) != SIZE or mode not in PIXEL_MODES[what]:
         raise DataError(
             f"{name} in the archives is {size[0]} x {size[1]} (height x width) with mode {mode}, expected "
-            f"{SIZE[0]} x {SIZE[1]} with {' or '.join(MODES[what])}; nothing was written."
+            f"{SIZE[0]} x {SIZE[1]} with {' or '.join(PIXEL_MODES[what])}; nothing was written."
         )
 
 
@@ -160,13 +160,13 @@ def _any_label(found: dict[str, Path], what: str) -> bool:
 
 
 def _is_litter(name: str) -> bool:
-    """What macOS and Windows leave in zips."""
+    """Whether a file is one of those that macOS and Windows add to zips."""
     return name.startswith("__MACOSX/") or PurePosixPath(name).name in (".DS_Store", "Thumbs.db")
 
 
 @contextmanager
-def _open(archive: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip; what zipfile finds wrong with it becomes a DataError."""
+def _open_zip(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """The opened zip; raises DataError for whatever zipfile finds wrong with it."""
     if not os.path.isfile(archive):
         raise DataError(f"No archive: looked for {archive}.")
     try:
@@ -176,5 +176,5 @@ def _open(archive: Path) -> Iterator[zipfile.ZipFile]:
         raise
     except OSError as error:
         raise DataError(f"{archive} cannot be unpacked: {error.strerror or error}. Nothing was written.") from error
-    except Exception as error:  # a parser stumbles in many ways over a broken file
-        raise DataError(f"{archive} is no zip, or a broken one ({str(error)[:200]}). Download it again.") from error
+    except Exception as error:  # a broken file may raise anything in a parser
+        raise DataError(f"{archive} is not a zip, or a broken one ({str(error)[:200]}). Download it again.") from error

@@ -1,10 +1,10 @@
-"""CHASE_DB1: which files a split has."""
+"""The CHASE_DB1 data set."""
 
 from pathlib import Path
 
-from unet_lightning.data.fundus import FundusDataset, Record
-from unet_lightning.data.layout import missing_file, of_split
-from unet_lightning.errors import DataError
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.layout import find_root, optional_file, required_file
+from unet_lightning.data.splits import of_split
 
 # Left and right eye of each child, in the order of the files.
 TRAIN = [f"{child:02d}{eye}" for child in range(1, 11) for eye in "LR"]
@@ -15,7 +15,7 @@ REMEDY = (
 )
 
 
-class ChaseDB1Dataset(FundusDataset):
+class ChaseDB1Dataset(SegmentationDataset):
     """CHASE_DB1, the vessel reference set of the Child Heart and Health Study in England.
 
     28 photographs of 960 x 999 (height x width), 8-bit RGB JPEG, field of view 30 degrees (about 917 pixels across;
@@ -30,7 +30,7 @@ class ChaseDB1Dataset(FundusDataset):
     Args:
         root: the folder with Image_01L.jpg and so on, or its parent that holds CHASE_DB1/.
         split: `train`, `test`, or `all`, which is both.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
 
     Raises:
         ConfigError: another split or `fov`.
@@ -44,31 +44,18 @@ class ChaseDB1Dataset(FundusDataset):
 
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         ids = of_split(split, TRAIN, TEST)
-        base = find_root(Path(root))
-        super().__init__((_record(base, image_id) for image_id in ids), fov)
+        base = find_root(Path(root), "CHASE_DB1", ["Image_*.jpg"], REMEDY)
+        super().__init__((_files_of(base, image_id) for image_id in ids), fov)
 
-    def group_of(self, image_id: str) -> str:
-        """The child: both eyes have one number."""
+    def patient_of(self, image_id: str) -> str:
+        """The child's number, which both eyes share."""
         return image_id[:-1]
 
 
-def find_root(root: Path) -> Path:
-    """The folder with the photographs in it: `root` itself, or CHASE_DB1/ below it.
-
-    Raises:
-        DataError: neither is there.
-    """
-    for candidate in (root, root / "CHASE_DB1"):
-        if any(candidate.glob("Image_*.jpg")):
-            return candidate
-    raise DataError(f"No CHASE_DB1 in {root}: looked for Image_01L.jpg there and in CHASE_DB1/. {REMEDY}")
-
-
-def _record(base: Path, image_id: str) -> Record:
-    """The record of one image; the second observer's label only where the file is there."""
+def _files_of(base: Path, image_id: str) -> ImageFiles:
+    """The files of one image; the second observer's label may be missing."""
     photo = base / f"Image_{image_id}.jpg"
     label, second = (base / f"Image_{image_id}_{observer}HO.png" for observer in ("1st", "2nd"))
-    for words, path in (("photograph", photo), ("first observer's label", label)):
-        if not path.is_file():
-            raise missing_file(words, image_id, path, REMEDY)
-    return Record(image_id, photo, label, second_label=second if second.is_file() else None)
+    required_file(photo, "photograph", image_id, REMEDY)
+    required_file(label, "first observer's label", image_id, REMEDY)
+    return ImageFiles(image_id, photo, label, second_label=optional_file(second))

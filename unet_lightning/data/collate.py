@@ -1,4 +1,4 @@
-"""Samples of different sizes in one batch."""
+"""Batches of samples of different sizes."""
 
 from collections.abc import Sequence
 

@@ -1,18 +1,24 @@
-"""DRIVE: which files a split has."""
+"""The DRIVE data set."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from unet_lightning.data.fundus import FundusDataset, Record
-from unet_lightning.data.layout import missing_file, of_split
-from unet_lightning.errors import DataError
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.layout import find_root, optional_file, required_file
+from unet_lightning.data.splits import of_split
 
 TRAIN, TEST = range(21, 41), range(1, 21)
 SIZE = (584, 565)  # (height, width) of every file, pixels
 PREPARE = "python -m unet_lightning.prepare drive training.zip test.zip --out data/"
+REMEDY = (
+    f"Either unpack the official archives (`{PREPARE}`) and set data.root or DRIVE_ROOT to the folder that holds "
+    "training/ and test/, or try everything without a download: data=synthetic."
+)
+NAMES = {"photo": "photograph", "label": "first observer's label", "fov": "field-of-view mask"}
+OTHER_REMEDIES = {"fov": ", or data.dataset.fov=auto."}
 
 
-class DriveDataset(FundusDataset):
+class DriveDataset(SegmentationDataset):
     """DRIVE, Digital Retinal Images for Vessel Extraction.
 
     40 photographs of 584 x 565 (height x width), 8-bit RGB, field of view 45 degrees (about 540 pixels across), from
@@ -23,12 +29,12 @@ class DriveDataset(FundusDataset):
     Args:
         root: the folder with training/ and test/, or its parent that holds DRIVE/.
         split: `train`, `test`, or `all`, which is both.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
 
     Raises:
         ConfigError: another split or `fov`.
-        DataError: the folder, a photograph, a label or a mask is missing. Where no test image has a label they are
-            missed when samples are asked for.
+        DataError: the folder, a photograph, a label or a mask is missing. Where no test image has a label, the error
+            comes when samples are asked for.
 
     Source: J. Staal et al., "Ridge-based vessel segmentation in color images of the retina", IEEE Transactions on
     Medical Imaging 23(4), 2004; https://drive.grand-challenge.org. Free for research, not to be redistributed.
@@ -38,38 +44,22 @@ class DriveDataset(FundusDataset):
 
     def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
         numbers = of_split(split, TRAIN, TEST)
-        base = find_root(Path(root))
+        base = find_root(Path(root), "DRIVE", ["training/"], REMEDY)
         optional = set() if fov == "mask" else {"fov"}
-        # Today's archive has no label for any test image; a single one that is missing is an error.
+        # Today's archive has no label for any test image; where some have one, all must.
         test_labelled = any((base / "test" / "1st_manual").glob("*_manual1.gif"))
         optional_in_test = optional if test_labelled else optional | {"label"}
-        super().__init__((_record(base, n, optional_in_test if n in TEST else optional) for n in numbers), fov)
+        super().__init__((_files_of(base, n, optional_in_test if n in TEST else optional) for n in numbers), fov)
 
-    def lacks_labels(self, image_ids: Sequence[str]) -> str:
-        """What to say and to do about the test images of today's archive."""
-        first = next(record for record in self.records if record.image_id in image_ids)
+    def missing_labels(self, image_ids: Sequence[str]) -> str:
+        """The message about the test images of today's archive."""
+        first = next(image for image in self.files if image.image_id in image_ids)
         return (
             f"DRIVE's test images have no labels here: {first.photo.parents[1] / '1st_manual'} holds none, as in the "
             "archive that the challenge offers today, so nothing can be measured on them. Evaluate on split=val, "
             "predict them with `python -m unet_lightning.predict`, or add 1st_manual/ (and 2nd_manual/) from an older "
             "copy."
         )
-
-
-def find_root(root: Path) -> Path:
-    """The folder with training/ in it: `root` itself, or DRIVE/ below it.
-
-    Raises:
-        DataError: neither is there; the message gives both remedies.
-    """
-    for candidate in (root, root / "DRIVE"):
-        if (candidate / "training").is_dir():
-            return candidate
-    raise DataError(
-        f"No DRIVE in {root}: looked for training/ and DRIVE/training/ there. Either unpack the official archives "
-        f"(`{PREPARE}`) and set data.root or DRIVE_ROOT to the folder that holds training/ and test/, or try "
-        "everything without a download: data=synthetic."
-    )
 
 
 def expected_files(number: int) -> dict[str, str]:
@@ -85,14 +75,13 @@ def expected_files(number: int) -> dict[str, str]:
     return files
 
 
-def _record(base: Path, number: int, optional: Collection[str]) -> Record:
-    """The record of one image; what is optional, or the second observer's, is None where it is not there."""
-    paths = {what: base / file for what, file in expected_files(number).items()}
-    found = {what: path for what, path in paths.items() if path.is_file()}
+def _files_of(base: Path, number: int, optional: Collection[str]) -> ImageFiles:
+    """The files of one image; None for optional ones, and the second observer's label, where they are missing."""
     image_id = f"{number:02d}"
-    for what, words in (("photo", "photograph"), ("label", "first observer's label"), ("fov", "field-of-view mask")):
-        if what not in found and what not in optional:
+    paths = {what: base / file for what, file in expected_files(number).items()}
+    for what, words in NAMES.items():
+        if what not in optional:
             remedy = f"Set data.root to the folder that holds training/ and test/, or unpack the archives: `{PREPARE}`"
-            other = ", or data.dataset.fov=auto." if what == "fov" else "."
-            raise missing_file(words, image_id, paths[what], remedy + other)
-    return Record(image_id, found["photo"], found.get("label"), found.get("fov"), found.get("second_label"))
+            required_file(paths[what], words, image_id, remedy + OTHER_REMEDIES.get(what, "."))
+    found = {what: optional_file(path) for what, path in paths.items()}
+    return ImageFiles(image_id, paths["photo"], found["label"], found["fov"], found.get("second_label"))

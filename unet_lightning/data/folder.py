@@ -1,38 +1,40 @@
-"""A folder of one's own: photographs and labels of the same names."""
+"""A folder of the user's own: photographs, and labels with the same names."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
+from unet_lightning.data.splits import of_split
 from unet_lightning.errors import ConfigError, DataError
 
 LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
 
 
-class FolderDataset(FundusDataset):
-    """Photographs in `images/`, labels of the same names in `labels/`, either flat or below `train/` and `test/`.
+class FolderDataset(SegmentationDataset):
+    """Photographs in `images/`, labels with the same names in `labels/`, both in the folder or in its train/ and test/.
 
-    Files belong together by their name without the suffix, which is the image's id (photo_1.jpg and photo_1.png).
-    `masks/` may hold masks of the field of view, `labels2/` the labels of a second observer. A flat folder is all
-    train: validate on a part of it by `data.val_ids` or `data.folds`. Test photographs may lack labels, all of them.
+    The name without suffix is the image's id: photo_1.jpg has the label photo_1.png. `masks/` may hold masks of the
+    field of view, `labels2/` the labels of a second observer. Without train/ and test/ all images are for training:
+    validate on some of them by `data.val_ids` or `data.folds`. Either all test photographs have labels or none has.
 
     With two classes a label is black and white (0 and 255, or 0 and 1). With more it is an index image, grey or
-    palette, whose values are 0, 1, ... in the order of `classes`, and 255 where no class is meant (ignored).
+    palette, whose values are 0, 1, ... in the order of `classes`, and 255 for pixels to ignore.
 
     Args:
         root: the folder.
         split: `train`, `test`, or `all`, which is both.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
         classes: what a label's values mean, background first.
-        name: of the data set, in tables and file names. Two data sets of one name are taken for one where images are
-            looked for that a network has seen.
+        name: of the data set, in tables and file names. Two data sets with the same name count as one when images
+            are looked up that a network has seen.
 
     Raises:
         ConfigError: no root, or a value out of range.
-        DataError: no such folder or split, two images of one name, or a label, mask or photograph without its partner.
+        DataError: no such folder or split, two images with the same name, or a photograph, label or mask that lacks
+            its counterpart.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class FolderDataset(FundusDataset):
         root: str | Path | None,
         split: str,
         fov: str = "mask",
-        classes: Sequence[str] = FundusDataset.classes,
+        classes: Sequence[str] = SegmentationDataset.classes,
         name: str = "folder",
     ) -> None:
         self.name, self.classes = _checked_name(name), _checked_classes(classes)
@@ -53,23 +55,23 @@ class FolderDataset(FundusDataset):
                 f"{root} has no {split} split: its photographs are all in {next(iter(parts.values()))}. Evaluate them "
                 f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
             )
-        train, test = (_records(parts[part], fov) if part in parts else [] for part in ("train", "test"))
-        twice = sorted({record.image_id for record in train} & {record.image_id for record in test})
+        train, test = (_files_in(parts[part], fov) if part in parts else [] for part in ("train", "test"))
+        twice = sorted({image.image_id for image in train} & {image.image_id for image in test})
         if twice:
             raise DataError(
-                f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the "
-                "image's id, by which an image that was trained on is known: rename one, or remove it from test."
+                f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the id by "
+                "which images seen in training are recognised: rename one, or remove it from test."
             )
         super().__init__(of_split(split, train, test), fov)
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each split that is there."""
+    """The folder of each split that exists."""
     parts = {part: root / part for part in ("train", "test") if (root / part / "images").is_dir()}
     if (root / "images").is_dir():
         if parts:
             raise DataError(
-                f"{root} holds images/ and {', '.join(f'{part}/images/' for part in parts)}: keep one form."
+                f"{root} holds images/ and {', '.join(f'{part}/images/' for part in parts)}: keep one of the two."
             )
         return {"train": root}
     if not parts:
@@ -77,8 +79,8 @@ def _parts(root: Path) -> dict[str, Path]:
     return parts
 
 
-def _records(base: Path, fov: str) -> list[Record]:
-    """One record a photograph; labels and masks are there for all photographs or for none."""
+def _files_in(base: Path, fov: str) -> list[ImageFiles]:
+    """The files of each image; either all photographs have a label (and a mask), or none has."""
     photos = image_files(base / "images")
     if not photos:
         raise DataError(f"No photograph in {base / 'images'}: looked for {', '.join(IMAGE_SUFFIXES)}.")
@@ -88,23 +90,23 @@ def _records(base: Path, fov: str) -> list[Record]:
         without = [image_id for image_id in photos if image_id not in files]
         if files and without:
             raise DataError(
-                f"No file in {base / folder} for the photograph {_listed(without)}: each needs one of its own name, "
+                f"No file in {base / folder} for the photograph {_listed(without)}: each needs one with its name, "
                 "such as photo_1.png for photo_1.jpg."
             )
     for folder, files in (expected | {"labels2": seconds}).items():
         alone = [path.name for image_id, path in files.items() if image_id not in photos]
         if alone:
             raise DataError(
-                f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: names differ."
+                f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: give both the same name."
             )
     return [
-        Record(image_id, photo, labels.get(image_id), masks.get(image_id), seconds.get(image_id))
+        ImageFiles(image_id, photo, labels.get(image_id), masks.get(image_id), seconds.get(image_id))
         for image_id, photo in photos.items()
     ]
 
 
 def _checked_classes(classes: Sequence[str]) -> list[str]:
-    """The classes as given."""
+    """The classes, or ConfigError."""
     names = [] if isinstance(classes, str) else list(classes)
     if not all(map(_is_file_name, names)) or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:
         raise ConfigError(
@@ -115,14 +117,14 @@ def _checked_classes(classes: Sequence[str]) -> list[str]:
 
 
 def _checked_name(name: str) -> str:
-    """The name as given."""
+    """The name, or ConfigError."""
     if not _is_file_name(name):
         raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
     return name
 
 
 def _is_file_name(name: Any) -> bool:
-    """Whether a name can be a part of the names of files."""
+    """Whether a name can be part of a file name."""
     return isinstance(name, str) and bool(name) and name[0] != "." and not any(letter in name for letter in "/\\:")
 
 

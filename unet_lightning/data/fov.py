@@ -1,21 +1,24 @@
-"""The field of view of a fundus photograph, found from the photograph itself."""
+"""The field of view of a retinal photograph: found in the photograph, and measured."""
+
+import statistics
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, max_pool2d, pad
 
-DARK = 0.2  # of the bright part's level: what is darker is the camera's mask
+DARK = 0.2  # of the level of the bright part: what is darker is the camera's black frame
 BRIGHT_QUANTILE = 0.75
-LEAST_SHARE = 0.1  # of the photograph: a smaller find is not believed
-LONGEST = 1200  # pixels of the longer side; a larger photograph is looked at in this size, to save memory
+LEAST_SHARE = 0.1  # of the photograph: a smaller region is taken for a mistake
+LONGEST = 1200  # pixels of the longer side; a larger photograph is shrunk to it first, to save memory
 BLUR = torch.tensor([0.07, 0.245, 0.37, 0.245, 0.07])  # a Gaussian with a standard deviation of 1.1 pixels
 
 
 def find_field_of_view(photo: Tensor) -> Tensor:
-    """Where the retina is, in a photograph that shows it as a disc (cut off or not) before a dark ground.
+    """Where the retina is, in a photograph that shows it as a disc (cut off or not) on a dark background.
 
     The disc is brightest in red. Dark spots within it are filled from edge to edge in rows and columns, as a disc has
-    no dents. A photograph without a dark ground is all field of view.
+    no dents. A photograph without a dark background is all field of view.
 
     Args:
         photo: `(3, H, W)` uint8.
@@ -34,20 +37,30 @@ def find_field_of_view(photo: Tensor) -> Tensor:
     level = torch.quantile(red.flatten()[:: max(1, red.numel() // 100_000)], BRIGHT_QUANTILE)
     bright = red > DARK * level
     filled = _spans(bright, dim=0) & _spans(bright, dim=1)
-    # The blur has moved the rim out by a pixel, where a network that has never seen the ground sees vessels.
+    # The blur moves the rim out by a pixel, into the background, where a network would find vessels.
     fov = -max_pool2d(-filled[None].float(), 3, stride=1, padding=1)[0] > 0
     return fov if fov.float().mean() >= LEAST_SHARE else torch.ones_like(fov)
 
 
 def diameter(fov: Tensor) -> int:
-    """How far a field of view reaches, the longer of its height and its width, pixels.
+    """The longer of a field of view's height and width, pixels.
 
-    A disc that is cut off above and below keeps its width, so that this stays the diameter.
+    A disc that is cut off above and below keeps its width, so that this is still its diameter.
 
     Args:
         fov: `(H, W)` bool with at least one True.
     """
     return max(int(axis[-1] - axis[0]) + 1 for axis in (fov.any(dim).nonzero()[:, 0] for dim in (0, 1)))
+
+
+def median_diameter(fields: Iterable[Tensor | None]) -> int | None:
+    """The median diameter of several fields of view, pixels; None where none of them has an outside to measure it by.
+
+    Args:
+        fields: each `(H, W)` bool; None is the whole image.
+    """
+    measured = [diameter(field) for field in fields if field is not None and not field.all()]
+    return statistics.median_low(measured) if measured else None
 
 
 def _spans(mask: Tensor, dim: int) -> Tensor:

@@ -1,10 +1,10 @@
-"""HRF: which files a split has."""
+"""The HRF data set."""
 
 from pathlib import Path
 
-from unet_lightning.data.fundus import FundusDataset, Record
-from unet_lightning.data.layout import image_files, missing_file, of_split
-from unet_lightning.errors import DataError
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.layout import find_root, image_files, required_file
+from unet_lightning.data.splits import of_split
 
 GROUPS = ("dr", "g", "h")  # diabetic retinopathy, glaucoma, healthy
 TRAIN = [f"{number:02d}_{group}" for number in range(1, 6) for group in GROUPS]
@@ -15,7 +15,7 @@ REMEDY = (
 )
 
 
-class HRFDataset(FundusDataset):
+class HRFDataset(SegmentationDataset):
     """HRF, the High-Resolution Fundus image database.
 
     45 photographs of 2336 x 3504 (height x width), 8-bit RGB JPEG, taken with a Canon CR-1, field of view 45 degrees:
@@ -29,7 +29,7 @@ class HRFDataset(FundusDataset):
     Args:
         root: the folder with images/, manual1/ and mask/, or its parent that holds HRF/.
         split: `train`, `test`, or `all`, which is both.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
 
     Raises:
         ConfigError: another split or `fov`.
@@ -43,27 +43,15 @@ class HRFDataset(FundusDataset):
 
     def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
         ids = of_split(split, TRAIN, TEST)
-        base = find_root(Path(root))
-        # Some suffixes are upper case: files are found by their stems.
+        base = find_root(Path(root), "HRF", ["images/", "manual1/"], f"{REMEDY}.")
+        # Some suffixes are in upper case, so that files are found by their stems.
         photos, labels, masks = (image_files(base / folder) for folder in ("images", "manual1", "mask"))
         for image_id in ids:
-            if image_id not in photos:
-                raise missing_file("photograph", image_id, base / "images" / f"{image_id}.jpg", f"{REMEDY}.")
-            if image_id not in labels:
-                raise missing_file("label", image_id, base / "manual1" / f"{image_id}.tif", f"{REMEDY}.")
-            if fov == "mask" and f"{image_id}_mask" not in masks:
-                path = base / "mask" / f"{image_id}_mask.tif"
-                raise missing_file("field-of-view mask", image_id, path, f"{REMEDY}, or data.dataset.fov=auto.")
-        super().__init__((Record(i, photos[i], labels[i], masks.get(f"{i}_mask")) for i in ids), fov)
-
-
-def find_root(root: Path) -> Path:
-    """The folder with images/ and manual1/ in it: `root` itself, or HRF/ below it.
-
-    Raises:
-        DataError: neither is there.
-    """
-    for candidate in (root, root / "HRF"):
-        if (candidate / "images").is_dir() and (candidate / "manual1").is_dir():
-            return candidate
-    raise DataError(f"No HRF in {root}: looked for images/ and manual1/ there and in HRF/. {REMEDY}.")
+            photo = photos.get(image_id, base / "images" / f"{image_id}.jpg")
+            label = labels.get(image_id, base / "manual1" / f"{image_id}.tif")
+            required_file(photo, "photograph", image_id, f"{REMEDY}.")
+            required_file(label, "label", image_id, f"{REMEDY}.")
+            if fov == "mask":
+                mask = masks.get(f"{image_id}_mask", base / "mask" / f"{image_id}_mask.tif")
+                required_file(mask, "field-of-view mask", image_id, f"{REMEDY}, or data.dataset.fov=auto.")
+        super().__init__((ImageFiles(i, photos[i], labels[i], masks.get(f"{i}_mask")) for i in ids), fov)

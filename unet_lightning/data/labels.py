@@ -1,4 +1,4 @@
-"""What a pixel can be, and what travels from a data set to a loss."""
+"""The classes of a pixel, and the types that pass from a data set to a loss."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 BACKGROUND = 0
 VESSEL = 1
-# Outside the field of view, and whatever a geometric transform or the padding of a batch brings in.
+# Outside the field of view, and in pixels that a geometric transform or the padding of a batch adds.
 IGNORE = 255
 
 
@@ -16,8 +16,8 @@ class Sample(NamedTuple):
 
     Attributes:
         image: `(3, H, W)`, uint8 0 to 255 as read, float32 once normalised.
-        target: `(H, W)`, uint8: BACKGROUND, VESSEL or IGNORE.
-        image_id: the data set's own name for the photograph, such as `21`.
+        target: `(H, W)` uint8: the class of each pixel (BACKGROUND, VESSEL or further ones), or IGNORE.
+        image_id: the data set's name for the photograph, such as `21`.
     """
 
     image: Tensor
@@ -40,10 +40,10 @@ class Batch(NamedTuple):
 
 
 def one_against_rest(target: Tensor, number: int) -> Tensor:
-    """VESSEL where class `number` is, BACKGROUND where another one is, IGNORE as before.
+    """VESSEL where the target is class `number`, BACKGROUND where it is another class; IGNORE stays.
 
     Args:
-        target: integer of any shape: classes from 0, or IGNORE.
-        number: of the class; for two classes 1 changes nothing.
+        target: integer, any shape: classes from 0, or IGNORE.
+        number: of the class; with two classes, 1 changes nothing.
     """
     return torch.where(target == IGNORE, target, (target == number).to(target.dtype))

@@ -1,35 +1,38 @@
-"""What the data sets share: where their folder is, which files are images, and which images a split has."""
+"""Finding the files of a data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.errors import DataError
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
-T = TypeVar("T")
 
+def find_root(root: Path, name: str, contents: Sequence[str], remedy: str) -> Path:
+    """The folder of a data set: `root` itself, or the folder `name` in it.
 
-def of_split(split: str, train: Sequence[T], test: Sequence[T]) -> list[T]:
-    """The images of a split: `train`, `test`, or `all`, the two joined.
+    Args:
+        root: where to look.
+        name: of the data set, and of its folder.
+        contents: what the folder holds, as glob patterns; `images/` is a folder.
+        remedy: what to do where there is no such folder.
 
     Raises:
-        ConfigError: another split.
+        DataError: neither folder holds all of `contents`.
     """
-    splits = {"train": [*train], "test": [*test], "all": [*train, *test]}
-    if split not in splits:
-        raise ConfigError(f"A data set has the splits train, test and all (both), found {split}.")
-    return splits[split]
+    for candidate in (root, root / name):
+        if all(any(candidate.glob(pattern)) for pattern in contents):
+            return candidate
+    raise DataError(f"No {name} in {root}: looked for {' and '.join(contents)} there and in {name}/. {remedy}")
 
 
 def image_files(folder: Path) -> dict[str, Path]:
-    """The images of a folder by stem, sorted; a folder that is not there has none.
+    """The images of a folder by stem, sorted; none where the folder does not exist.
 
     Hidden files (.DS_Store, and the ._* that macOS leaves beside images) and files with other suffixes are left out.
 
     Raises:
-        DataError: two images with one stem.
+        DataError: two images have the same stem.
     """
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -44,6 +47,17 @@ def image_files(folder: Path) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def missing_file(words: str, image_id: str, path: Path, remedy: str) -> DataError:
-    """The error that says which file of which image is missing, and what to do."""
-    return DataError(f"No {words} for image {image_id}: looked for {path}. {remedy}")
+def required_file(path: Path, what: str, image_id: str, remedy: str) -> Path:
+    """The path of a file that an image must have.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if not path.is_file():
+        raise DataError(f"No {what} for image {image_id}: looked for {path}. {remedy}")
+    return path
+
+
+def optional_file(path: Path) -> Path | None:
+    """The path, or None where there is no such file."""
+    return path if path.is_file() else None

@@ -1,6 +1,6 @@
-"""Image files in: photographs as 8-bit RGB, masks as truth values, labels as classes.
+"""Reads image files: photographs as 8-bit RGB, masks as true and false, labels as classes.
 
-Every file is read as a viewer shows it: an orientation tag that a camera has left is applied.
+Every file is read as viewers show it: the orientation tag of the camera is applied.
 """
 
 import gzip
@@ -19,27 +19,27 @@ from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import DataError, UserError
 
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits a channel once decoded
-# Looked for in the content, whatever the file is called; Pillow knows more, one of which (EPS) is a program to run.
+# Recognised by their content, whatever the file's name. Pillow knows more formats, one of which (EPS) runs a program.
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # grey with 16 bits or more
 
-FAINT = 4096  # a 16-bit photograph without a value from here on holds 12 bits at most, and is black in 8
-PALETTE_SLACK = 8  # grey levels that a palette's black and white may be off
-BAND = 256  # rows
-FEW = 300  # different values of an image, after which it is no mask and no index image
-MOST_BYTES = 256 * 1024**2  # unpacked from .gz: what Pillow's limit of 89 million pixels takes in 8-bit RGB
+FAINT = 4096  # a 16-bit photograph with no value this high holds at most 12 bits, and would be black in 8 bits
+PALETTE_SLACK = 8  # grey levels by which a palette's black and white may be off
+BAND_ROWS = 256
+MAX_VALUES = 300  # an image with more different values is neither a mask nor an index image
+MAX_GUNZIPPED = 256 * 1024**2  # bytes: the size in 8-bit RGB of the 89 million pixels that Pillow allows
 
 
 def read_photo(path: Path) -> Tensor:
     """A photograph as RGB, `(3, H, W)` uint8.
 
-    Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel are scaled from 0 to 65535 down
-    to 0 to 255. A file that ends in .gz is unpacked.
+    Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel (0 to 65535) are scaled to 8 (0
+    to 255). A file whose name ends in .gz is unpacked.
 
     Raises:
-        DataError: no such file, not an image, broken, too large, floating-point, or 16 bits that hold 12 or less.
+        DataError: no such file, not an image, broken, too large, floating-point, or 16 bits with data of 12 or fewer.
     """
-    image, is_deep = _open(path, "photograph")
+    image, is_deep = _open_image(path, "photograph")
     if image.mode in DEEP_MODES:
         return _scaled(path, image).expand(3, -1, -1).clone()
     if image.mode not in COLOUR_MODES:
@@ -48,34 +48,34 @@ def read_photo(path: Path) -> Tensor:
             "8-bit RGB with the contrast that its camera software shows."
         )
     photo = _pixels(image)
-    if is_deep:  # Pillow has kept the upper 8 bits
+    if is_deep:  # Pillow has read the upper 8 bits only
         _check_range(path, 256 * int(photo.max()) + 255)
     return photo
 
 
 def read_binary(path: Path, what: str) -> Tensor:
-    """A two-valued image as bool, `(H, W)`: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette.
+    """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette.
 
     Raises:
-        DataError: no such file, not an image, broken, too large, partly transparent, or more than two values.
+        DataError: no such file, not an image, broken, too large, partly transparent, or with more than two values.
     """
-    image, _ = _open(path, what)
+    image, _ = _open_image(path, what)
     deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
     if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
         raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
     white = np.empty((image.height, image.width), dtype=bool)
     values: set[float] = set()
     for rows, band in _bands(image):
-        # convert("L") looks palette colours up; the raw array of a palette image holds indices instead.
+        # convert("L") gives the colours of a palette image, whose raw array holds indices.
         grey = np.asarray(band if deep else _opaque(band).convert("L"))  # (rows, W)
         if image.mode == "P":  # DRIVE's second observer is drawn in almost black (3) and almost white (253)
             grey = np.where(grey <= PALETTE_SLACK, 0, np.where(grey >= 255 - PALETTE_SLACK, 255, grey))
         white[rows] = grey > 0
-        values.update(np.unique(grey)[: FEW + 1].tolist())
-        if len(values) > FEW:
+        values.update(np.unique(grey)[: MAX_VALUES + 1].tolist())
+        if len(values) > MAX_VALUES:
             break
     if not any(values <= {0, white_value} for white_value in (1, 255, 65535)):
-        number = f"over {FEW}" if len(values) > FEW else f"{len(values)}"
+        number = f"over {MAX_VALUES}" if len(values) > MAX_VALUES else f"{len(values)}"
         raise DataError(
             f"The {what} has grey values: {path} holds {number} ({_some(sorted(values))}), expected 0 and 255. A mask "
             "saved as JPEG gets them; threshold it and save it as PNG."
@@ -84,32 +84,32 @@ def read_binary(path: Path, what: str) -> Tensor:
 
 
 def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
-    """An index image, `(H, W)` uint8: each pixel the place of its class in `classes`, or IGNORE.
+    """An index image, `(H, W)` uint8: for each pixel the index of its class in `classes`, or IGNORE.
 
-    Of a palette image, as annotation tools write them, the indices count, not the colours.
+    Annotation tools write palette images: their indices count, not their colours.
 
     Raises:
-        DataError: no such file, not an image, broken, too large, colours, or a value that is no class.
+        DataError: no such file, not an image, broken, too large, in colour, or with a value that is not a class.
     """
-    image, _ = _open(path, what)
-    expected = f"expected 0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
+    image, _ = _open_image(path, what)
+    expected = f"0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
     if image.mode not in ("1", "L", "P", *DEEP_MODES):
         raise DataError(
-            f"The {what} has Pillow mode {image.mode}: {path}. An index image is expected (grey or palette), its "
+            f"The {what} has Pillow mode {image.mode}: {path}. An index image is expected (grey or palette), with "
             f"values {expected}."
         )
     indices = np.empty((image.height, image.width), dtype=np.uint8)
     values: set[int] = set()
     for rows, band in _bands(image):
         found = np.asarray(band, dtype=np.int32)
-        values.update(np.unique(found)[: FEW + 1].tolist())
-        indices[rows] = found & IGNORE  # what does not fit is no class
-        if len(values) > FEW:
+        values.update(np.unique(found)[: MAX_VALUES + 1].tolist())
+        indices[rows] = found & 255  # larger values are refused below
+        if len(values) > MAX_VALUES:
             break
     if any(value != IGNORE and not 0 <= value < len(classes) for value in values):
         raise DataError(
-            f"The {what} holds the values {_some(sorted(values))}: {path}, {expected}. Renumber them, or name all "
-            "classes in data.dataset.classes."
+            f"The {what} holds the values {_some(sorted(values))}: {path}, expected {expected}. Renumber them, "
+            "or name all classes in data.dataset.classes."
         )
     return torch.from_numpy(indices)
 
@@ -119,20 +119,20 @@ def size_of(image: Tensor) -> str:
     return f"{image.shape[-2]} x {image.shape[-1]} (height x width)"
 
 
-def _open(path: Path, what: str) -> tuple[Image.Image, bool]:
-    """The decoded image, and whether its channels had 16 bits; Pillow's own limit on pixels is an error here."""
+def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
+    """The decoded image, and whether its channels had 16 bits; Pillow's warning of many pixels is an error here."""
     if not os.path.isfile(path):
         raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata that nobody reads here
+            warnings.simplefilter("ignore")  # about metadata, which is not used
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(_unpack(path, what) if path.suffix == ".gz" else path, formats=FORMATS) as image:
-                is_deep = any(";16" in str(tile[3]) for tile in image.tile[:1])  # known before decoding alone
+                is_deep = any(";16" in str(tile[3]) for tile in image.tile[:1])  # only known before decoding
                 if 0 in image.size:
                     raise DataError(f"The {what} has no pixels: {path}. Copy it again from its source.")
                 image.load()
-                ImageOps.exif_transpose(image, in_place=True)  # else even an upright photograph is copied
+                ImageOps.exif_transpose(image, in_place=True)  # otherwise even an upright photograph is copied
                 return image, is_deep
     except UserError:
         raise
@@ -144,15 +144,15 @@ def _open(path: Path, what: str) -> tuple[Image.Image, bool]:
         raise DataError(
             f"The {what} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
         ) from error
-    except Exception as error:  # each format has a parser, which stumbles in its own way over a broken file
+    except Exception as error:  # a broken file may raise anything in the parser of its format
         said = str(error)[:200] or type(error).__name__
         raise DataError(f"The {what} is broken: {path} ({said}). Copy it again from its source.") from error
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """The image in bands of rows: whole images of other types take several times the memory of the pixels."""
-    for top in range(0, image.height, BAND):
-        end = min(top + BAND, image.height)
+    """The image in bands of rows, to save memory: other types take several times that of 8 bits a channel."""
+    for top in range(0, image.height, BAND_ROWS):
+        end = min(top + BAND_ROWS, image.height)
         yield slice(top, end), image.crop((0, top, image.width, end))
 
 
@@ -165,7 +165,7 @@ def _pixels(image: Image.Image) -> Tensor:
 
 
 def _scaled(path: Path, image: Image.Image) -> Tensor:
-    """A grey photograph of 16 bits in 8, `(H, W)` uint8."""
+    """A 16-bit grey photograph, scaled to 8 bits, `(H, W)` uint8."""
     scaled = np.empty((image.height, image.width), dtype=np.uint8)
     extremes: list[int] = []
     for rows, band in _bands(image):
@@ -183,29 +183,29 @@ def _scaled(path: Path, image: Image.Image) -> Tensor:
 
 
 def _unpack(path: Path, what: str) -> BytesIO:
-    """The content of a gzip file, never more than Pillow would decode."""
+    """The content of a gzip file, at most as much as Pillow would decode."""
     with gzip.open(path) as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise DataError(f"The {what} unpacks to more than {MOST_BYTES:,} bytes: {path}. It was not read.")
+        content = file.read(MAX_GUNZIPPED + 1)
+    if len(content) > MAX_GUNZIPPED:
+        raise DataError(f"The {what} unpacks to more than {MAX_GUNZIPPED:,} bytes: {path}. It was not read.")
     return BytesIO(content)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """A palette image with transparency as RGBA, without which Pillow warns; others as they are."""
+    """A palette image with transparency as RGBA, so that Pillow does not warn; others unchanged."""
     return image.convert("RGBA") if image.mode == "PA" or "transparency" in image.info else image
 
 
 def _check_range(path: Path, brightest: int) -> None:
-    """Raises DataError where 16 bits hold so little that 8 bits would show nothing of it."""
+    """Raises DataError where the values of 16 bits are so low that 8 bits would show nothing."""
     if brightest < FAINT:
         raise DataError(
             f"The photograph {path} has 16 bits a channel and no value above {brightest} of 65535: 12-bit or darker "
-            "data, black in 8 bits. Stretch all its like by one factor first, 16 for 12-bit data: "
+            "data, black in 8 bits. Stretch all photographs of this kind by one factor first, 16 for 12-bit data: "
             "`magick IN -evaluate multiply 16 OUT`."
         )
 
 
 def _some(values: Sequence[float]) -> str:
-    """The first values, for messages."""
+    """The first four values, for messages."""
     return ", ".join(f"{value:g}" for value in values[:4]) + (", ..." if len(values) > 4 else "")

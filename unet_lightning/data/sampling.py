@@ -1,4 +1,4 @@
-"""Order and augmentation as functions of (seed, epoch): the same for any number of workers, and after a resume."""
+"""Order and augmentation as functions of seed and epoch: the same with any number of workers, and after a resume."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,23 +10,23 @@ from torchvision.transforms import v2
 from unet_lightning.data.labels import Sample
 
 
-class Draw(NamedTuple):
-    """Which sample, and the seed of its augmentation."""
+class Visit(NamedTuple):
+    """One use of a sample in an epoch: its index, and the seed of its augmentation."""
 
     item: int
     seed: int
 
 
-class EpochSampler(Sampler[Draw]):
-    """Shuffles `repeats` visits of each sample, an order for every (seed, epoch), shared out to the ranks.
+class EpochSampler(Sampler[Visit]):
+    """Visits each sample `repeats` times, in an order that depends on seed and epoch, and deals visits to the ranks.
 
-    Batch i of all ranks together holds what batch i of one process would hold, with equally many images in each rank.
-    Where the visits do not divide by the ranks, the first ones are visited again at the end of the epoch: its last step
-    is then not that of one process.
+    The batches number i of all ranks hold together what batch i of a single process would hold, and each rank has
+    equally many images of it. Where the number of visits is no multiple of the ranks, the first visits come again at
+    the end of the epoch: only its last step differs from that of a single process.
 
     Args:
         size: number of samples.
-        repeats: visits of each sample in an epoch.
+        repeats: visits to each sample in an epoch.
         seed: of the order and of every augmentation.
         rank: of this process, from 0.
         world_size: number of processes.
@@ -45,19 +45,19 @@ class EpochSampler(Sampler[Draw]):
         """Visits of this rank."""
         return -(-self.size * self.repeats // self.world_size)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Visit]:
         """The visits of this rank in this epoch."""
-        # Mixed so that (seed 0, epoch 1) and (seed 1, epoch 0) differ.
+        # Both in one number, so that (seed 0, epoch 1) and (seed 1, epoch 0) differ.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.size * self.repeats, generator=generator)
         seeds = torch.randint(2**62, (len(order),), generator=generator)
         for position in range(self.rank, len(self) * self.world_size, self.world_size):
-            visit = position % len(order)
-            yield Draw(int(order[visit]) % self.size, int(seeds[visit]))
+            turn = position % len(order)
+            yield Visit(int(order[turn]) % self.size, int(seeds[turn]))
 
 
 class TransformedDataset(Dataset[Sample]):
-    """A data set behind a transform whose chance is set by each `Draw`.
+    """A data set with a random transform that each `Visit` seeds.
 
     Args:
         dataset: gives samples with a uint8 image.
@@ -67,9 +67,9 @@ class TransformedDataset(Dataset[Sample]):
     def __init__(self, dataset: Dataset[Sample], transform: v2.Transform) -> None:
         self.dataset, self.transform = dataset, transform
 
-    def __getitem__(self, draw: Draw) -> Sample:
-        """The sample, transformed; the same for the same draw, in any process."""
+    def __getitem__(self, visit: Visit) -> Sample:
+        """The sample, transformed; the same for the same visit, in any process."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw.seed)
-            sample: Sample = self.transform(self.dataset[draw.item])
+            torch.manual_seed(visit.seed)
+            sample: Sample = self.transform(self.dataset[visit.item])
         return sample

@@ -1,10 +1,11 @@
-"""STARE: which files a split has."""
+"""The STARE data set."""
 
 import re
 from pathlib import Path
 
-from unet_lightning.data.fundus import FundusDataset, Record
-from unet_lightning.data.layout import missing_file, of_split
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.layout import required_file
+from unet_lightning.data.splits import of_split
 from unet_lightning.errors import DataError
 
 COUNT = 20  # photographs with labels
@@ -16,7 +17,7 @@ REMEDY = (
 )
 
 
-class StareDataset(FundusDataset):
+class StareDataset(SegmentationDataset):
     """STARE, Structured Analysis of the Retina: the photographs with vessels drawn.
 
     20 photographs of 605 x 700 (height x width), 8-bit RGB, digitised slides of a TopCon TRV-50 camera, field of view
@@ -31,7 +32,7 @@ class StareDataset(FundusDataset):
         root: the folder with stare-images/, labels-ah/ and labels-vk/, or with all files, or its parent that holds
             STARE/. Files may be gzipped, as they are in the archives.
         split: `train`, `test`, or `all`, which is both.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
 
     Raises:
         ConfigError: another split or `fov`.
@@ -46,7 +47,7 @@ class StareDataset(FundusDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         base, photos = find_photographs(Path(root))
         ids = of_split(split, list(photos)[: COUNT // 2], list(photos)[COUNT // 2 :])
-        super().__init__((_record(base, image_id, photos[image_id]) for image_id in ids), fov)
+        super().__init__((_files_of(base, image_id, photos[image_id]) for image_id in ids), fov)
 
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
@@ -71,17 +72,15 @@ def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
     raise DataError(f"No STARE in {root}: looked for stare-images/im0001.ppm(.gz) there and in STARE/. {REMEDY}")
 
 
-def _record(base: Path, image_id: str, photo: Path) -> Record:
-    """The record of one image; the second observer's label only where the file is there."""
-    label = _label(base, image_id, "ah")
-    if label is None:
-        path = base / "labels-ah" / f"{image_id}.ah.ppm(.gz)"
-        raise missing_file("first observer's label", image_id, path, REMEDY)
-    return Record(image_id, photo, label, second_label=_label(base, image_id, "vk"))
+def _files_of(base: Path, image_id: str, photo: Path) -> ImageFiles:
+    """The files of one image; the second observer's label may be missing."""
+    expected = base / "labels-ah" / f"{image_id}.ah.ppm(.gz)"  # named where there is none
+    label = required_file(_label(base, image_id, "ah") or expected, "first observer's label", image_id, REMEDY)
+    return ImageFiles(image_id, photo, label, second_label=_label(base, image_id, "vk"))
 
 
 def _label(base: Path, image_id: str, observer: str) -> Path | None:
-    """The label of an observer, in a folder of their own or beside the rest."""
+    """The label of an observer, in a folder of its own or beside the photographs."""
     for folder in (base / f"labels-{observer}", base):
         for suffix in SUFFIXES:
             if (path := folder / f"{image_id}.{observer}{suffix}").is_file():

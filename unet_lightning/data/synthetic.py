@@ -1,7 +1,7 @@
-"""Fundus-like photographs drawn from a seed, in DRIVE's layout and size, so that everything runs without a download.
+"""Retina-like photographs drawn from a seed, in DRIVE's layout and size, so that everything runs without a download.
 
-They are made to be learnt, not to be thresholded: light is uneven, haemorrhages are as dark as vessels, the thinnest
-vessels drown in noise, and vessels differ in contrast.
+A threshold alone does not find the vessels: the light is uneven, haemorrhages are as dark as vessels, vessels differ in
+contrast, and the thinnest drown in noise.
 """
 
 import math
@@ -19,9 +19,9 @@ from torchvision.transforms.v2.functional import gaussian_blur, pil_to_tensor, t
 from unet_lightning.data.drive import SIZE, DriveDataset, expected_files
 from unet_lightning.errors import ConfigError
 
-LEAST = 16  # pixels: vessels and disc need some room
+LEAST_SIDE = 16  # pixels: vessels and disc need some room
 OVERSAMPLING = 2  # lines are drawn on a finer grid and averaged
-SECOND_OBSERVER_MISSES = 2.2  # vessels thinner than this (pixels at DRIVE's size) are left out by the second observer
+SECOND_OBSERVER_MISSES = 2.2  # pixels at DRIVE's size: the second observer leaves out thinner vessels
 RETINA = (0.78, 0.42, 0.22)  # mean colour, red to blue
 VESSEL_DEPTH = (0.25, 0.45, 0.30)  # share of the light that a full vessel takes, red to blue
 
@@ -30,14 +30,14 @@ class SyntheticDataset(DriveDataset):
     """40 drawn photographs with a field of view, a first and (in test) a second observer, named as DRIVE's are.
 
     Args:
-        root: where they are kept; drawn there, below a folder of the seed's and size's, where they are missing.
+        root: where they are kept, in a folder for each seed and size; drawn there where they are missing.
         split: `train` (21 to 40), `test` (01 to 20), or `all`, which is both.
         seed: of every photograph.
         size: (height, width), pixels.
-        fov: see `FundusDataset`.
+        fov: see `SegmentationDataset`.
 
     Raises:
-        ConfigError: a size that is none, or too small.
+        ConfigError: not a size, or one that is too small.
     """
 
     name = "synthetic"
@@ -45,9 +45,9 @@ class SyntheticDataset(DriveDataset):
     def __init__(
         self, root: str | Path, split: str, seed: int = 0, size: Sequence[int] = SIZE, fov: str = "mask"
     ) -> None:
-        if len(size) != 2 or not all(isinstance(side, int) and side >= LEAST for side in size):
+        if len(size) != 2 or not all(isinstance(side, int) and side >= LEAST_SIDE for side in size):
             raise ConfigError(
-                f"data.dataset.size must be height and width, whole pixels from {LEAST}, found {list(size)}."
+                f"data.dataset.size must be height and width in pixels, at least {LEAST_SIDE}, found {list(size)}."
             )
         size = (size[0], size[1])
         folder = Path(root) / f"seed-{seed}-{size[0]}x{size[1]}"
@@ -57,10 +57,10 @@ class SyntheticDataset(DriveDataset):
 
 
 def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
-    """Draws 40 photographs with their masks and labels into `folder`, which appears when all are there.
+    """Draws 40 photographs with masks and labels into `folder`, which appears when all are drawn.
 
     Args:
-        folder: does not exist yet.
+        folder: must not exist yet.
         seed: of every photograph.
         size: (height, width), pixels.
     """
@@ -76,7 +76,7 @@ def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
         try:
             partial.rename(folder)
         except OSError:
-            if not folder.is_dir():  # another process that draws the same may have come first
+            if not folder.is_dir():  # another process may have drawn the same and come first
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -93,9 +93,9 @@ def draw_photograph(rng: random.Random, size: tuple[int, int]) -> dict[str, Imag
     disc = (width / 2 + side * rng.uniform(130, 180) * unit, height / 2 + rng.uniform(-40, 40) * unit)
 
     vessels = grow_tree(rng, disc, side, unit)
-    depth = _draw_lines(vessels, size, thinnest=0.0, shaded=True)
-    label = _draw_lines(vessels, size, thinnest=0.0, shaded=False) >= 0.5
-    second = _draw_lines(vessels, size, thinnest=SECOND_OBSERVER_MISSES * unit, shaded=False) >= 0.5
+    depth = _draw_vessels(vessels, size, thinnest=0.0, shaded=True)
+    label = _draw_vessels(vessels, size, thinnest=0.0, shaded=False) >= 0.5
+    second = _draw_vessels(vessels, size, thinnest=SECOND_OBSERVER_MISSES * unit, shaded=False) >= 0.5
 
     light = 1 + 0.35 * _clouds(size, 90 * unit, generator)
     tint = torch.tensor(RETINA).view(3, 1, 1) * (1 + 0.06 * torch.randn(3, 1, 1, generator=generator))
@@ -119,15 +119,15 @@ def draw_photograph(rng: random.Random, size: tuple[int, int]) -> dict[str, Imag
     }
 
 
-Line = tuple[list[tuple[float, float]], float, float]  # points (x, y), width in pixels, darkness 0 to 1
+Vessel = tuple[list[tuple[float, float]], float, float]  # points (x, y), width in pixels, darkness 0 to 1
 
 
-def grow_tree(rng: random.Random, disc: tuple[float, float], side: int, unit: float) -> list[Line]:
+def grow_tree(rng: random.Random, disc: tuple[float, float], side: int, unit: float) -> list[Vessel]:
     """Arteries and veins that leave the disc, bend around the macula and fork until they are thin.
 
-    At a fork the cubes of the widths are kept (Murray's law, 1926).
+    At a fork the cubed widths of the branches add up to 0.8 of the stem's; by Murray's law (1926) it would be 1.
     """
-    lines: list[Line] = []
+    vessels: list[Vessel] = []
     stems = [(math.radians(angle), rng.uniform(6.0, 8.5)) for angle in (-125, -105, -60, 60, 105, 125)]
     # Angles are from the disc towards the macula; y grows downwards.
     toward = math.pi if side > 0 else 0.0
@@ -140,27 +140,30 @@ def grow_tree(rng: random.Random, disc: tuple[float, float], side: int, unit: fl
             heading += bend + rng.gauss(0, 0.08)
             x, y = x + 6 * unit * math.cos(heading), y + 6 * unit * math.sin(heading)
             points.append((x, y))
-        lines.append((points, max(width, 1.0) * unit, darkness))
+        vessels.append((points, max(width, 1.0) * unit, darkness))
         if width < 1.1:
             continue
         share = rng.uniform(0.15, 0.5)
         turn = rng.choice((-1, 1)) * rng.uniform(0.5, 1.0)
         tips.append(((x, y), heading - 0.35 * turn, width * (1 - share) ** (1 / 3) * 0.93, darkness))
         tips.append(((x, y), heading + turn, width * share ** (1 / 3) * 0.93, darkness))
-    return lines
+    return vessels
 
 
-def _draw_lines(lines: list[Line], size: tuple[int, int], thinnest: float, shaded: bool) -> Tensor:
-    """Coverage of each pixel by lines of at least `thinnest`, times their darkness where shaded; `(H, W)` 0 to 1."""
+def _draw_vessels(vessels: list[Vessel], size: tuple[int, int], thinnest: float, shaded: bool) -> Tensor:
+    """The share of each pixel that vessels cover, 0 to 1, times their darkness where `shaded`, `(H, W)`.
+
+    Vessels thinner than `thinnest` pixels are left out.
+    """
     height, width = size
     canvas = Image.new("L", (width * OVERSAMPLING, height * OVERSAMPLING))
     pen = ImageDraw.Draw(canvas)
-    for points, line_width, darkness in sorted(lines, key=lambda line: line[1]):
-        if line_width >= thinnest:
+    for points, vessel_width, darkness in sorted(vessels, key=lambda vessel: vessel[1]):
+        if vessel_width >= thinnest:
             # Thin vessels are fainter, as the camera's blur makes them.
-            ink = round(255 * darkness * min(1.0, 0.35 + line_width / 6)) if shaded else 255
+            ink = round(255 * darkness * min(1.0, 0.35 + vessel_width / 6)) if shaded else 255
             scaled = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
-            pen.line(scaled, fill=ink, width=max(1, round(line_width * OVERSAMPLING)), joint="curve")
+            pen.line(scaled, fill=ink, width=max(1, round(vessel_width * OVERSAMPLING)), joint="curve")
     coverage: Tensor = pil_to_tensor(canvas.resize((width, height), Image.Resampling.BOX))[0].float() / 255
     return coverage
 

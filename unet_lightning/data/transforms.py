@@ -1,8 +1,8 @@
 """Joint transforms of a photograph and its target.
 
-Geometry first and on uint8, where it is about twice as fast; what it brings in is 0 in the image (colour, which comes
-after, may tint it) and IGNORE in the target. Then float. Chance comes from torch's own generator, which
-`TransformedDataset` seeds.
+Geometry comes first and works on uint8, where it is about twice as fast. The pixels that it adds are 0 in the image
+(the colour transform that follows may tint them) and IGNORE in the target. Then the image becomes float. Random numbers
+come from torch's global generator, which `TransformedDataset` seeds.
 """
 
 import math
@@ -27,14 +27,14 @@ class RandomRightAngle(v2.Transform):  # type: ignore[misc]  # torchvision has n
         return {"turns": int(torch.randint(4, ()))}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Turns the last two dimensions of tensors and leaves the rest alone."""
+        """Turns the last two dimensions of tensors and leaves other inputs unchanged."""
         if not isinstance(inpt, Tensor):
             return inpt
         return tv_tensors.wrap(torch.rot90(inpt, params["turns"], (-2, -1)), like=inpt)
 
 
 def check_crop(crop: int) -> None:
-    """Raises ConfigError where the side of a crop is no whole number of pixels from 1."""
+    """Raises ConfigError where the side of a crop is not a whole number of pixels, at least 1."""
     if not isinstance(crop, int) or crop < 1:
         raise ConfigError(f"data.augment.crop must be a whole number of pixels from 1, found {crop}.")
 
@@ -59,7 +59,7 @@ def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
 
 
 def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: float) -> v2.Transform:
-    """Crops turned and mirrored without interpolation, with a little colour: the cheapest augmentation on a CPU.
+    """Crops, turned by right angles and mirrored, with a little colour jitter: the cheapest augmentation on a CPU.
 
     Args:
         crop: side of the square crop, pixels; a smaller image is padded.
@@ -81,9 +81,9 @@ def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: fl
 def rotate_zoom_crop(
     crop: int, degrees: float, zoom: tuple[float, float], brightness: float, contrast: float, saturation: float
 ) -> v2.Transform:
-    """Crops at any angle and scale, mirrored, with colour.
+    """Crops at any angle and scale, mirrored, with colour jitter.
 
-    Only a window that holds the turned crop is resampled: a third of the time that the whole photograph takes.
+    Only a window that holds the turned crop is resampled, which takes a third of the time of the whole photograph.
 
     Args:
         crop: side of the square crop, pixels; a smaller image is padded.
@@ -107,7 +107,7 @@ def rotate_zoom_crop(
 
 
 def to_input(mean: list[float], std: list[float]) -> v2.Transform:
-    """What the network sees: float32, each channel less its mean and divided by its standard deviation.
+    """The input of the network: float32, each channel minus its mean, divided by its standard deviation.
 
     Args:
         mean: of each channel, in [0, 1].

@@ -36,7 +36,7 @@ class FolderSource:
         dataset = open_photographs(self.given, split)
         check_two_classes(dataset)
         probabilities = []
-        for index, record in enumerate(dataset.records):
+        for index, record in enumerate(dataset.files):
             names = [f"{stem}{suffix}" for stem in (record.image_id, record.photo.stem) for suffix in (".png", ".npy")]
             found = [name for name in dict.fromkeys(names) if (self.folder / name).is_file()]
             if len(found) != 1:

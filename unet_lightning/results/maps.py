@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from unet_lightning.data.fundus import FundusDataset
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError
 from unet_lightning.specs import SECTIONS, build
 
@@ -25,7 +25,7 @@ class Maps:
         leak: why figures of an image prove nothing: reason to image ids.
     """
 
-    dataset: FundusDataset
+    dataset: SegmentationDataset
     split: str
     probabilities: list[Tensor]
     leak: dict[str, list[str]] = field(default_factory=dict)
@@ -63,19 +63,19 @@ class Source(Protocol):
         """What the protocol says of where the maps come from."""
 
 
-def open_photographs(config: Mapping[str, Any], split: str) -> FundusDataset:
+def open_photographs(config: Mapping[str, Any], split: str) -> SegmentationDataset:
     """The photographs of a split of a `data` section.
 
     Raises:
         ConfigError: there is none.
     """
-    dataset: FundusDataset = build(dict(config), SECTIONS["data"]).photographs(split)
+    dataset: SegmentationDataset = build(dict(config), SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
     return dataset
 
 
-def check_two_classes(dataset: FundusDataset) -> None:
+def check_two_classes(dataset: SegmentationDataset) -> None:
     """Raises ConfigError where there is no single class that a threshold could decide on."""
     if len(dataset.classes) > 2:
         raise ConfigError(

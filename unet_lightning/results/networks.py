@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.progress import track
 
-from unet_lightning.data.fundus import FundusDataset
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import write_text
 from unet_lightning.inference.predictor import Ensemble, PredictionOptions, Predictor, make_predictor
@@ -140,7 +140,7 @@ class NetworkSource:
             self._watched = self._predict(chosen, "val")
         return self._watched
 
-    def _predict(self, dataset: FundusDataset, split: str) -> Maps:
+    def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
         check_classes(dataset, self.networks[0].classes)
         own = dataset.name == self.networks[0].dataset
@@ -183,7 +183,7 @@ def merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def check_classes(dataset: FundusDataset, classes: Sequence[str]) -> None:
+def check_classes(dataset: SegmentationDataset, classes: Sequence[str]) -> None:
     """Raises ConfigError where a network knows another number of classes than the labels have."""
     if len(dataset.classes) != len(classes):
         raise ConfigError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unet_lightning.data.fundus import FundusDataset
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
@@ -63,7 +63,7 @@ def model_names(classes: Sequence[str]) -> list[str]:
     return ["model"] if len(classes) == 2 else [f"model: {name}" for name in classes[1:]]
 
 
-def second_observer(dataset: FundusDataset) -> list[Tensor]:
+def second_observer(dataset: SegmentationDataset) -> list[Tensor]:
     """What the second observer drew; empty where an image has none, with a word on it where others have one."""
     targets = [dataset.second_target(index) for index in range(len(dataset))]
     found = [target for target in targets if target is not None]

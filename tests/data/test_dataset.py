@@ -1,12 +1,14 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 
-from unet_lightning.data import fundus
-from unet_lightning.data.fundus import FundusDataset, Record
+from unet_lightning.data import dataset as dataset_module
+from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
 from unet_lightning.errors import ConfigError, DataError
 
 DRAWN = np.array([[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.uint8)
@@ -20,11 +22,11 @@ def save(values, path, **options):
 
 
 @pytest.fixture
-def record(tmp_path):
+def files(tmp_path):
     save(PHOTO, tmp_path / "photo.tif", compression="tiff_lzw")
     save(DRAWN * 255, tmp_path / "label.gif")
     save(FOV * 255, tmp_path / "fov.gif")
-    return Record("21", tmp_path / "photo.tif", tmp_path / "label.gif", tmp_path / "fov.gif")
+    return ImageFiles("21", tmp_path / "photo.tif", tmp_path / "label.gif", tmp_path / "fov.gif")
 
 
 @pytest.fixture
@@ -35,26 +37,26 @@ def disc(tmp_path):
     save(np.where(inside[..., None], (200, 120, 60), (3, 2, 1)).astype(np.uint8), tmp_path / "disc.png")
     for name, values in (("label", y % 6 == 0), ("second", x % 6 == 0), ("fov", x < 30)):
         save(values.astype(np.uint8) * 255, tmp_path / f"{name}.png")
-    return Record("1", *(tmp_path / f"{name}.png" for name in ("disc", "label", "fov", "second")))
+    return ImageFiles("1", *(tmp_path / f"{name}.png" for name in ("disc", "label", "fov", "second")))
 
 
-def test_target_is_1_on_vessels_0_on_background_and_255_outside_the_field_of_view(record):
-    sample = FundusDataset([record])[0]
+def test_target_is_1_on_vessels_0_on_background_and_255_outside_the_field_of_view(files):
+    sample = SegmentationDataset([files])[0]
     assert sample.target.tolist() == [[255, 1, 0, 1], [0, 0, 1, 0], [255, 0, 0, 255]]
     assert sample.image.tolist() == PHOTO.transpose(2, 0, 1).tolist()
     assert sample.image.dtype == sample.target.dtype == torch.uint8
     assert sample.image_id == "21"
 
 
-def test_without_a_mask_every_pixel_counts(record):
-    dataset = FundusDataset([replace(record, fov=None)])
+def test_without_a_mask_every_pixel_counts(files):
+    dataset = SegmentationDataset([replace(files, fov=None)])
     assert dataset[0].target.tolist() == DRAWN.tolist()
     assert dataset.field_of_view(0) is None and dataset.region == "whole image"
 
 
-def test_second_observer_is_read_within_the_same_field_of_view(record):
-    save((1 - DRAWN) * 255, record.label.with_name("second.gif"))
-    dataset = FundusDataset([record, replace(record, second_label=record.label.with_name("second.gif"))])
+def test_second_observer_is_read_within_the_same_field_of_view(files):
+    save((1 - DRAWN) * 255, files.label.with_name("second.gif"))
+    dataset = SegmentationDataset([files, replace(files, second_label=files.label.with_name("second.gif"))])
     assert dataset.second_target(0) is None
     assert dataset.second_target(1).tolist() == [[255, 0, 1, 0], [1, 1, 0, 1], [255, 1, 1, 255]]
 
@@ -62,7 +64,7 @@ def test_second_observer_is_read_within_the_same_field_of_view(record):
 def test_the_field_of_view_is_the_mask_or_found_or_the_whole_image(disc):
     y, x = np.mgrid[:60, :60]
     inside = torch.from_numpy((y - 30) ** 2 + (x - 30) ** 2 <= 24**2)
-    masked, found, whole = (FundusDataset([disc], fov=fov) for fov in ("mask", "auto", "none"))
+    masked, found, whole = (SegmentationDataset([disc], fov=fov) for fov in ("mask", "auto", "none"))
     assert torch.equal(masked.field_of_view(0), torch.from_numpy(x < 30))
     both, either = found.field_of_view(0) & inside, found.field_of_view(0) | inside
     assert both.sum() / either.sum() > 0.9
@@ -76,7 +78,7 @@ def test_the_field_of_view_is_the_mask_or_found_or_the_whole_image(disc):
 
 @pytest.mark.parametrize("fov", ["mask", "auto", "none"])
 def test_both_observers_are_ignored_outside_the_same_field_of_view(disc, fov):
-    dataset = FundusDataset([disc], fov=fov)
+    dataset = SegmentationDataset([disc], fov=fov)
     field = dataset.field_of_view(0)
     outside = torch.zeros(60, 60, dtype=torch.bool) if field is None else ~field
     for target in (dataset[0].target, dataset.second_target(0)):
@@ -86,29 +88,29 @@ def test_both_observers_are_ignored_outside_the_same_field_of_view(disc, fov):
 
 def test_a_field_of_view_is_found_once_a_photograph(disc, monkeypatch):
     calls = []
-    found = fundus.find_field_of_view
-    monkeypatch.setattr(fundus, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
-    dataset = FundusDataset([disc], fov="auto")
+    found = dataset_module.find_field_of_view
+    monkeypatch.setattr(dataset_module, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
+    dataset = SegmentationDataset([disc], fov="auto")
     for _ in range(2):
         _ = dataset.field_of_view(0), dataset.samples, dataset.second_target(0)
     assert len(calls) == 1
 
 
 @pytest.mark.parametrize("fov", ["masks", None, True])
-def test_another_field_of_view_is_refused(record, fov):
+def test_another_field_of_view_is_refused(files, fov):
     with pytest.raises(ConfigError, match=rf"data\.dataset\.fov must be mask, auto or none, found {fov}\."):
-        FundusDataset([record], fov=fov)
+        SegmentationDataset([files], fov=fov)
 
 
-def test_photographs_without_labels_can_be_predicted_and_not_measured(record):
-    unlabelled = replace(record, image_id="22", label=None, second_label=record.label)
-    dataset = FundusDataset([record, unlabelled])
+def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
+    unlabelled = replace(files, image_id="22", label=None, second_label=files.label)
+    dataset = SegmentationDataset([files, unlabelled])
     assert not dataset.labelled and dataset.subset(["21"]).labelled
     assert dataset.photo(1).tolist() == PHOTO.transpose(2, 0, 1).tolist()
     assert dataset.field_of_view(1).tolist() == FOV.astype(bool).tolist()
     for ask in (lambda: dataset.samples, lambda: dataset[0], lambda: dataset.second_target(1)):
         with pytest.raises(
-            DataError, match=r"No label for image 22 of fundus.*unet_lightning\.predict.* add its label"
+            DataError, match=r"No label for image 22 of dataset.*unet_lightning\.predict.* add its label"
         ):
             ask()
     assert dataset.subset(["21"])[0].image_id == "21"
@@ -144,35 +146,35 @@ def test_photographs_without_labels_can_be_predicted_and_not_measured(record):
     ],
     ids=["no-photo", "no-label", "text", "photo-size", "label-turned", "fov-size", "empty-fov", "grey-fov"],
 )
-def test_what_is_wrong_with_a_file_is_named(record, name, spoil, message):
-    spoil(record.photo.with_name(name))
+def test_what_is_wrong_with_a_file_is_named(files, name, spoil, message):
+    spoil(files.photo.with_name(name))
     with pytest.raises(DataError, match=message):
-        _ = FundusDataset([record]).samples
+        _ = SegmentationDataset([files]).samples
 
 
-def test_a_second_label_of_another_size_is_refused(record):
-    second = save(DRAWN[:2] * 255, record.label.with_name("second.gif"))
+def test_a_second_label_of_another_size_is_refused(files):
+    second = save(DRAWN[:2] * 255, files.label.with_name("second.gif"))
     with pytest.raises(DataError, match=r"second observer of image 21 differ in size: 3 x 4 .* 2 x 4 .*second\.gif"):
-        FundusDataset([replace(record, second_label=second)]).second_target(0)
+        SegmentationDataset([replace(files, second_label=second)]).second_target(0)
 
 
-def test_samples_are_decoded_once_and_share_the_photograph(record):
-    dataset = FundusDataset([record])
+def test_samples_are_decoded_once_and_share_the_photograph(files):
+    dataset = SegmentationDataset([files])
     first = dataset[0]
-    record.photo.unlink()
+    files.photo.unlink()
     assert dataset[0] is dataset.samples[0] is first
     assert dataset.photo(0).data_ptr() == first.image.data_ptr()
 
 
 def test_subset_has_the_order_asked_for(tmp_path):
-    dataset = FundusDataset(Record(name, tmp_path, tmp_path) for name in ("a", "b", "c"))
+    dataset = SegmentationDataset(ImageFiles(name, tmp_path, tmp_path) for name in ("a", "b", "c"))
     chosen = dataset.subset(["c", "a"])
     assert chosen.image_ids == ["c", "a"] and len(chosen) == 2
     assert dataset.image_ids == ["a", "b", "c"]
 
 
-def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(record):
-    dataset = FundusDataset([replace(record, image_id=image_id) for image_id in ("a", "b")], fov="none")
+def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(files):
+    dataset = SegmentationDataset([replace(files, image_id=image_id) for image_id in ("a", "b")], fov="none")
     dataset.name, dataset.classes = "mine", ["background", "vessel"]
     _ = dataset.samples, dataset.field_of_view(0)
     chosen = dataset.subset(["b"])
@@ -183,8 +185,17 @@ def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(record):
 
 @pytest.mark.parametrize("unknown", ["d", 1], ids=["text", "a-number-as-yaml-reads-it"])
 def test_subset_refuses_unknown_ids(tmp_path, unknown):
-    dataset = FundusDataset(Record(name, tmp_path, tmp_path) for name in ("a", "b", "1"))
+    dataset = SegmentationDataset(ImageFiles(name, tmp_path, tmp_path) for name in ("a", "b", "1"))
     with pytest.raises(
-        ConfigError, match=rf"No image {unknown} in this split of fundus: it has a, b, 1\. .*write '01'"
+        ConfigError, match=rf"No image {unknown} in this split of dataset: it has a, b, 1\. .*write '01'"
     ):
         dataset.subset(["a", unknown])
+
+
+def test_a_data_set_can_be_sent_to_another_process_with_what_it_has_read(files):
+    dataset = SegmentationDataset([files])
+    _ = dataset.samples, dataset.field_of_view(0)
+    files.photo.unlink()
+    image, target, image_id = pickle.loads(pickle.dumps(dataset))[0]
+    assert (type(image), type(target), image_id) == (tv_tensors.Image, tv_tensors.Mask, "21")
+    assert torch.equal(image, dataset[0].image) and torch.equal(target, dataset[0].target)

@@ -1,0 +1,202 @@
+"""Photographs with labels: read once, checked, kept in memory as uint8."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from unet_lightning.data.fov import find_field_of_view
+from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.reading import read_binary, read_classes, read_photo, size_of
+from unet_lightning.errors import ConfigError, DataError
+
+# Where pixels count, by the value of data.dataset.fov.
+REGIONS = {
+    "mask": "field of view, masks of the data set",
+    "auto": "field of view, found in the photographs",
+    "none": "whole image",
+}
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The files of one image; None where the data set has no such file."""
+
+    image_id: str
+    photo: Path
+    label: Path | None = None
+    fov: Path | None = None
+    second_label: Path | None = None
+
+
+class SegmentationDataset(Dataset[Sample]):
+    """Photographs with labels, IGNORE outside the field of view, decoded at the first use and kept as uint8.
+
+    A data set is a subclass that lists its files. Photographs without a label can be shown and predicted; samples need
+    a label for every photograph. With two classes a label is a mask of the second one; with more it holds the index of
+    each pixel's class.
+
+    Args:
+        files: those of each image.
+        fov: where pixels count: `mask` (inside the data set's mask; in the whole image where there is none), `auto`
+            (inside the field of view found in each photograph) or `none` (in the whole image).
+
+    Raises:
+        ConfigError: another value of `fov`.
+        DataError: on reading: a file is missing or broken, sizes differ, or a mask has grey values.
+    """
+
+    name = "dataset"  # in tables and checkpoints
+    classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
+
+    def __init__(self, files: Iterable[ImageFiles], fov: str = "mask") -> None:
+        if fov not in REGIONS:
+            raise ConfigError(f"data.dataset.fov must be mask, auto or none, found {fov}.")
+        self.files = list(files)
+        self.fov = fov
+        self._photos: dict[int, Tensor] = {}
+        self._fields: dict[int, Tensor | None] = {}
+        self._samples: list[Sample] | None = None
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The names of the images, in the order of the samples."""
+        return [image.image_id for image in self.files]
+
+    def patient_of(self, image_id: str) -> str:
+        """The person whose image it is: all images of a person are in the same part of a split.
+
+        Unless a subclass knows better, each image is of another person.
+        """
+        return image_id
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every image has a label of the first observer."""
+        return all(image.label is not None for image in self.files)
+
+    @property
+    def region(self) -> str:
+        """Where pixels count, in words for a table."""
+        unmasked = self.fov == "mask" and all(image.fov is None for image in self.files)
+        return REGIONS["none" if unmasked else self.fov]
+
+    def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
+        """The named images, in that order.
+
+        Raises:
+            ConfigError: the data set has no image of that name.
+        """
+        files = {image.image_id: image for image in self.files}
+        unknown = [image_id for image_id in image_ids if image_id not in files]
+        if unknown:
+            raise ConfigError(
+                f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(files)}. "
+                "Ids are text in YAML: write '01', not 1."
+            )
+        chosen = copy.copy(self)  # keeps the name, the classes, and the subclass's words about missing labels
+        SegmentationDataset.__init__(chosen, (files[image_id] for image_id in image_ids), self.fov)
+        return chosen
+
+    @property
+    def samples(self) -> list[Sample]:
+        """All samples, decoded.
+
+        Raises:
+            DataError: an image has no label; see also the class.
+        """
+        if self._samples is None:
+            self._require_labels()
+            self._samples = [self._sample(index) for index in range(len(self))]
+        return self._samples
+
+    def photo(self, index: int) -> Tensor:
+        """The photograph, `(3, H, W)` uint8; it needs no label."""
+        if index not in self._photos:
+            self._photos[index] = read_photo(self.files[index].photo)
+        return self._photos[index]
+
+    def field_of_view(self, index: int) -> Tensor | None:
+        """Where pixels count, `(H, W)` bool; None is the whole image."""
+        if index not in self._fields:
+            self._fields[index] = self._read_field_of_view(index)
+        return self._fields[index]
+
+    def second_target(self, index: int) -> Tensor | None:
+        """What the second observer drew, as a target with the same field of view; None where there is no such label.
+
+        Raises:
+            DataError: an image has no label of the first observer, with whom the second is compared.
+        """
+        self._require_labels()
+        path = self.files[index].second_label
+        return None if path is None else self._target(index, path, "second observer")
+
+    def missing_labels(self, image_ids: Sequence[str]) -> str:
+        """The message about images without a label: what is missing, and what to do."""
+        return (
+            f"No label for image {', '.join(image_ids)} of {self.name}, so nothing can be trained or measured on it. "
+            "Predict it with `python -m unet_lightning.predict`, or add its label."
+        )
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Sample with a uint8 image."""
+        return self.samples[index]
+
+    def _require_labels(self) -> None:
+        """Raises DataError where an image has no label."""
+        if not self.labelled:
+            raise DataError(self.missing_labels([image.image_id for image in self.files if image.label is None]))
+
+    def _sample(self, index: int) -> Sample:
+        """Photograph and label, as tv_tensors."""
+        from torchvision import tv_tensors  # takes 2 s and 170 MB, and prediction does not need it
+
+        image = self.files[index]
+        assert image.label is not None
+        target = self._target(index, image.label, "label")
+        return Sample(tv_tensors.Image(self.photo(index)), tv_tensors.Mask(target), image.image_id)
+
+    def _target(self, index: int, path: Path, what: str) -> Tensor:
+        """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
+        named = f"{what} of image {self.files[index].image_id}"
+        if len(self.classes) > 2:
+            target = read_classes(path, named, self.classes)
+        else:
+            target = read_binary(path, named).to(torch.uint8)
+        self._check_size(index, target, path, what)
+        field = self.field_of_view(index)
+        return target if field is None else target.masked_fill(~field, IGNORE)
+
+    def _read_field_of_view(self, index: int) -> Tensor | None:
+        """The field of view from its mask, or found in the photograph."""
+        image = self.files[index]
+        if self.fov == "auto":
+            return find_field_of_view(self.photo(index))
+        if self.fov == "none" or image.fov is None:
+            return None
+        field = read_binary(image.fov, f"field-of-view mask of image {image.image_id}")
+        self._check_size(index, field, image.fov, "field-of-view mask")
+        if not field.any():
+            raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
+        return field
+
+    def _check_size(self, index: int, mask: Tensor, path: Path, what: str) -> None:
+        """Raises DataError where a label or mask differs in size from its photograph."""
+        image, photo = self.files[index], self.photo(index)
+        if mask.shape == photo.shape[1:]:
+            return
+        turned = mask.shape == (photo.shape[2], photo.shape[1])
+        raise DataError(
+            f"Photograph and {what} of image {image.image_id} differ in size: {size_of(photo)} in {image.photo}, "
+            f"{size_of(mask)} in {path}. Both must come from the same photograph"
+            + (", turned alike: the camera's orientation tag is applied, as viewers do." if turned else ".")
+        )
