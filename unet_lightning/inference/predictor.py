@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -215,6 +216,61 @@ class Ensemble:
     def describe(self) -> str:
         """See `Predictor`."""
         return "; ".join(dict.fromkeys(predictor.describe() for predictor in self.predictors))
+
+
+@dataclass(frozen=True)
+class PredictionOptions:
+    """How photographs pass through networks; see `Predictor`, and `choose_device` for the device."""
+
+    device: str = "auto"
+    tile: str | int = "auto"
+    blend: str = "crop"
+    tta: str = "none"
+    scale: str | float = "auto"
+
+
+class TrainedNetwork(Protocol):
+    """A network, and what a predictor must know of the photographs that it was trained on; see `Predictor`."""
+
+    @property
+    def network(self) -> nn.Module:
+        """Gives logits."""
+
+    @property
+    def mean(self) -> Sequence[float]:
+        """Of each channel."""
+
+    @property
+    def std(self) -> Sequence[float]:
+        """Of each channel."""
+
+    @property
+    def diameter(self) -> int | None:
+        """Of the field of view, pixels."""
+
+
+def make_predictor(networks: Sequence[TrainedNetwork], options: PredictionOptions) -> Predictor | Ensemble:
+    """The predictor of one network, or of several as one.
+
+    Raises:
+        ConfigError: an option that is out of range, or does not go with a network.
+    """
+    device = choose_device(options.device)
+    predictors = [
+        Predictor(
+            trained.network,
+            trained.mean,
+            trained.std,
+            device,
+            tile=options.tile,
+            blend=options.blend,
+            tta=options.tta,
+            scale=options.scale,
+            diameter=trained.diameter,
+        )
+        for trained in networks
+    ]
+    return predictors[0] if len(predictors) == 1 else Ensemble(predictors)
 
 
 def choose_device(name: str) -> torch.device:
