@@ -142,7 +142,9 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) ->
                 fit(trainer, task, data, checkpoint, present)
                 stop.check()
                 if measured and trainer.is_global_zero:
-                    score(run, config, trainer)
+                    from unet_lightning.results.published import score_best  # pandas and Matplotlib, half a second
+
+                    score_best(run, trainer)
         except BaseException as error:
             ended = error
             ended_for_good = isinstance(error, Diverged) or outcome(error)[0] == "pruned" or record.refused(error)
@@ -193,25 +195,6 @@ def describe(task: "SegmentationTask", data: "SegmentationDataModule") -> str:
         f"{type(task.network).__name__} with {size:,} parameters on {train.name}: {len(train)} images to train, "
         f"{len(val)} to validate"
     )
-
-
-def score(run: "RunFolder", config: dict[str, Any], trainer: "L.Trainer") -> None:
-    """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards."""
-    from unet_lightning.results.networks import NetworkSource, Passing
-    from unet_lightning.results.results import cell, protocol_of, write_evaluation
-    from unet_lightning.results.scores import evaluate_maps
-    from unet_lightning.training.loggers import publish
-
-    if not run.best.is_file():  # nothing is validated on
-        return
-    device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
-    source = NetworkSource(run.path, {}, "best", Passing(device=device))
-    maps = source.maps("val")
-    evaluation = evaluate_maps(maps, source.threshold(maps, None))
-    write_evaluation(evaluation, source, report=False, shown=False)
-    figure = cell(evaluation.observers[evaluation.names[0]], leak=False)
-    log.info(f"Best network on {len(maps.dataset)} validation images: {figure} Dice per image")
-    publish(trainer, evaluation, protocol_of(evaluation, source), run)
 
 
 def report(trainer: "L.Trainer", folder: Path) -> float | None:

@@ -1,15 +1,17 @@
-"""Probability maps of a split, and what makes vessels of them."""
+"""Probability maps of a split and what makes vessels of them; here also the maps that another program has made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
 from unet_lightning.data.fundus import FundusDataset
-from unet_lightning.errors import ConfigError
-from unet_lightning.program import instantiate
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.maps import read_probability
+from unet_lightning.results.stored import Leak
+from unet_lightning.specs import SECTIONS, build
 
 USUAL_THRESHOLD = 0.5
 
@@ -20,56 +22,97 @@ class Maps:
 
     Attributes:
         dataset: the photographs.
-        split: their name in the protocol.
+        split: its name in the protocol.
         probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
-        leak: why figures of an image prove nothing: reason to image ids.
+        leak: images whose figures prove nothing, by the reason.
     """
 
     dataset: FundusDataset
     split: str
     probabilities: list[Tensor]
-    leak: dict[str, list[str]] = field(default_factory=dict)
+    leak: dict[Leak, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """From which probability on a pixel is a vessel, for each photograph, and where that was taken from."""
+    """From which probability on a pixel is a vessel.
+
+    Attributes:
+        values: one for each photograph.
+        source: where they were taken from, for the protocol.
+        leak: those of the photographs that it was chosen on.
+    """
 
     values: list[float]
     source: str
-
-    @property
-    def shown(self) -> float | str:
-        """One number, or the range of several."""
-        low, high = min(self.values), max(self.values)
-        return low if low == high else f"{low} to {high}"
+    leak: list[str] = field(default_factory=list)
 
 
-class Source(Protocol):
-    """Gives maps, thresholds and what a protocol says of them."""
+class FolderSource:
+    """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
 
-    folder: Path
+    Args:
+        folder: with the maps.
+        data: the `data` section.
+
+    Raises:
+        ConfigError: the folder does not exist, or no data set is named.
+    """
+
+    def __init__(self, folder: Path, data: Mapping[str, Any]) -> None:
+        if not folder.is_dir():
+            raise ConfigError(f"No folder of probability maps: {folder}.")
+        if "_target_" not in data:
+            raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
+        self.folder, self.data = folder, data
 
     def splits(self, split: str | None) -> list[str]:
-        """The splits to measure where the command names one, or none."""
+        """The split named, or test."""
+        return [split or "test"]
 
     def maps(self, split: str) -> Maps:
         """The maps of a split."""
+        dataset = open_photographs(self.data, split)
+        check_two_classes(dataset)
+        return Maps(dataset, split, [self._read(dataset, index).unsqueeze(0) for index in range(len(dataset))])
 
-    def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
-        """The threshold for `maps`: a number, `val` or None, the usual one."""
+    def threshold(self, maps: Maps, wanted: float | str | None) -> Threshold:
+        """A number: there is no validation to choose on."""
+        return fixed_threshold(wanted, len(maps.dataset))
 
     def stamp(self) -> dict[str, Any]:
-        """What the protocol says of where the maps come from."""
+        """What the protocol says of where the maps come from: no more than the folder is known."""
+        unknown = dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
+        return {"networks": [], "predictions": self.folder.name, "tta": "-", "scale": "-", "tiles": "-"} | unknown
+
+    def _read(self, dataset: FundusDataset, index: int) -> Tensor:
+        """The map of one photograph, `(H, W)` float32."""
+        record = dataset.records[index]
+        stems = dict.fromkeys((record.image_id, record.photo.stem))
+        paths = [self.folder / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+        found = [path for path in paths if path.is_file()]
+        if len(found) != 1:
+            raise DataError(
+                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {self.folder}: looked for "
+                f"{', '.join(path.name for path in paths)}, expected one of them."
+            )
+        probability = read_probability(found[0])
+        expected = dataset.photo(index).shape[1:]
+        if probability.shape != expected:
+            raise DataError(
+                f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
+                f"{tuple(expected)} (height, width): both must have one size."
+            )
+        return probability
 
 
-def open_photographs(config: Mapping[str, Any], split: str) -> FundusDataset:
+def open_photographs(data: Mapping[str, Any], split: str) -> FundusDataset:
     """The photographs of a split of a `data` section.
 
     Raises:
         ConfigError: there is none.
     """
-    dataset: FundusDataset = instantiate(dict(config), "data").photographs(split)
+    dataset: FundusDataset = build(data, SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
     return dataset
@@ -84,7 +127,7 @@ def check_two_classes(dataset: FundusDataset) -> None:
         )
 
 
-def fixed_threshold(given: float | str | None, images: int) -> Threshold:
-    """The number given, or the usual one."""
-    value = USUAL_THRESHOLD if given is None else float(given)
-    return Threshold([value] * images, "default" if given is None else "given")
+def fixed_threshold(wanted: float | str | None, images: int) -> Threshold:
+    """The number wanted, or the usual one."""
+    value = USUAL_THRESHOLD if wanted is None else float(wanted)
+    return Threshold([value] * images, "default" if wanted is None else "given")
