@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain
 
 if TYPE_CHECKING:
-    from unet_lightning.results.scores import Evaluation, Source
+    from unet_lightning.results.maps import Maps, Threshold
+    from unet_lightning.results.scores import Evaluation
 
 # How photographs pass through networks.
 OPTIONS = ("tta", "scale", "tile", "blend", "device")
@@ -34,7 +36,7 @@ def main(cfg: DictConfig) -> None:
     several = sections(config["data_sets"], overrides)
     from unet_lightning.results.evaluation import write_evaluation, write_matrix
     from unet_lightning.results.published import publish_evaluation
-    from unet_lightning.results.scores import measure
+    from unet_lightning.results.scores import evaluate_maps
     from unet_lightning.training.loggers import build_loggers
 
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
@@ -43,9 +45,8 @@ def main(cfg: DictConfig) -> None:
     for folder in folders_of(config):
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
         for data in several or [config["data"]]:
-            source = open_source(config, folder, data)
-            for split in source.splits(config["split"]):
-                evaluation = measure(source, split, config["threshold"])
+            for maps, threshold in open_maps(config, folder, data):
+                evaluation = evaluate_maps(maps, threshold)
                 written = write_evaluation(evaluation, folder, config["report"])
                 publish_evaluation(config["logger"], written, evaluation, folder)
                 done.setdefault(folder, []).append(evaluation)
@@ -97,19 +98,24 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     return found
 
 
-def open_source(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> "Source":
-    """What gives the maps of one folder on one data set."""
+def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Iterator[tuple["Maps", "Threshold"]]:
+    """The maps of each split of a data set, by the networks of a folder or lying in it, and their threshold."""
     from unet_lightning.inference.predictor import PredictionOptions
-    from unet_lightning.results.maps import FolderSource
+    from unet_lightning.results.maps import fixed_threshold, read_maps
     from unet_lightning.results.networks import NetworkSource
     from unet_lightning.training.folds import first_run
 
     if config["predictions"] is not None:
-        return FolderSource(folder, data)
+        maps = read_maps(folder, data, config["split"] or "test")
+        yield maps, fixed_threshold(config["threshold"], maps.dataset)
+        return
     if config["data_sets"] and data["dataset"] == first_run(folder).read_config()["data"]["dataset"]:
         data = {}  # as the run had it
     options = PredictionOptions(**{name: config[name] for name in OPTIONS})
-    return NetworkSource(folder, data, config["checkpoint"], options)
+    source = NetworkSource(folder, data, config["checkpoint"], options)
+    for split in source.splits(config["split"]):
+        maps = source.maps(split)
+        yield maps, source.threshold(maps, config["threshold"])
 
 
 @one_line_errors

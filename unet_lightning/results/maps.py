@@ -1,4 +1,4 @@
-"""Probability maps of a split and what makes vessels of them; here also the maps that another program has made."""
+"""Probability maps of a split and what makes vessels of them; here also maps that another program has made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,12 +24,14 @@ class Maps:
         dataset: the photographs.
         split: its name in the protocol.
         probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
+        origin: what the protocol says of where they come from.
         leak: images whose figures prove nothing, by the reason.
     """
 
     dataset: FundusDataset
     split: str
     probabilities: list[Tensor]
+    origin: dict[str, Any]
     leak: dict[Leak, list[str]] = field(default_factory=dict)
 
 
@@ -48,62 +50,47 @@ class Threshold:
     leak: list[str] = field(default_factory=list)
 
 
-class FolderSource:
+def read_maps(folder: Path, data: Mapping[str, Any], split: str) -> Maps:
     """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
 
     Args:
         folder: with the maps.
         data: the `data` section.
+        split: of the data set.
 
     Raises:
-        ConfigError: the folder does not exist, or no data set is named.
+        ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
+        DataError: a photograph has no map or two, or one that is broken or of another size.
     """
+    if not folder.is_dir():
+        raise ConfigError(f"No folder of probability maps: {folder}.")
+    if "_target_" not in data:
+        raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
+    dataset = open_photographs(data, split)
+    check_two_classes(dataset)
+    maps = [_read_map(folder, dataset, index).unsqueeze(0) for index in range(len(dataset))]
+    origin = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
+    return Maps(dataset, split, maps, origin | dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw")))
 
-    def __init__(self, folder: Path, data: Mapping[str, Any]) -> None:
-        if not folder.is_dir():
-            raise ConfigError(f"No folder of probability maps: {folder}.")
-        if "_target_" not in data:
-            raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
-        self.folder, self.data = folder, data
 
-    def splits(self, split: str | None) -> list[str]:
-        """The split named, or test."""
-        return [split or "test"]
-
-    def maps(self, split: str) -> Maps:
-        """The maps of a split."""
-        dataset = open_photographs(self.data, split)
-        check_two_classes(dataset)
-        return Maps(dataset, split, [self._read(dataset, index).unsqueeze(0) for index in range(len(dataset))])
-
-    def threshold(self, maps: Maps, wanted: float | str | None) -> Threshold:
-        """A number: there is no validation to choose on."""
-        return fixed_threshold(wanted, len(maps.dataset))
-
-    def stamp(self) -> dict[str, Any]:
-        """What the protocol says of where the maps come from: no more than the folder is known."""
-        unknown = dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
-        return {"networks": [], "predictions": self.folder.name, "tta": "-", "scale": "-", "tiles": "-"} | unknown
-
-    def _read(self, dataset: FundusDataset, index: int) -> Tensor:
-        """The map of one photograph, `(H, W)` float32."""
-        record = dataset.records[index]
-        stems = dict.fromkeys((record.image_id, record.photo.stem))
-        paths = [self.folder / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
-        found = [path for path in paths if path.is_file()]
-        if len(found) != 1:
-            raise DataError(
-                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {self.folder}: looked for "
-                f"{', '.join(path.name for path in paths)}, expected one of them."
-            )
-        probability = read_probability(found[0])
-        expected = dataset.photo(index).shape[1:]
-        if probability.shape != expected:
-            raise DataError(
-                f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
-                f"{tuple(expected)} (height, width): both must have one size."
-            )
-        return probability
+def _read_map(folder: Path, dataset: FundusDataset, index: int) -> Tensor:
+    """The map of one photograph, `(H, W)` float32."""
+    record = dataset.records[index]
+    stems = dict.fromkeys((record.image_id, record.photo.stem))
+    paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+    found = [path for path in paths if path.is_file()]
+    if len(found) != 1:
+        raise DataError(
+            f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
+            f"{', '.join(path.name for path in paths)}, expected one of them."
+        )
+    probability, photo = read_probability(found[0]), dataset.photo(index)
+    if probability.shape != photo.shape[1:]:
+        raise DataError(
+            f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
+            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
+        )
+    return probability
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> FundusDataset:
@@ -127,7 +114,7 @@ def check_two_classes(dataset: FundusDataset) -> None:
         )
 
 
-def fixed_threshold(wanted: float | str | None, images: int) -> Threshold:
-    """The number wanted, or the usual one."""
+def fixed_threshold(wanted: float | str | None, dataset: FundusDataset) -> Threshold:
+    """The number wanted, or the usual one, for every photograph."""
     value = USUAL_THRESHOLD if wanted is None else float(wanted)
-    return Threshold([value] * images, "default" if wanted is None else "given")
+    return Threshold([value] * len(dataset), "default" if wanted is None else "given")

@@ -76,7 +76,7 @@ class NetworkSource:
         if wanted is not None:
             check_two_classes(dataset)
         if wanted != "val" and not (wanted is None and self.folds and len(dataset.classes) == 2):
-            return fixed_threshold(wanted, len(dataset))
+            return fixed_threshold(wanted, dataset)
         val_ids = [image_id for trained in self.networks for image_id in trained.val_ids]
         if not val_ids:
             raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")
@@ -95,28 +95,15 @@ class NetworkSource:
         leak = [image_id for image_id in dataset.image_ids if own and image_id in val_ids]
         return Threshold([value] * len(dataset), words, leak)
 
-    def stamp(self) -> dict[str, Any]:
-        """What the protocol says of the networks and of how photographs passed."""
-        first = self.networks[0]
-        return {
-            "networks": [trained.stamp() for trained in self.networks],
-            "trained_on": first.dataset,
-            "initial_weights": first.initial_weights,
-            "initial_weights_saw": first.initial_ids,
-            "tta": self.options.tta,
-            "scale": self.options.scale,
-            "tiles": self.predictor.describe(),
-        }
-
     def _predict(self, dataset: FundusDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
-        classes = self.networks[0].classes
-        if len(dataset.classes) != len(classes):
+        first = self.networks[0]
+        if len(dataset.classes) != len(first.classes):
             raise ConfigError(
-                f"The network knows {len(classes)} classes ({', '.join(classes)}), the labels of {dataset.name} have "
-                f"{len(dataset.classes)} ({', '.join(dataset.classes)})."
+                f"The network knows {len(first.classes)} classes ({', '.join(first.classes)}), the labels of "
+                f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
             )
-        own = dataset.name == self.networks[0].dataset
+        own = dataset.name == first.dataset
         folds = self.networks if self.folds and own and split == "val" else []
         held_out_by = {image_id: trained for trained in folds for image_id in trained.val_ids}
         maps, leak = [], dict[Leak, list[str]]()
@@ -128,7 +115,16 @@ class NetworkSource:
             reason = why_it_leaks(image_id, dataset.name, networks)
             if reason is not None:
                 leak.setdefault(reason, []).append(image_id)
-        return Maps(dataset, split, maps, leak)
+        origin = {
+            "networks": [trained.stamp() for trained in self.networks],
+            "trained_on": first.dataset,
+            "initial_weights": first.initial_weights,
+            "initial_weights_saw": first.initial_ids,
+            "tta": self.options.tta,
+            "scale": self.options.scale,
+            "tiles": self.predictor.describe(),
+        }
+        return Maps(dataset, split, maps, origin, leak)
 
 
 def why_it_leaks(image_id: str, dataset: str, networks: Sequence[Trained]) -> Leak | None:

@@ -11,7 +11,7 @@ from unet_lightning.metrics.ranking import precision_recall_curve
 from unet_lightning.metrics.summary import FIGURES
 from unet_lightning.results.evaluation import dice_with_interval, write_evaluation
 from unet_lightning.results.networks import NetworkSource
-from unet_lightning.results.scores import Evaluation, MeasuredImage, measure, pooled
+from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import MODEL
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -24,11 +24,18 @@ log = logging.getLogger(__name__)
 
 
 def score_best(run: RunFolder, trainer: Any) -> None:
-    """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards."""
-    if not run.best.is_file():  # nothing is validated on
+    """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards.
+
+    Args:
+        run: that has just been trained; nothing is done where it has no validation.
+        trainer: Lightning's, whose loggers show the figures.
+    """
+    if not run.best.is_file():
         return
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
-    evaluation = measure(NetworkSource(run.path, {}, "best", PredictionOptions(device=device)), "val")
+    source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
+    maps = source.maps("val")
+    evaluation = evaluate_maps(maps, source.threshold(maps, None))
     write_evaluation(evaluation, run.path, report=False, terminal=False)
     found = dice_with_interval(evaluation, mark_leak=False)
     log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image")
@@ -52,10 +59,7 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
         return
     source, run = source.resolve(), first_run(source)
     name = run.read_config()["name"] if run.config_file.is_file() else source.name
-    config = described({"protocol": evaluation.protocol}, source) | {
-        "run": str(source),
-        "run_folder": str(folder.resolve()),
-    }
+    config = described({"protocol": evaluation.protocol, "run": str(source)}, folder.resolve())
     title = f"{'/'.join(source.parts[-2:])} {folder.name}"
     about = About(folder, config, title, group_of(source, name), "evaluate", resumable=False, trained=source)
     code = 1

@@ -11,12 +11,9 @@ from unet_lightning.data.fundus import FundusDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
-from unet_lightning.results.maps import FolderSource, Maps, Threshold
-from unet_lightning.results.networks import NetworkSource
+from unet_lightning.results.maps import Maps, Threshold
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, Leak
 from unet_lightning.training.provenance import commit, versions
-
-Source = FolderSource | NetworkSource
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,11 @@ class Evaluation:
     protocol: dict[str, Any]
 
 
-def measure(source: Source, split: str, threshold: float | str | None = None) -> Evaluation:
-    """Scores the maps of a source inside the field of view, at the photographs' own resolution.
-
-    Args:
-        source: gives the maps.
-        split: `val`, `test` or `all`.
-        threshold: a number, `val` (chosen on validation images), or None: the usual one.
-    """
-    maps = source.maps(split)
-    cut = source.threshold(maps, threshold)
+def evaluate_maps(maps: Maps, threshold: Threshold) -> Evaluation:
+    """Scores maps inside the field of view, at the photographs' own resolution."""
     dataset, classes = maps.dataset, maps.dataset.classes
     names = [MODEL] if len(classes) == 2 else [f"{MODEL}: {name}" for name in classes[1:]]
-    found = [decide(*pair) for pair in zip(maps.probabilities, cut.values, strict=True)]
+    found = [decide(*pair) for pair in zip(maps.probabilities, threshold.values, strict=True)]
     images = {
         name: [
             MeasuredImage(
@@ -88,7 +77,7 @@ def measure(source: Source, split: str, threshold: float | str | None = None) ->
         first = [one.target for one in images[MODEL]]
         observers[SECOND] = summarise([target == VESSEL for target in second], first)
         observers[AGAINST_SECOND] = figures_of(images[MODEL], second)
-    return Evaluation(dataset, images, observers, protocol_of(maps, cut, source.stamp()))
+    return Evaluation(dataset, images, observers, protocol_of(maps, threshold))
 
 
 def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor]) -> Summary:
@@ -115,14 +104,8 @@ def pooled(images: Sequence[MeasuredImage]) -> tuple[Tensor, Tensor]:
     return torch.cat([one.probability.flatten() for one in images]), torch.cat([one.target.flatten() for one in images])
 
 
-def protocol_of(maps: Maps, threshold: Threshold, origin: dict[str, Any]) -> dict[str, Any]:
-    """What was measured how: stands on every table, and beside the figures on disk.
-
-    Args:
-        maps: what was measured.
-        threshold: what made vessels of them.
-        origin: what their source says of itself.
-    """
+def protocol_of(maps: Maps, threshold: Threshold) -> dict[str, Any]:
+    """What was measured how: stands on every table, and beside the figures on disk."""
     dataset = maps.dataset
     low, high = min(threshold.values), max(threshold.values)
     two = len(dataset.classes) == 2
@@ -136,7 +119,7 @@ def protocol_of(maps: Maps, threshold: Threshold, origin: dict[str, Any]) -> dic
         "resolution": "the photographs' own",
         "threshold": "argmax" if not two else low if low == high else f"{low} to {high}",
         "threshold_source": threshold.source if two else "the most probable class",
-        **origin,
+        **maps.origin,
         "commit": commit(),
         "versions": versions(),
         "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in reasons.values())],

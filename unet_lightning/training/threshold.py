@@ -43,6 +43,8 @@ def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         value = float(stored["threshold"])
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value} is no probability")
         other = [name for name in made_for if stored[name] != made_for[name]]
     except Exception as error:  # whatever a parser stumbles over
         raise ConfigError(f"{path} is broken ({error}): choose the threshold again. {choose}") from error
