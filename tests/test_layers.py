@@ -38,10 +38,7 @@ MODULES = {
 UNSETTLED = {
     ("training.build", "program"),
     ("training.loggers", "program"),
-    ("training.loggers", "results.scores"),
-    ("training.loggers", "results.shown"),
     ("training.ranks", "repeats"),
-    ("results.maps", "program"),
     ("sweeps.jobs", "commandline"),
     ("sweeps.jobs", "program"),
     ("sweeps.plugins", "program"),

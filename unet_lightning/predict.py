@@ -1,7 +1,6 @@
 """Predicts photographs: `python -m unet_lightning.predict photos/ --run outputs/quick/latest --out predictions`."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,21 +68,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import torch
     from rich.progress import Progress
 
+    from unet_lightning.inference.predictor import PredictionOptions, make_predictor
     from unet_lightning.inference.submission import check_ids, write_submission
     from unet_lightning.metrics.threshold import decide
     from unet_lightning.photographs import collect
     from unet_lightning.pictures import PictureFolder
-    from unet_lightning.results.networks import Passing, fingerprint, load_networks
+    from unet_lightning.training.folds import load_networks
+    from unet_lightning.training.threshold import fingerprint
 
     photographs = collect(args.photos, args.fov, apart_from=args.out)
     names = [photograph.name for photograph in photographs]
     if args.submission is not None:
         check_ids([str(name) for name in names])
     networks = load_networks(args.run, args.checkpoint)
-    passing = Passing(args.device, number(args.tile, int), args.blend, args.tta, number(args.scale, float))
-    made_for = fingerprint(networks, passing)
+    options = PredictionOptions(args.device, number(args.tile, int), args.blend, args.tta, number(args.scale, float))
+    made_for = fingerprint(networks, options)
     threshold = threshold_of(args, len(networks[0].classes), made_for)
-    predictor = passing.predictor(networks)
+    predictor = make_predictor(networks, options)
     pictures = None
     if args.out is not None:
         settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": args.tile, "blend": args.blend}
@@ -147,21 +148,10 @@ def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, 
     Raises:
         ConfigError: none is stored, it was chosen for something else, or the number is out of range.
     """
+    from unet_lightning.training.threshold import stored_threshold
+
     if args.threshold == "val":
-        path, choose = args.run / "threshold.json", f"python -m unet_lightning.evaluate run={args.run} threshold=val"
-        if not path.is_file():
-            raise ConfigError(f"No threshold was chosen yet: looked for {path}. Choose it on validation: {choose}")
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            value = float(stored["threshold"])
-            other = [name for name in made_for if stored[name] != made_for[name]]
-        except Exception as error:  # whatever a parser stumbles over
-            raise ConfigError(f"{path} is broken ({error}): choose the threshold again. {choose}") from error
-        if other:
-            raise ConfigError(
-                f"The threshold in {path} was chosen with another {', '.join(other)}: give the same here."
-            )
-        return value
+        return stored_threshold(args.run, made_for)
     value = number(args.threshold, float)
     if not isinstance(value, float) or not 0 <= value <= 1:
         raise ConfigError(f"--threshold must be from 0 to 1, or val, found {args.threshold}.")

@@ -1,8 +1,8 @@
 """Objects from plain values: `{"_target_": "package.Class", argument: value}`.
 
 Such values stand in configs, checkpoints and run folders. What the user types, or keeps in a `--config-dir`, is
-trusted: `trust` takes its names. What comes from a file may come from somebody else: there a target must be a class of a few
-packages, for each section of a config its own.
+trusted: `trust` takes its names. What comes from a file may come from somebody else: there a target must be a class of
+a few packages, for each section of a config its own.
 """
 
 import functools

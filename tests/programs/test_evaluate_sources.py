@@ -67,7 +67,7 @@ def test_the_best_epochs_of_a_cross_validation_leak(program, folds, tmp_path):
     done = program("evaluate", f"run={sweep}", "checkpoint=best", "split=val", "report=false", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     protocol, _ = protocol_and_figures(sweep / "evaluation/drive-val")
-    assert list(protocol["leak_reasons"]) == ["the epoch was selected on"]
+    assert list(protocol["leak_reasons"]) == ["epoch"]
     assert len(protocol["leak"]) == 20
 
 
@@ -227,7 +227,7 @@ def test_what_weights_have_seen_is_remembered_across_data_sets(program, tiny_run
     done = program("evaluate", f"run={run}", "data=drive", "split=all", "report=false", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     protocol, _ = protocol_and_figures(run / "evaluation/drive-all")
-    assert protocol["leak_reasons"] == {"trained on": [str(number) for number in range(21, 41)]}
+    assert protocol["leak_reasons"] == {"trained": [str(number) for number in range(21, 41)]}
     assert "best.ckpt: they saw images of drive" in " ".join(done.stdout.split())
 
 

@@ -84,14 +84,6 @@ def test_beside_figures_that_chose_nothing_validation_is_a_leak(tmp_path):
     ]
 
 
-def test_the_reasons_are_those_that_evaluate_writes(tiny_run, tiny_drive, monkeypatch):
-    from unet_lightning.results.networks import CHOSEN, NetworkSource, Passing
-
-    monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
-    maps = NetworkSource(tiny_run, {}, None, Passing(device="cpu")).maps("val")
-    assert (*maps.leak, CHOSEN) == CHOSEN_BY_VALIDATION
-
-
 def test_the_effects_of_a_sweep_are_those_of_its_command_line(sweep):
     board = board_of(sweep)
     found = [(e.choice.name, [(v.value, v.jobs, round(v.standing.mean, 4)) for v in e.levels]) for e in board.effects]

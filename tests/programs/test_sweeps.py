@@ -73,7 +73,7 @@ def test_cost_and_best_figure_are_noted(half):
 
 def test_each_job_is_measured_on_the_validation_images(half):
     metrics = json.loads((half[0] / "outputs/train/first/0/evaluation/drive-val/metrics.json").read_text())
-    assert metrics["protocol"]["leak_reasons"] == {"the epoch was selected on": ["25", "30", "35", "40"]}
+    assert metrics["protocol"]["leak_reasons"] == {"epoch": ["25", "30", "35", "40"]}
     assert metrics["figures"]["model"]["mean"]["dice"] == pytest.approx(
         state(half[0] / "outputs/train/first/0")["value"]
     )

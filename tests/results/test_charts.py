@@ -4,21 +4,30 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import torch
 
+from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.calibration import ReliabilityBin
-from unet_lightning.results.charts import Point, calibration_chart, precision_recall_chart, roc_chart
+from unet_lightning.metrics.summary import Summary
+from unet_lightning.results.charts import calibration_svg, draw_charts
+from unet_lightning.results.stored import SECOND
 
-CURVE = (torch.tensor([0.0, 0.1, 1.0]), torch.tensor([0.0, 0.9, 1.0]))
-MARKS = [Point(0.03, 0.8, "model, threshold 0.42"), Point(0.02, 0.7, "second observer", human=True)]
+PROBABILITY = torch.linspace(0, 1, 2000)
+TARGET = (PROBABILITY + 0.3 * torch.sin(100 * PROBABILITY) > 0.6).int()
 BINS = [ReliabilityBin(0.0, 0.5, 1000, 0.1, 0.05), ReliabilityBin(0.5, 1.0, 100, 0.9, 0.8)]
 NAN = float("nan")
 
 
-def draw(label="model, AUROC 0.9800", threshold=0.42):
-    return [
-        roc_chart(CURVE, label, MARKS),
-        precision_recall_chart(CURVE, label, MARKS, 0.1),
-        calibration_chart(BINS, label, threshold),
-    ]
+def observer(sensitivity, specificity, precision, **others):
+    pooled = {"sensitivity": sensitivity, "specificity": specificity, "precision": precision} | others
+    return Summary([], {}, {}, {}, pooled)
+
+
+MODEL = observer(0.8, 0.97, 0.9, auroc=0.98, average_precision=0.9, ece=0.03)
+HUMAN = observer(0.7, 0.98, 0.95)
+
+
+def draw(name="model", human=HUMAN, threshold=0.42):
+    charts = draw_charts({name: MODEL, SECOND: human}, PROBABILITY, TARGET, threshold)
+    return [chart.svg for chart in charts]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +40,7 @@ def texts(svg):
 
 
 def test_a_chart_is_svg_alone_without_names_of_places(drawn):
+    assert len(drawn) == 3
     for svg in drawn:
         assert ElementTree.fromstring(svg).tag == "svg"
         assert not re.search("http|<style|<metadata|<\\?xml|<!DOCTYPE", svg)
@@ -57,14 +67,26 @@ def test_ids_are_known_and_differ_between_charts(drawn):
 
 
 def test_curve_and_marks_are_in_the_legend(drawn):
-    roc, ranked, _ = drawn
-    for svg in (roc, ranked):
-        assert {"model, AUROC 0.9800", "model, threshold 0.42", "second observer", "chance"} <= set(texts(svg))
+    roc, ranked, calibrated = drawn
+    for svg, curve in ((roc, "model, AUROC 0.9800"), (ranked, "model, AP 0.9000")):
+        assert {curve, "model, threshold 0.42", "second observer", "chance"} <= set(texts(svg))
+    assert {"model, ECE 0.0300", "calibrated"} <= set(texts(calibrated))
+
+
+def test_the_caption_says_where_the_marks_stand():
+    roc, ranked, _ = draw_charts({"model": MODEL, SECOND: HUMAN}, PROBABILITY, TARGET, 0.42)
+    assert roc.caption == (
+        "Receiver operating characteristic: model, AUROC 0.9800; model, threshold 0.42: false positive rate 0.0300, "
+        "sensitivity 0.8000; second observer: false positive rate 0.0200, sensitivity 0.7000."
+    )
+    prevalence = float((TARGET == 1).float().mean())
+    assert "second observer: recall 0.7000, precision 0.9500. Chance has the precision" in ranked.caption
+    assert f"{prevalence:.4f}, the share of vessels." in ranked.caption
 
 
 def place(x, y):
     """Where a mark at (x, y) is drawn."""
-    root = ElementTree.fromstring(roc_chart(CURVE, "model", [Point(x, y, "second observer", human=True)]))
+    root = ElementTree.fromstring(draw(human=observer(y, 1 - x, 0.5))[0])
     mark = next(use for use in root.iter("use") if "--orange" in use.get("style"))
     return float(mark.get("x")), float(mark.get("y"))
 
@@ -80,12 +102,12 @@ def test_a_mark_stands_where_its_figures_say():
 
 def test_the_threshold_is_marked_where_there_is_one(drawn):
     assert "threshold 0.42" in texts(drawn[2])
-    assert not [text for text in texts(draw(threshold=None)[2]) if "threshold" in text]
+    assert not [text for text in texts(draw(threshold="argmax")[2]) if "threshold" in text]
 
 
-def test_an_empty_bin_does_not_break_the_line(drawn):
+def test_an_empty_bin_does_not_break_the_line():
     with_empty = [*BINS[:1], ReliabilityBin(0.5, 0.5, 0, NAN, NAN), *BINS[1:]]
-    assert blue_line(calibration_chart(with_empty, "model", None)) == blue_line(drawn[2])
+    assert blue_line(calibration_svg(with_empty, "model", None)) == blue_line(calibration_svg(BINS, "model", None))
 
 
 def blue_line(svg):
@@ -98,10 +120,19 @@ def blue_line(svg):
 
 
 def test_a_label_is_text():
-    for svg in draw(label="<b> & $x$"):
-        assert "<b> & $x$" in texts(svg)
+    for svg, figure in zip(draw(name="<b> & $x$"), ("AUROC", "AP", "ECE"), strict=True):
+        assert any(text.startswith(f"<b> & $x$, {figure}") for text in texts(svg))
 
 
-def test_a_chart_is_small():
-    along = torch.linspace(0, 1, 400, dtype=torch.float64)
-    assert len(roc_chart((along, along**0.1), "model", MARKS)) < 30_000
+def test_a_chart_is_small(drawn):
+    assert max(map(len, drawn)) < 30_000
+
+
+@pytest.mark.parametrize("target", [torch.zeros(2000), torch.ones(2000), TARGET.clamp(max=0)])
+def test_there_are_no_charts_of_one_class_alone(target):
+    target[:10] = IGNORE
+    assert draw_charts({"model": MODEL}, PROBABILITY, target, 0.5) == []
+
+
+def test_there_are_no_charts_of_decisions():
+    assert draw_charts({"model": HUMAN}, PROBABILITY, TARGET, 0.5) == []

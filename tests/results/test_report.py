@@ -12,7 +12,8 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.data.synthetic import draw_photograph
 from unet_lightning.metrics.summary import Summary, summarise
-from unet_lightning.results.report import Picture, write_report
+from unet_lightning.results.report import table_rows, write_report
+from unet_lightning.results.scores import MeasuredImage
 
 EMPTY = {"meta", "img", "br", "path", "use", "rect", "input", "link"}  # elements without an end
 
@@ -57,7 +58,7 @@ def picture(image_id, wrong, size=24):
     vessels = target == VESSEL
     vessels[1 : 1 + wrong] = False
     probability = torch.where(vessels, 0.9, 0.1)
-    return Picture(image_id, torch.full((3, size, size), 90, dtype=torch.uint8), probability, vessels, target)
+    return MeasuredImage(image_id, torch.full((3, size, size), 90, dtype=torch.uint8), probability, vessels, target)
 
 
 def figures(pictures, ranked=True):
@@ -84,7 +85,7 @@ def protocol(**changed):
     } | changed
 
 
-LEAK = {"leak": ["b"], "leak_reasons": {"the epoch was selected on": ["b"]}}
+LEAK = {"leak": ["b"], "leak_reasons": {"epoch": ["b"]}}
 THREE = [picture("a", 2), picture("b", 9), picture("c", 0)]
 
 
@@ -215,7 +216,9 @@ def test_the_protocol_is_told(plain):
 
 def test_text_is_shown_as_it_is(report):
     pictures = [picture("<b>1</b>", 2), picture('"><script>x</script>', 3)]
-    page = Page(report(pictures, title="<i>run</i>", dataset="<u>", leak=["<b>1</b>"], leak_reasons={"<u>": ["<b>"]}))
+    page = Page(
+        report(pictures, title="<i>run</i>", dataset="<u>", leak=["<b>1</b>"], leak_reasons={"trained": ["<b>"]})
+    )
     assert not page.all("b") and not page.all("i") and not page.all("u") and len(page.all("script")) == 1
     assert page.texts("h1") == ["<i>run</i>"] and "Image <b>1</b>" in page.texts("h3")
 
@@ -240,8 +243,31 @@ def test_a_photograph_takes_less_than_a_twentieth_of_ten_megabytes(report):
     target = (label[0] > 0).to(torch.uint8).masked_fill(fov[0] == 0, IGNORE)
     noise = torch.rand(target.shape, generator=torch.Generator().manual_seed(0))
     probability = 0.9 * (target == VESSEL) + 0.1 * noise
-    pictures = [Picture(str(number), photo, probability, probability > 0.5, target) for number in range(3)]
+    pictures = [MeasuredImage(str(number), photo, probability, probability > 0.5, target) for number in range(3)]
     rates = dict.fromkeys(("dice", "sensitivity", "specificity", "precision", "auroc"), 0.8)
     interval = dict.fromkeys(rates, (0.7, 0.9))
     model = Summary([rates] * 3, rates, dict.fromkeys(rates, 0.01), interval, rates)
     assert len(report(pictures, observers={"model": model})) < 3 * 10_000_000 / 20
+
+
+def test_a_row_holds_mean_interval_and_pooled_of_each_observer():
+    two = Summary(
+        per_image=[{"dice": 0.7, "component_error": 3.0}, {"dice": 0.8, "component_error": 4.0}],
+        mean={"dice": 0.75, "component_error": 3.5},
+        sd={"dice": 0.0707, "component_error": 0.7071},
+        interval={"dice": (0.7, 0.8), "component_error": (3.0, 4.0)},
+        pooled={"dice": 0.74, "auroc": 0.97},
+    )
+    nan = math.nan
+    one = Summary([{"dice": 0.7}], {"dice": 0.7}, {"dice": nan}, {"dice": (nan, nan)}, pooled={})
+    dice, pieces, auroc = table_rows([two, one])
+    assert dice["name"] == "Dice"
+    assert dice["cells"] == [
+        {"mean": "0.7500 (0.0707)", "interval": "0.7000 to 0.8000", "pooled": "0.7400"},
+        {"mean": "0.7000 (-)", "interval": "", "pooled": "-"},
+    ]
+    assert pieces["cells"][0] == {"mean": "3.5 (0.7)", "interval": "3.0 to 4.0", "pooled": "-"}
+    assert auroc["cells"] == [
+        {"mean": "-", "interval": "", "pooled": "0.9700"},
+        {"mean": "-", "interval": "", "pooled": "-"},
+    ]

@@ -1,11 +1,35 @@
-"""Pages of HTML that need no network: templates filled by Jinja."""
+"""Pages of HTML that need no network: templates filled by Jinja, with pictures and charts inside the file."""
 
+import base64
+import io
+import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 10 MB
+# Stand for colours of the page: a chart then reads on light and on dark.
+INK, MODEL_COLOUR, HUMAN_COLOUR = "#010203", "#010204", "#010205"
+PAGE = {INK: "currentColor", MODEL_COLOUR: "var(--blue)", HUMAN_COLOUR: "var(--orange)"}  # named in templates/style.css
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: selectable, and small
+    "font.family": ["DejaVu Sans"],  # comes with Matplotlib: the layout does not depend on the machine
+    "text.parse_math": False,  # a name with dollar signs is a name
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+} | dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color"), INK)
 
 
 def render(template: str, **values: Any) -> str:
@@ -27,3 +51,49 @@ def render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(template).render(values)
+
+
+def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
+    """A JPEG of the picture, with no side above LONGEST; pixels are averaged: a thin vessel fades but stays.
+
+    Args:
+        picture: `(H, W)` or `(3, H, W)` uint8.
+        quality: of the JPEG, 1 to 95.
+
+    Returns:
+        what `<img>` takes: `src`, `width` and `height`.
+    """
+    image = Image.fromarray((picture.permute(1, 2, 0) if picture.ndim == 3 else picture).contiguous().numpy())
+    scale = LONGEST / max(image.size)
+    if scale < 1:
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BOX)
+    file = io.BytesIO()
+    # subsampling=0 keeps colour at full resolution: a coloured vessel may be one pixel wide.
+    image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
+    uri = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"src": uri, "width": image.width, "height": image.height}
+
+
+def inline_svg(figure: Figure, name: str) -> str:
+    """The figure as an `<svg>` element that takes its size and colours from the page.
+
+    Args:
+        figure: made and drawn under STYLE, in the colours of PAGE or in its own.
+        name: the charts of one page need different ones, or their ids are the same.
+    """
+    file = io.StringIO()
+    undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context({"svg.hashsalt": name}):  # ids follow from it, else they are drawn by chance
+        figure.savefig(file, format="svg", transparent=True, metadata=undated)
+    # Matplotlib's style sheet would hold for the whole page, and the attributes of <svg> fix a size.
+    svg = re.sub(r"<style.*?</style>", "", file.getvalue(), flags=re.DOTALL)
+    view = re.search(r'viewBox="[^"]*"', svg)
+    assert view is not None
+    svg = f"<svg {view.group()}" + re.sub(r"\s+", " ", svg[svg.index(">", svg.index("<svg")) :])
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]*)', svg))
+    # The ids of groups, such as axes_1, are the same in every chart, and nothing refers to them.
+    svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)
+    for written, wanted in (*PAGE.items(), ("xlink:href", "href"), ("'DejaVu Sans'", "inherit"), ("> <", "><")):
+        svg = svg.replace(written, wanted)
+    return svg.strip()

@@ -1,14 +1,16 @@
-"""Probability maps of a split, and what makes vessels of them."""
+"""Probability maps of a split and what makes vessels of them; here also maps that another program has made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.maps import read_probability
+from unet_lightning.results.stored import Leak
 from unet_lightning.specs import SECTIONS, build
 
 USUAL_THRESHOLD = 0.5
@@ -20,56 +22,84 @@ class Maps:
 
     Attributes:
         dataset: the photographs.
-        split: their name in the protocol.
+        split: its name in the protocol.
         probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
-        leak: why figures of an image prove nothing: reason to image ids.
+        origin: what the protocol says of where they come from.
+        leak: images whose figures prove nothing, by the reason.
     """
 
     dataset: SegmentationDataset
     split: str
     probabilities: list[Tensor]
-    leak: dict[str, list[str]] = field(default_factory=dict)
+    origin: dict[str, Any]
+    leak: dict[Leak, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """From which probability on a pixel is a vessel, for each photograph, and where that was taken from."""
+    """From which probability on a pixel is a vessel.
+
+    Attributes:
+        values: one for each photograph.
+        source: where they were taken from, for the protocol.
+        leak: those of the photographs that it was chosen on.
+    """
 
     values: list[float]
     source: str
-
-    @property
-    def shown(self) -> float | str:
-        """One number, or the range of several."""
-        low, high = min(self.values), max(self.values)
-        return low if low == high else f"{low} to {high}"
+    leak: list[str] = field(default_factory=list)
 
 
-class Source(Protocol):
-    """Gives maps, thresholds and what a protocol says of them."""
+def read_maps(folder: Path, data: Mapping[str, Any], split: str) -> Maps:
+    """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
 
-    folder: Path
+    Args:
+        folder: with the maps.
+        data: the `data` section.
+        split: of the data set.
 
-    def splits(self, split: str | None) -> list[str]:
-        """The splits to measure where the command names one, or none."""
+    Raises:
+        ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
+        DataError: a photograph has no map or two, or one that is broken or of another size.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"No folder of probability maps: {folder}.")
+    if "_target_" not in data:
+        raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
+    dataset = open_photographs(data, split)
+    check_two_classes(dataset)
+    maps = [_read_map(folder, dataset, index).unsqueeze(0) for index in range(len(dataset))]
+    origin = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
+    return Maps(dataset, split, maps, origin | dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw")))
 
-    def maps(self, split: str) -> Maps:
-        """The maps of a split."""
 
-    def threshold(self, maps: Maps, given: float | str | None) -> Threshold:
-        """The threshold for `maps`: a number, `val` or None, the usual one."""
+def _read_map(folder: Path, dataset: SegmentationDataset, index: int) -> Tensor:
+    """The map of one photograph, `(H, W)` float32."""
+    record = dataset.files[index]
+    stems = dict.fromkeys((record.image_id, record.photo.stem))
+    paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+    found = [path for path in paths if path.is_file()]
+    if len(found) != 1:
+        raise DataError(
+            f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
+            f"{', '.join(path.name for path in paths)}, expected one of them."
+        )
+    probability, photo = read_probability(found[0]), dataset.photo(index)
+    if probability.shape != photo.shape[1:]:
+        raise DataError(
+            f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
+            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
+        )
+    return probability
 
-    def stamp(self) -> dict[str, Any]:
-        """What the protocol says of where the maps come from."""
 
-
-def open_photographs(config: Mapping[str, Any], split: str) -> SegmentationDataset:
+def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
     """The photographs of a split of a `data` section.
 
     Raises:
         ConfigError: there is none.
     """
-    dataset: SegmentationDataset = build(dict(config), SECTIONS["data"]).photographs(split)
+    dataset: SegmentationDataset = build(data, SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
     return dataset
@@ -84,7 +114,7 @@ def check_two_classes(dataset: SegmentationDataset) -> None:
         )
 
 
-def fixed_threshold(given: float | str | None, images: int) -> Threshold:
-    """The number given, or the usual one."""
-    value = USUAL_THRESHOLD if given is None else float(given)
-    return Threshold([value] * images, "default" if given is None else "given")
+def fixed_threshold(wanted: float | str | None, dataset: SegmentationDataset) -> Threshold:
+    """The number wanted, or the usual one, for every photograph."""
+    value = USUAL_THRESHOLD if wanted is None else float(wanted)
+    return Threshold([value] * len(dataset), "default" if wanted is None else "given")

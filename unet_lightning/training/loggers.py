@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import lightning as L
     from lightning.pytorch.loggers import Logger
 
-    from unet_lightning.results.scores import Evaluation
-
 log = logging.getLogger(__name__)
 
 
@@ -38,49 +36,6 @@ def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) 
 def close_loggers(trainer: "L.Trainer", exit_code: int) -> None:
     """Ends the run of each logger, so that the next job of a sweep gets its own."""
     end(trainer.loggers, exit_code)
-
-
-def publish(trainer: "L.Trainer", evaluation: "Evaluation", protocol: dict[str, Any], run: RunFolder) -> None:
-    """Shows what the best checkpoint is worth on the validation images, and keeps the checkpoint where logger can."""
-    from unet_lightning.results.shown import results_of  # measures with libraries that training does without
-
-    results = results_of(evaluation, protocol, "best", run.best)
-    show_results(trainer.loggers, results, max(trainer.global_step - 1, 0))
-
-
-def publish_evaluation(
-    loggers: dict[str, Any], folder: Path, evaluation: "Evaluation", protocol: dict[str, Any], source: Path
-) -> None:
-    """Makes an evaluation a run of its own, in the group of the run that it measures.
-
-    Args:
-        loggers: the `logger` section of the config.
-        folder: of the evaluation.
-        evaluation: the figures.
-        protocol: what was measured how.
-        source: the run, the sweep of a cross-validation, or the maps.
-
-    Raises:
-        UserError: a logger cannot start.
-    """
-    from unet_lightning.results.shown import results_of
-
-    built = build_loggers(loggers, folder)
-    if not built:
-        return
-    source = source.resolve()
-    first = (RunFolder(source).jobs() or [RunFolder(source)])[0]
-    name = first.read_config()["name"] if first.config_file.is_file() else source.name
-    config = described({"protocol": protocol}, source) | {"run": str(source), "run_folder": str(folder.resolve())}
-    shown = f"{'/'.join(source.parts[-2:])} {folder.name}"
-    about = About(folder, config, shown, group_of(source, name), "evaluate", resumable=False, trained=source)
-    code = 1
-    try:
-        begin(built, about)
-        show_results(built, results_of(evaluation, protocol, protocol["split"], None), 0)
-        code = 0
-    finally:
-        end(built, code)
 
 
 def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:

@@ -10,7 +10,7 @@ from unet_lightning.results.leaderboard.choices import brief
 from unet_lightning.results.leaderboard.costs import Cost
 from unet_lightning.results.leaderboard.lines import Leaderboard, Line, counting
 from unet_lightning.results.leaderboard.notes import pooled_columns
-from unet_lightning.results.wording import DECIMALS, readable
+from unet_lightning.results.tables import DECIMALS, readable
 
 ENTRY = "entry"
 PER_IMAGE = ("dice", "cldice")  # means over images beside the figure of the ranking

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from unet_lightning.results.leaderboard.choices import Choice
 from unet_lightning.results.leaderboard.lines import Leaderboard, Line
 from unet_lightning.results.leaderboard.scales import make_scale
-from unet_lightning.results.wording import DECIMALS, readable
+from unet_lightning.results.tables import DECIMALS, readable
 
 LEFT, RIGHT, TOP = 110, 90, 44  # room for the labels of the first and last axis, and for names
 WIDTH, NARROW, WIDE = 1180, 150, 260  # of the plot, where there is enough between two axes and not too much

@@ -10,7 +10,7 @@ from unet_lightning.results.leaderboard.costs import Cost
 from unet_lightning.results.leaderboard.lines import Leaderboard
 from unet_lightning.results.leaderboard.parallel import FOCUSED
 from unet_lightning.results.leaderboard.scales import Scale, make_scale
-from unet_lightning.results.wording import DECIMALS, readable
+from unet_lightning.results.tables import DECIMALS, readable
 
 WIDTH, HEIGHT = 460, 330
 LEFT, RIGHT, TOP, BOTTOM = 58, 445, 12, 262  # of the plane

@@ -18,7 +18,7 @@ from unet_lightning.results.leaderboard.columns import (
 from unet_lightning.results.leaderboard.effects import Effect, Level
 from unet_lightning.results.leaderboard.jobs import counted
 from unet_lightning.results.leaderboard.lines import Leaderboard, Line
-from unet_lightning.results.wording import DECIMALS
+from unet_lightning.results.tables import DECIMALS
 
 
 @dataclass(frozen=True)

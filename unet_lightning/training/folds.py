@@ -1,10 +1,38 @@
-"""The folder of a cross-validation: a sweep whose jobs differ in their fold alone."""
+"""The networks of a folder: of a run, or of a cross-validation, a sweep whose jobs differ in their fold alone."""
+
+from pathlib import Path
 
 from unet_lightning.errors import RunError
 from unet_lightning.training.config import differences
 from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.trained import Trained
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
+
+
+def load_networks(folder: Path, checkpoint: str | None = None) -> list[Trained]:
+    """The network of a run, or those of a cross-validation, fold 0 first.
+
+    Folds give their last checkpoints: no epoch is chosen on the images that they hold out, so that out-of-fold
+    figures are clean.
+
+    Args:
+        folder: of the run, or of the sweep.
+        checkpoint: `best`, `last` or None, the usual one.
+
+    Raises:
+        RunError: neither, or a checkpoint is missing or broken.
+    """
+    run = RunFolder(folder)
+    if not run.jobs():
+        return [run.load(checkpoint)]
+    return [fold.load(checkpoint or "last") for fold in folds_of(run)]
+
+
+def first_run(folder: Path) -> RunFolder:
+    """The run in a folder; of a sweep its first job."""
+    run = RunFolder(folder)
+    return next(iter(run.jobs()), run)
 
 
 def folds_of(sweep: RunFolder) -> list[RunFolder]:

@@ -1,8 +1,18 @@
+import math
+
 import pytest
 import torch
 
-from unet_lightning.metrics.summary import summarise
-from unet_lightning.results.tables import cross_table, results_table, show
+from unet_lightning.metrics.summary import Summary, summarise
+from unet_lightning.results.tables import (
+    cross_table,
+    mean_and_sd,
+    readable,
+    readable_name,
+    results_table,
+    show,
+    words_of,
+)
 
 PROTOCOL = {
     "dataset": "DRIVE",
@@ -36,7 +46,8 @@ def observers():
 
 
 def text(observers, **protocol):
-    return show(results_table(observers, PROTOCOL | protocol))
+    changed = PROTOCOL | protocol
+    return show(results_table(observers, bool(changed["leak"])), words_of(changed))
 
 
 def cells(markdown):
@@ -94,9 +105,7 @@ def test_the_stamp_says_what_was_measured_how(observers):
 
 
 def test_a_leak_is_marked_at_the_model_and_below(observers):
-    marked = text(
-        observers, leak=["01", "02"], leak_reasons={"trained on": ["01"], "the epoch was selected on": ["02"]}
-    )
+    marked = text(observers, leak=["01", "02"], leak_reasons={"trained": ["01"], "epoch": ["02"]})
     assert cells(marked)[0] == ["", "model LEAK", "second observer"]
     assert "LEAK: trained on 01; the epoch was selected on 02." in " ".join(marked.split())
 
@@ -106,7 +115,7 @@ def test_no_leak_is_marked_where_there_is_none(observers):
 
 
 def test_the_terminal_is_shown_the_table_too(observers, capsys):
-    text(observers, leak=["01"], leak_reasons={"trained on": ["01"]})
+    text(observers, leak=["01"], leak_reasons={"trained": ["01"]})
     assert "LEAK" in capsys.readouterr().out
 
 
@@ -124,11 +133,30 @@ def test_names_with_brackets_are_shown_as_they_are(observers):
 
 def test_a_wide_table_keeps_a_row_a_line():
     row = {f"data set {number} test": "0.8177 [0.8101, 0.8254]" for number in range(12)}
-    rows = cells(show(cross_table({"outputs/quick/2026-01-31_12-00-00": row}, "what it is")))
+    rows = cells(show(cross_table({"outputs/quick/2026-01-31_12-00-00": row}), "what it is"))
     assert [len(line) for line in rows] == [13, 13]
     assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
 
 def test_runs_are_down_and_data_sets_across():
-    rows = cells(show(cross_table({"one": {"a": "1", "b": "2"}, "two": {"b": "3"}}, "what it is")))
+    rows = cells(show(cross_table({"one": {"a": "1", "b": "2"}, "two": {"b": "3"}}), "what it is"))
     assert rows == [["", "a", "b"], ["one", "1", "2"], ["two", "-", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("dice", "Dice"), ("average_precision", "Average precision"), ("auroc", "AUROC"), ("dataset", "Data set")],
+)
+def test_a_name_reads_as_a_reader_knows_it(name, shown):
+    assert readable_name(name) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.81234, "0.8123"), (-0.5, "-0.5000"), (None, "-"), (math.nan, "-")])
+def test_a_figure_has_four_decimals_or_is_a_dash(value, shown):
+    assert readable(value) == shown
+
+
+def test_mean_and_sd_have_the_decimals_of_their_figure():
+    summary = Summary([], {"dice": 0.75, "component_error": 3.5}, {"dice": math.nan, "component_error": 0.7071}, {}, {})
+    said = [mean_and_sd(summary, name) for name in ("dice", "component_error", "auroc")]
+    assert said == ["0.7500 (-)", "3.5 (0.7)", "-"]

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from unet_lightning.errors import RunError
-from unet_lightning.results.crossvalidation import folds_of
 from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.folds import folds_of
 
 
 def sweep(folder, *configs):

@@ -1,0 +1,64 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from unet_lightning.data.labels import Sample
+from unet_lightning.inference.predictor import PredictionOptions
+from unet_lightning.results.maps import Maps
+from unet_lightning.results.networks import NetworkSource, choose_threshold, why_it_leaks
+from unet_lightning.results.stored import Leak
+from unet_lightning.training.folds import load_networks
+
+CPU = PredictionOptions(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run):
+    """Trained on DRIVE's training images but 25, 30, 35 and 40, which chose its epoch."""
+    return load_networks(tiny_run)[0]
+
+
+@pytest.mark.parametrize(
+    ("image", "dataset", "selected", "reason"),
+    [
+        ("21", "drive", True, Leak.TRAINED),
+        ("25", "drive", True, Leak.EPOCH),
+        ("25", "drive", False, None),  # the last checkpoint was not chosen
+        ("01", "drive", True, None),
+        ("21", "stare", True, None),
+        ("25", "stare", True, None),
+    ],
+)
+def test_an_image_leaks_that_a_network_has_learned_from_or_was_chosen_on(trained, image, dataset, selected, reason):
+    assert why_it_leaks(image, dataset, [replace(trained, selected=selected)]) is reason
+
+
+def test_an_ensemble_leaks_where_one_of_its_networks_does(trained):
+    other = replace(trained, trained_ids={"drive": ["01"]}, val_ids=[])
+    assert why_it_leaks("01", "drive", [trained, other]) is Leak.TRAINED
+    assert why_it_leaks("02", "drive", [trained, other]) is None
+
+
+def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny_drive, monkeypatch):
+    monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
+    source = NetworkSource(tiny_run, {"root": None}, options=CPU)
+    assert source.splits(None) == ["test"] and source.splits("val") == ["val"]
+    maps = source.maps("val")
+    assert maps.dataset.image_ids == ["25", "30", "35", "40"]
+    assert maps.leak == {Leak.EPOCH: ["25", "30", "35", "40"]}
+    assert source.threshold(maps, None).values == [0.5] * 4
+    assert source.threshold(maps, 0.3).leak == []
+
+
+def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):
+    assert NetworkSource(tiny_run, {"root": str(tmp_path)}, options=CPU).data["root"] == str(tmp_path)
+
+
+def test_the_threshold_is_the_best_for_the_images_that_are_named():
+    samples = [Sample(torch.zeros(3, 1, 2), torch.tensor([[1, 0]]), name) for name in "ab"]
+    dataset = SimpleNamespace(image_ids=["a", "b"], samples=samples)
+    maps = Maps(dataset, "val", [torch.tensor([[[0.2, 0.1]]]), torch.tensor([[[0.9, 0.8]]])], {})
+    assert choose_threshold(maps, ["a"]) == 0.11
+    assert choose_threshold(maps, ["b"]) == 0.81
