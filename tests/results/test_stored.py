@@ -2,10 +2,11 @@ import json
 import math
 
 import pytest
-from evaluation_folders import SECOND, dice, write_evaluation
+from evaluation_folders import dice, write_evaluation
 
 from unet_lightning.errors import RunError
-from unet_lightning.results.leaderboard.evaluations import evaluations, read_evaluation
+from unet_lightning.metrics.summary import Summary
+from unet_lightning.results.stored import SECOND, Leak, evaluation_folder, read_stored, stored_evaluations, write_stored
 
 
 @pytest.fixture
@@ -18,18 +19,20 @@ def home(tmp_path):
 
 
 def test_figures_are_read_by_observer_and_image(home):
-    read = read_evaluation(home)
+    read = read_stored(home)
     assert read.values("model", "dice") == {"01": 0.8, "02": 0.9}
     assert read.values(SECOND, "dice") == {"01": 0.7, "02": 0.8}
-    assert read.figures("model") == ["dice", "auroc"]
-    assert read.figures(SECOND) == ["dice"]
+    assert read.figures["model"] == ["dice", "auroc"]
+    assert read.figures[SECOND] == ["dice"]
     assert read.pooled["model"]["dice"] == 0.85
     assert read.leak == ("02",)
+    assert read.images == {"01", "02"}
+    assert read.per_image.columns.tolist() == ["observer", "image_id", "leak", "dice", "auroc"]
     assert read.protocol["region"] == "field of view, masks of the data set"
 
 
 def test_what_is_no_number_is_nan_and_what_nobody_has_is_empty(home):
-    read = read_evaluation(home)
+    read = read_stored(home)
     assert math.isnan(read.values("model", "auroc")["01"])
     assert math.isnan(read.pooled["model"]["auroc"])
     assert all(map(math.isnan, read.values(SECOND, "auroc").values()))
@@ -38,8 +41,72 @@ def test_what_is_no_number_is_nan_and_what_nobody_has_is_empty(home):
 
 def test_only_finished_evaluations_are_found(tmp_path, home):
     (tmp_path / "evaluation/drive-val/probabilities").mkdir(parents=True)
-    assert evaluations(tmp_path) == {"drive-test": home}
-    assert evaluations(tmp_path / "nowhere") == {}
+    assert stored_evaluations(tmp_path) == {"drive-test": home}
+    assert stored_evaluations(tmp_path / "nowhere") == {}
+
+
+def summary(*rows):
+    """Figures of images with the mean of the first, and no SD."""
+    return Summary(list(rows), rows[0], {"dice": math.nan}, {"dice": (0.7, 0.9)}, rows[0])
+
+
+def test_what_is_written_is_read(tmp_path, home):
+    protocol = read_stored(home).protocol | {"leak": ["02"], "leak_reasons": {Leak.EPOCH: ["02"]}, "split": "val"}
+    summaries = {
+        "model": summary({"dice": 0.8, "auroc": math.nan}, {"dice": 0.1 + 0.2, "auroc": 1.0}),
+        SECOND: summary({"dice": 0.7}, {"dice": 0.6}),
+    }
+    folder = evaluation_folder(tmp_path, "drive", "val")
+    write_stored(folder, protocol, summaries, ["01", "02"], {"model": [{"low": 0.0, "share": math.nan}]})
+    read = read_stored(folder)
+    assert read.values("model", "dice") == {"01": 0.8, "02": 0.1 + 0.2}
+    assert read.figures == {"model": ["dice", "auroc"], SECOND: ["dice"]}
+    assert math.isnan(read.pooled["model"]["auroc"])
+    assert read.reasons == {Leak.EPOCH: ["02"]}
+    assert read.for_choosing
+    content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert content["protocol"]["leak_reasons"] == {"epoch": ["02"]}
+    assert content["figures"][SECOND] == {
+        "mean": {"dice": 0.7},
+        "sd": {"dice": None},
+        "low": {"dice": 0.7},
+        "high": {"dice": 0.9},
+        "pooled": {"dice": 0.7},
+    }
+    assert content["calibration"] == {"model": [{"low": 0.0, "share": None}]}
+    assert stored_evaluations(tmp_path)["drive-val"] == folder
+
+
+def test_a_reason_is_known_by_its_code_and_by_the_words_of_earlier_versions():
+    for leak in Leak:
+        assert Leak(leak.value) is Leak(leak.words) is leak
+    with pytest.raises(ValueError, match="seen in a dream"):
+        Leak("seen in a dream")
+
+
+def test_validation_is_for_choosing_epoch_and_threshold_and_not_for_learning():
+    assert [leak for leak in Leak if leak.for_validation] == [Leak.EPOCH, Leak.THRESHOLD]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "for_choosing"),
+    [
+        ({"epoch": ["02"]}, True),
+        ({"the threshold was chosen on": ["02"]}, True),
+        ({"trained": ["02"]}, False),
+        ({"trained on": ["01"], "epoch": ["02"]}, False),
+        ({"epoch": ["01"]}, False),  # of 02 it is not said why
+        ({"seen in a dream": ["02"]}, False),
+        ({"epoch": 2}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_validation_serves_for_choosing_where_nothing_was_learned_from_it(home, reasons, for_choosing):
+    rewrite(home / "metrics.json", split="val", leak_reasons=reasons)
+    assert read_stored(home).for_choosing == for_choosing
+    rewrite(home / "metrics.json", split="test")
+    assert not read_stored(home).for_choosing
 
 
 def rewrite(path, **changes):
@@ -67,7 +134,7 @@ def test_a_broken_metrics_file_is_named(home, content, message):
     else:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(RunError, match=message) as raised:
-        read_evaluation(home)
+        read_stored(home)
     assert str(path) in str(raised.value)
     assert "python -m unet_lightning.evaluate" in str(raised.value)
 
@@ -84,7 +151,7 @@ def test_a_broken_metrics_file_is_named(home, content, message):
 def test_a_protocol_that_cannot_be_is_refused(home, changes, message):
     rewrite(home / "metrics.json", **changes)
     with pytest.raises(RunError, match=message):
-        read_evaluation(home)
+        read_stored(home)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +166,7 @@ def test_figures_that_cannot_be_are_refused(home, figures, message):
     path = home / "metrics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
     with pytest.raises(RunError, match=message):
-        read_evaluation(home)
+        read_stored(home)
 
 
 HEADER = "observer,image_id,leak,dice\n"
@@ -128,5 +195,5 @@ def test_a_broken_table_is_named(home, content, message):
     else:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(RunError, match=message) as raised:
-        read_evaluation(home)
+        read_stored(home)
     assert str(path) in str(raised.value)
