@@ -4,7 +4,6 @@ import csv
 import json
 import statistics
 
-SECOND, AGAINST_SECOND = "second observer", "model against second observer"
 PROTOCOL = {
     "dataset": "drive",
     "split": "test",
@@ -41,7 +40,7 @@ def write_run(folder, **values):
             section = section.setdefault(part, {})
         section[name] = value
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
+    (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     return folder
 
 
@@ -62,7 +61,7 @@ def write_evaluation(folder, figures, leak=(), pooled=None, **protocol):
     home = folder / "evaluation" / f"{stamp['dataset']}-{stamp['split']}"
     home.mkdir(parents=True)
     names = list(dict.fromkeys(name for one in figures.values() for name in one))
-    with (home / "per_image.csv").open("w", newline="") as file:
+    with (home / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["observer", "image_id", "leak", *names])
         for observer, one in figures.items():
@@ -74,7 +73,7 @@ def write_evaluation(folder, figures, leak=(), pooled=None, **protocol):
         for observer, one in figures.items()
     }
     written = {observer: {"pooled": (pooled or {}).get(observer, means[observer])} for observer in figures}
-    (home / "metrics.json").write_text(json.dumps({"protocol": stamp, "figures": written}))
+    (home / "metrics.json").write_text(json.dumps({"protocol": stamp, "figures": written}), encoding="utf-8")
     return folder
 
 

@@ -31,9 +31,8 @@ from unet_lightning.models.weights import load_weights
 from unet_lightning.photographs import collect
 from unet_lightning.predict import parse, threshold_of
 from unet_lightning.program import CONF, from_composition, instantiate, plain
-from unet_lightning.results.leaderboard.entries import Run
-from unet_lightning.results.leaderboard.evaluations import read_evaluation
-from unet_lightning.results.leaderboard.gather import make_entries
+from unet_lightning.results.leaderboard.entries import Run, make_entries
+from unet_lightning.results.stored import read_stored
 from unet_lightning.specs import build, build_all
 from unet_lightning.sweeps.jobs import Sweep
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
@@ -295,7 +294,7 @@ def evaluations(material: Material, rng: random.Random) -> Callable[[], object]:
     config = material.once("config values", lambda: RunFolder(material.run).read_config())
 
     def run() -> None:
-        runs = [Run("a", config, read_evaluation(source)), Run("b", config | {"seed": 1}, read_evaluation(folder))]
+        runs = [Run("a", config, read_stored(source)), Run("b", config | {"seed": 1}, read_stored(folder))]
         make_entries(runs)
 
     return run

@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy.stats import wilcoxon
 
-from unet_lightning.metrics.comparison import mean_interval, mean_over_runs, spread_over_seeds, standings
+from unet_lightning.metrics.comparison import mean_interval, mean_over_runs, pareto_front, spread_over_seeds, standings
 
 
 def images(*values):
@@ -49,7 +49,7 @@ def test_the_interval_does_not_depend_on_the_order_of_the_images():
     values = images(0.713, 0.802, 0.811, 0.847, 0.859, 0.902, 0.911)
     backwards = dict(reversed(values.items()))
     assert mean_interval(backwards) == mean_interval(values)
-    mean, (low, high) = mean_interval(values)
+    mean, low, high = mean_interval(values)
     assert mean == pytest.approx(0.835)
     assert low < mean < high
 
@@ -57,17 +57,17 @@ def test_the_interval_does_not_depend_on_the_order_of_the_images():
 def test_methods_are_ranked_and_compared_with_the_best_image_by_image():
     worse, best = standings([WORSE, BEST], [True, True])
     assert (worse.rank, best.rank) == (2, 1)
-    assert best.against_best is None and math.isnan(best.p_holm)
-    assert worse.against_best.mean == pytest.approx(-0.035)
-    assert worse.against_best.low < -0.035 < worse.against_best.high < 0
+    assert math.isnan(best.difference) and math.isnan(best.p_holm)
+    assert worse.difference == pytest.approx(-0.035)
+    assert worse.difference_low < -0.035 < worse.difference_high < 0
     # All six differences have one sign: 2 of 2^6 arrangements are as extreme.
-    assert worse.against_best.p_value == worse.p_holm == pytest.approx(2 / 64)
+    assert worse.p == worse.p_holm == pytest.approx(2 / 64)
 
 
 def test_one_that_does_not_compete_is_compared_and_leaves_the_ranks_alone():
     human, worse, best = standings([HUMAN, WORSE, BEST], [False, True, True])
     assert (human.rank, worse.rank, best.rank) == (None, 2, 1)
-    assert human.against_best.mean == pytest.approx(0.035)
+    assert human.difference == pytest.approx(0.035)
     # Two comparisons with 2/64 each: both are doubled.
     assert human.p_holm == worse.p_holm == pytest.approx(4 / 64)
 
@@ -93,11 +93,29 @@ def test_what_has_no_mean_has_neither_rank_nor_comparison():
     broken = BEST | {"03": math.nan}
     found = standings([broken, BEST, {}], [True, True, False])
     assert [one.rank for one in found] == [None, 1, None]
-    assert [one.against_best for one in found] == [None, None, None]
+    assert all(math.isnan(one.difference) for one in found)
     assert math.isnan(found[0].mean) and math.isnan(found[2].mean)
 
 
 def test_without_competitors_nothing_is_compared():
     (human,) = standings([HUMAN], [False])
-    assert (human.rank, human.against_best) == (None, None)
+    assert human.rank is None and math.isnan(human.difference)
     assert human.mean == pytest.approx(0.885)
+
+
+def test_the_front_holds_what_no_other_beats_in_both():
+    # 1 is cheapest; 3 costs more and is better; 0 is dearer than 3 and no better; 2 is best; 4 is as dear as 1, worse.
+    assert pareto_front([30, 10, 40, 20, 10], [0.81, 0.80, 0.83, 0.81, 0.79]) == [1, 3, 2]
+
+
+def test_what_is_equal_in_both_is_on_the_front_together():
+    assert pareto_front([10, 10, 20], [0.8, 0.8, 0.8]) == [0, 1]
+
+
+def test_what_has_no_cost_or_no_figure_is_on_no_front():
+    assert pareto_front([math.nan, 10, 20], [0.9, 0.8, math.nan]) == [1]
+    assert pareto_front([], []) == []
+
+
+def test_the_front_goes_down_where_low_is_good():
+    assert pareto_front([10, 20, 30], [0.2, 0.3, 0.1], lower_is_better=True) == [0, 2]

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from evaluation_folders import SECOND, dice, write_evaluation, write_run
+from evaluation_folders import dice, write_evaluation, write_run
+
+from unet_lightning.results.stored import SECOND
 
 
 @pytest.fixture

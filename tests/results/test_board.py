@@ -1,11 +1,13 @@
 import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.results.leaderboard.board import make_leaderboard
 from unet_lightning.results.leaderboard.entries import Entry, Run
-from unet_lightning.results.leaderboard.evaluations import Evaluation
+from unet_lightning.results.stored import SECOND, StoredEvaluation
 
 STAMP = {
     "dataset": "drive",
@@ -23,37 +25,41 @@ def images(*values):
 
 def entry(name, leak=(), seeds=(0,), pooled=(("dice", 0.5),), protocol=(), **figures):
     """An entry of one or several seeds with the same figures."""
-    per_image = {image: {f: values[image] for f, values in figures.items()} for image in next(iter(figures.values()))}
-    evaluation = Evaluation(None, STAMP | dict(protocol), {"model": per_image}, {}, tuple(leak))
+    table = pd.DataFrame(figures).rename_axis("image_id").reset_index().assign(observer="model")
+    evaluation = StoredEvaluation(None, STAMP | dict(protocol), table, {"model": [*figures]}, {}, tuple(leak), None)
     runs = [Run(f"{name}{seed}", {"seed": seed}, evaluation) for seed in seeds]
     return Entry(name, "model", figures, dict(pooled), runs, leak=leak)
 
 
 def human(**figures):
-    return Entry("second observer", "second observer", figures, {})
+    return Entry(SECOND, SECOND, figures, {})
 
 
 LOW, MIDDLE, HIGH = images(0.7, 0.72), images(0.8, 0.81), images(0.9, 0.88)
 
 
 def names(board):
-    return [(line.standing.rank, line.entry.name) for line in board.lines]
+    return [
+        (None if pd.isna(rank) else rank, entry)
+        for rank, entry in zip(board.lines["rank"], board.lines["entry"], strict=True)
+    ]
 
 
 def test_the_second_observer_stands_among_the_models_and_leaks_behind_all():
     entries = [entry("c", dice=LOW), entry("leaky", leak=["01"], dice=HIGH), entry("a", dice=HIGH), human(dice=MIDDLE)]
     board = make_leaderboard(entries, "dice")
     assert names(board) == [(1, "a"), (None, "second observer"), (2, "c"), (None, "leaky")]
-    assert [line.leak for line in board.lines] == [False, False, False, True]
-    assert board.human.entry.name == "second observer"
+    assert list(board.lines["kind"]) == ["model", "human", "model", "leak"]
+    assert board.human == pytest.approx(0.805)
+    assert math.isnan(make_leaderboard(entries[:3], "dice").human)
 
 
 def test_a_leak_is_shown_and_not_compared():
     board = make_leaderboard([entry("a", dice=LOW), entry("leaky", leak=["02"], dice=HIGH)], "dice")
-    leaky = board.lines[-1].standing
-    assert leaky.mean == pytest.approx(0.89)
-    assert leaky.interval == pytest.approx((0.88, 0.9))
-    assert (leaky.against_best, math.isnan(leaky.p_holm)) == (None, True)
+    leaky = board.lines.iloc[-1]
+    assert leaky["dice_per_image"] == pytest.approx(0.89)
+    assert (leaky["dice_low"], leaky["dice_high"]) == pytest.approx((0.88, 0.9))
+    assert math.isnan(leaky["difference"]) and math.isnan(leaky["p_holm"])
     assert "LEAK, without rank or comparison: trained or selected on 02: leaky." in board.notes
 
 
@@ -73,20 +79,20 @@ def test_low_is_good_for_errors(figure):
 def test_a_figure_that_the_second_observer_lacks_puts_them_behind_the_models():
     board = make_leaderboard([entry("a", dice=LOW, auroc=LOW), human(dice=HIGH)], "auroc")
     assert names(board) == [(1, "a"), (None, "second observer")]
-    assert math.isnan(board.human.standing.mean)
+    assert math.isnan(board.human)
 
 
 def test_images_without_thin_vessels_do_not_count_for_them():
     thin = images(0.6, math.nan, 0.8)
     board = make_leaderboard([entry("a", sensitivity_thin=thin)], "sensitivity_thin")
-    assert board.lines[0].standing.mean == pytest.approx(0.7)
+    assert board.lines["sensitivity_thin_per_image"][0] == pytest.approx(0.7)
     # Any other figure has a value on every image, or none.
-    assert math.isnan(make_leaderboard([entry("a", dice=thin)], "dice").lines[0].standing.mean)
+    assert math.isnan(make_leaderboard([entry("a", dice=thin)], "dice").lines["dice_per_image"][0])
 
 
 def test_the_spread_is_that_of_the_seeds():
     board = make_leaderboard([entry("a", seeds=(0, 1), dice=LOW), entry("b", dice=LOW)], "dice")
-    assert [line.spread for line in board.lines] == pytest.approx([0.0, math.nan], nan_ok=True)
+    assert list(board.lines["spread"]) == pytest.approx([0.0, math.nan], nan_ok=True)
 
 
 def test_an_unknown_figure_is_refused_with_those_that_all_have():
@@ -115,3 +121,14 @@ def test_the_notes_say_what_was_measured_how_and_with_what():
 
 def test_nothing_is_said_of_tests_where_none_was_made():
     assert "Wilcoxon" not in " ".join(make_leaderboard([entry("a", dice=LOW)], "dice").notes)
+
+
+def test_seeds_cost_their_mean_of_time_and_their_greatest_memory():
+    entries = [entry("a", seeds=(0, 1, 2), dice=HIGH), entry("b", dice=LOW)]
+    costs = [(10.0, 500.0), (30.0, 700.0), (math.nan, math.nan)]
+    runs = [replace(run, seconds=s, peak_memory_mb=m) for run, (s, m) in zip(entries[0].runs, costs, strict=True)]
+    board = make_leaderboard([replace(entries[0], runs=runs), entries[1]], "dice")
+    first, second = board.lines.to_dict("records")
+    assert (first["seconds"], first["peak_memory_mb"]) == (20, 700)
+    assert math.isnan(second["seconds"]) and math.isnan(second["peak_memory_mb"])
+    assert list(board.front("seconds")["entry"]) == ["a"]

@@ -4,15 +4,14 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from evaluation_folders import AGAINST_SECOND, SECOND, dice, write_evaluation, write_run
+from evaluation_folders import dice, write_evaluation, write_run
 from rich.console import Console
 
 from unet_lightning.files import write_rows
 from unet_lightning.results.leaderboard.board import make_leaderboard
-from unet_lightning.results.leaderboard.entries import Run
-from unet_lightning.results.leaderboard.evaluations import evaluations, read_evaluation
+from unet_lightning.results.leaderboard.entries import Run, make_entries
 from unet_lightning.results.leaderboard.formats import markdown, page, table_rows, terminal
-from unet_lightning.results.leaderboard.gather import make_entries
+from unet_lightning.results.stored import AGAINST_SECOND, SECOND, read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 
 GOOD, FAIR, POOR = (0.84, 0.86), (0.82, 0.83), (0.80, 0.82)  # means 0.85, 0.825, 0.81
@@ -32,9 +31,9 @@ def board(tmp_path_factory):
         if name == "c":
             figures[AGAINST_SECOND] = dice(0.7, 0.72)
         write_evaluation(folder, figures, **evaluation)
-        (home,) = evaluations(folder).values()
+        (home,) = stored_evaluations(folder).values()
         title = {"l": "l|eaky <b>[x]"}.get(name, name)
-        return Run(title, RunFolder(folder).read_config(), read_evaluation(home))
+        return Run(title, RunFolder(folder).read_config(), read_stored(home))
 
     runs = [
         run("a", GOOD),
@@ -90,8 +89,8 @@ def test_a_threshold_that_differs_over_the_runs_is_a_range(tmp_path):
     for seed, threshold in ((0, 0.41), (1, 0.44)):
         folder = write_run(tmp_path / str(seed), seed=seed)
         write_evaluation(folder, dice(0.8), threshold=threshold, threshold_source=f"validation images {seed}")
-        (home,) = evaluations(folder).values()
-        runs.append(Run(str(seed), RunFolder(folder).read_config(), read_evaluation(home)))
+        (home,) = stored_evaluations(folder).values()
+        runs.append(Run(str(seed), RunFolder(folder).read_config(), read_stored(home)))
     (row,) = cells(make_leaderboard(make_entries(runs), "dice"))
     assert row["threshold"] == "0.41 to 0.44"
     # A single image has no interval, and a single entry nothing to be compared with.
@@ -170,26 +169,20 @@ def test_the_page_stands_alone_and_draws_each_entry(board):
     tags.feed(text)
     assert tags.open == []
     assert not {"script", "link", "img"} & {tag for tag, _ in tags.seen}
-    assert not re.search(r"https?:|url\(|@import", text)
+    assert not re.search(r"https?:|url\((?!#)|@import", text)
     assert "default-src 'none'" in text
-    assert sum(attrs.get("class") == "mean" for _, attrs in tags.seen) == 4
+    pictures = [attrs["aria-label"] for _, attrs in tags.seen if attrs.get("role") == "img"]
+    assert pictures == ["Means and 95 % intervals", "Each entry as a line over its choices to its dice"]
+    assert sum(tag == "svg" for tag, _ in tags.seen) == 2
+    assert [attrs.get("class") for tag, attrs in tags.seen if tag == "tr"][1:5] == [None, None, "human", "leaked"]
     assert 'l|eaky &lt;b&gt;[x] <span class="leak">LEAK</span>' in text
-    # The dashed line goes through the second observer's mean in each row.
-    dashed = {attrs["x1"] for _, attrs in tags.seen if attrs.get("class") == "second"}
-    marks = [attrs["cx"] for _, attrs in tags.seen if attrs.get("class") == "mean"]
-    assert dashed == {marks[2]}
-    # Best to worst goes from right to left; the leak, as the last, stands to the right of all.
-    places = [float(mark.rstrip("%")) for mark in marks]
-    assert places[3] > places[0] > places[1] > places[2]
+    assert "Dashed line: the second observer's mean." in text
 
 
 def test_without_a_second_observer_there_is_no_dashed_line(tmp_path):
     write_evaluation(write_run(tmp_path / "a"), dice(0.8, 0.9))
-    (home,) = evaluations(tmp_path / "a").values()
+    (home,) = stored_evaluations(tmp_path / "a").values()
     text = page(
-        make_leaderboard(
-            make_entries([Run("a", RunFolder(tmp_path / "a").read_config(), read_evaluation(home))]), "dice"
-        )
+        make_leaderboard(make_entries([Run("a", RunFolder(tmp_path / "a").read_config(), read_stored(home))]), "dice")
     )
-    assert 'class="second"' not in text
     assert "Dashed line" not in text

@@ -1,18 +1,86 @@
-"""Makes a leaderboard: its entries in their order, and what follows from them."""
+"""Makes a leaderboard: its entries in their order, and what follows from them, as data frames."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.metrics.comparison import Standing, mean_interval, spread_over_seeds, standings
-from unet_lightning.metrics.summary import LOWER_IS_BETTER
+from unet_lightning.metrics.comparison import Standing, mean_interval, pareto_front, standings
+from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
-from unet_lightning.results.leaderboard.entries import Entry
-from unet_lightning.results.leaderboard.jobs import Job
-from unet_lightning.results.leaderboard.lines import Leaderboard, Line, counting, having
+from unet_lightning.results.leaderboard.entries import ALIKE, Entry
 from unet_lightning.results.leaderboard.notes import make_notes
+
+COSTS = ("seconds", "peak_memory_mb")
+PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
+UNFINISHED = ("job", "state", "ranked", "choices", "error")
+VALIDATION = (
+    "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
+    "these images, so that all figures are too high. Measure what you choose on images that chose nothing: "
+    "python -m unet_lightning.evaluate run=<folder>."
+)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Entries in their order, and what they say of the choices and of the jobs of a sweep.
+
+    Attributes:
+        figure: that they are ranked by.
+        title: data set and split.
+        lines: a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
+            columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing.
+        notes: sentences that say what was measured how.
+        validation: whether the figures are for choosing alone: the images selected the epoch, or the threshold.
+        choices: that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`.
+        effects: of these choices, the largest first, see `main_effects`.
+        balanced: whether the effects are those of a full grid.
+        unfinished: jobs of the sweep that did not end well, or have not ended, a row a job: its `job` folder, its
+            `state` (`unknown` where that is broken), whether it is `ranked` all the same, by what it had reached,
+            `choices` that were to be tried, and the `error`.
+    """
+
+    figure: str
+    title: str
+    lines: pd.DataFrame
+    notes: Sequence[str]
+    validation: bool
+    choices: pd.DataFrame
+    effects: pd.DataFrame
+    balanced: bool
+    unfinished: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=UNFINISHED))
+
+    @property
+    def lead(self) -> str:
+        """What a reader must know before the first figure; empty where there is nothing."""
+        return VALIDATION if self.validation else ""
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """The lines with a rank, the best first."""
+        return self.lines[self.lines["rank"].notna()]
+
+    @property
+    def human(self) -> float:
+        """The second observer's mean; NaN without one."""
+        found = self.lines.loc[self.lines["kind"] == "human", f"{self.figure}_per_image"]
+        return float(found.iloc[0]) if len(found) else math.nan
+
+    @property
+    def costs(self) -> list[str]:
+        """What is known of what the entries cost: `seconds`, `peak_memory_mb`."""
+        return [cost for cost in COSTS if self.lines[cost].notna().any()]
+
+    def front(self, cost: str) -> pd.DataFrame:
+        """The ranked lines that no other beats in a cost and in the figure; the cheapest first."""
+        lines = self.ranked
+        means = lines[f"{self.figure}_per_image"]
+        return lines.iloc[pareto_front(list(lines[cost]), list(means), self.figure in LOWER_IS_BETTER)]
 
 
 def make_leaderboard(
@@ -20,7 +88,7 @@ def make_leaderboard(
     figure: str,
     class_name: str | None = None,
     notes: Sequence[str] = (),
-    unfinished: Sequence[Job] = (),
+    unfinished: Sequence[Mapping[str, Any]] = (),
 ) -> Leaderboard:
     """Ranks entries by the mean over images of a figure.
 
@@ -32,7 +100,7 @@ def make_leaderboard(
         figure: such as `dice`.
         class_name: the class that counts, where there are more than two.
         notes: further sentences.
-        unfinished: jobs to list below.
+        unfinished: jobs to list below, a row each.
 
     Raises:
         ConfigError: a figure that not every entry has.
@@ -41,20 +109,34 @@ def make_leaderboard(
     _check_figure(models, figure)
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
-    leaked = [e for e in entries if e.leak and not (validation and e.for_choosing)]
-    clean = [e for e in entries if e not in leaked]
-    placed = standings([counting(e, figure) for e in clean], [not e.human for e in clean], lower)
+    leaked = [entry for entry in entries if entry.leak and not (validation and entry.for_choosing)]
+    clean = [entry for entry in entries if entry not in leaked]
+    placed = standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower)
     # A leak is shown and not compared: it may be as good as it is for the wrong reason.
-    placed += [Standing(None, *mean_interval(counting(e, figure))) for e in leaked]
-    lines = [
-        Line(entry, place, _spread(entry, figure), leak=number >= len(clean))
-        for number, (entry, place) in enumerate(zip([*clean, *leaked], placed, strict=True))
-    ]
-    lines.sort(key=lambda line: _place(line, lower))
+    placed += [Standing(None, *mean_interval(entry.counting(figure))) for entry in leaked]
+    kinds = ["human" if entry.human else "model" for entry in clean] + ["leak"] * len(leaked)
+    rows = sorted(zip(kinds, [*clean, *leaked], placed, strict=True), key=lambda row: _place(row[0], row[2], lower))
+    ordered = [entry for _, entry, _ in rows]
+    lines = _lines(rows, figure)
+    # What the ranked entries with a config differ in, and what that changes.
+    places = [place for place in lines.index[lines["rank"].notna()] if ordered[place].runs[0].config]
+    trained = [ordered[place] for place in places]
+    choices = find_choices([one.runs[0].config for one in trained], [one.runs[0].overrides for one in trained])
+    balanced = is_balanced(choices)
+    values, jobs = [entry.counting(figure) for entry in trained], [len(entry.runs) for entry in trained]
+    effects = main_effects(choices, values, jobs, balanced, lower)
     dataset, split = (models[0].runs[0].evaluation.protocol[key] for key in ("dataset", "split"))
-    title = f"{dataset} {split}" + (f", {class_name}" if class_name else "")
-    board = Leaderboard(figure, title, lines, [*make_notes(lines, figure), *notes], validation, unfinished=unfinished)
-    return _with_effects(board, lower)
+    return Leaderboard(
+        figure,
+        f"{dataset} {split}" + (f", {class_name}" if class_name else ""),
+        lines,
+        [*make_notes(lines, models, figure), *notes],
+        validation,
+        choices.set_axis(places),
+        effects,
+        balanced,
+        pd.DataFrame(unfinished, columns=UNFINISHED),
+    )
 
 
 def _check_figure(models: Sequence[Entry], figure: str) -> None:
@@ -67,23 +149,47 @@ def _check_figure(models: Sequence[Entry], figure: str) -> None:
         )
 
 
-def _with_effects(board: Leaderboard, lower: bool) -> Leaderboard:
-    """The leaderboard with the effects of the choices that its entries differ in."""
-    entries = [line.entry for line in board.trained]
-    choices = find_choices(entries)
-    jobs = [len(entry.runs) for entry in entries]
-    balanced = is_balanced(choices, len(entries))
-    values = [counting(entry, board.figure) for entry in entries]
-    return replace(board, effects=main_effects(choices, values, jobs, balanced, lower), balanced=balanced)
-
-
-def _place(line: Line, lower: bool) -> tuple[bool, bool, float]:
+def _place(kind: str, standing: Standing, lower: bool) -> tuple[bool, bool, float]:
     """Sorts the best first, what has no mean behind, and leaks last."""
-    mean = line.standing.mean
-    return line.leak, math.isnan(mean), 0.0 if math.isnan(mean) else mean if lower else -mean
+    unknown = math.isnan(standing.mean)
+    return kind == "leak", unknown, 0.0 if unknown else standing.mean if lower else -standing.mean
 
 
-def _spread(entry: Entry, figure: str) -> float:
-    """The SD over the seeds' means."""
-    values = [(run.seed, run.evaluation.values(entry.observer, figure)) for run in entry.runs]
-    return spread_over_seeds([(seed, having(one, figure)) for seed, one in values])
+def _lines(rows: Sequence[tuple[str, Entry, Standing]], figure: str) -> pd.DataFrame:
+    """A row an entry, everything in full."""
+    names = {name for _, entry, _ in rows for name in entry.per_image}
+    figures = [name for name in FIGURES if name in names]
+    figures += sorted(names - {*figures})
+    lines = pd.DataFrame([{"kind": kind} | _line(entry, standing, figure, figures) for kind, entry, standing in rows])
+    return lines.astype({"rank": "Int64"})
+
+
+def _line(entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
+    """A row of leaderboard.csv."""
+    seeds, folds = {run.seed for run in entry.runs} - {None}, {run.fold for run in entry.runs} - {None}
+    row: dict[str, Any] = {
+        "rank": standing.rank,
+        "entry": entry.name,
+        "settings": entry.settings,
+        "leak": entry.leak,
+        "folders": [str(run.evaluation.folder) for run in entry.runs],
+        "seeds": len(seeds),
+        "folds": len(folds),
+        "runs": len(entry.runs),
+        "networks": max((len(run.evaluation.protocol["networks"]) for run in entry.runs), default=0),
+    }
+    for name in figures:
+        ends = mean_interval(entry.counting(name))
+        row |= dict(zip((f"{name}_per_image", f"{name}_low", f"{name}_high"), ends, strict=True))
+        row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
+    row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
+    compared = ("difference", "difference_low", "difference_high", "p", "p_holm")
+    row |= {key: value for key, value in asdict(standing).items() if key in compared}
+    seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
+    memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
+    row |= {
+        "images": len(entry.images),
+        "seconds": fmean(seconds) if seconds else math.nan,
+        "peak_memory_mb": max(memory, default=math.nan),
+    }
+    return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}

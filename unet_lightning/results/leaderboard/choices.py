@@ -1,146 +1,183 @@
-"""The choices of a sweep: what its jobs differ in, each with the values that were tried."""
+"""In what runs differ: the values of their configs, and the choices of a sweep.
+
+Choices are a table: a column a choice, a row an entry, values as text; NaN where a choice does not concern an entry, as
+that of the momentum one without momentum.
+"""
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from unet_lightning.results.leaderboard.entries import Entry
-from unet_lightning.results.leaderboard.settings import NOT_THE_METHOD, differing, method, shortened
+import numpy as np
+import pandas as pd
 
+Config = Mapping[str, Any]
+
+# Runs that differ in these alone trained by one method: chance, fold, place, machine and what is shown meanwhile.
+NOT_THE_METHOD = (
+    "name",
+    "seed",
+    "resume",
+    "score",
+    "logger",
+    "deterministic",
+    "callbacks.panels",
+    "callbacks.gradients",
+    "data.seed",
+    "data.fold",
+    "data.root",
+    "data.num_workers",
+    "trainer.accelerator",
+    "trainer.default_root_dir",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.log_every_n_steps",
+)
+NULL = "null"
 MANY = 8  # numbers beyond which a choice is a range searched, and no list of values tried
-LONGEST = 24  # characters of a value
+LONGEST, BRIEF = 32, 24  # characters of a value
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A choice that entries of a leaderboard differ in.
+def method_of(config: Config, prefix: str = "") -> dict[str, Any]:
+    """The config, or its section below `prefix`, without what does not define the method."""
+    kept = {key: value for key, value in config.items() if prefix + key not in NOT_THE_METHOD}
+    return {k: method_of(v, f"{prefix}{k}.") if isinstance(v, Mapping) else v for k, v in kept.items()}
 
-    Attributes:
-        name: its key in the config, or several keys that always changed together.
-        values: as text, by the entry's place in the leaderboard; entries that it does not concern are left out, as
-            those without momentum from the choice of the momentum.
+
+def settings_of(configs: Sequence[Config]) -> list[list[str]]:
+    """What tells each config from the others, such as `["model.base_c=16", "loss=dice"]`; null is not named."""
+    return [[f"{key}={shortened(value)}" for key, value in row.items() if value != NULL] for row in differing(configs)]
+
+
+def differing(configs: Sequence[Config]) -> list[dict[str, str]]:
+    """The values in which configs differ, by key, a row a config.
+
+    Where two configs build different classes, the names of the classes say so, and arguments are compared among those
+    that build the same. A key that is missing counts as null; one that a config has no place for, such as the momentum
+    of an optimizer without momentum, is left out of its row.
     """
+    rows: list[dict[str, str]] = [{} for _ in configs]
+    _compare("", dict(enumerate(configs)), rows)
+    return rows
 
-    name: str
-    values: Mapping[int, str]
 
-    @property
-    def numbers(self) -> dict[int, float] | None:
-        """The values as numbers; None where one is none."""
-        read = {place: _number(text) for place, text in self.values.items()}
-        known = {place: number for place, number in read.items() if number is not None}
-        return known if len(known) == len(read) else None
+def _compare(path: str, values: Mapping[int, Any], rows: Sequence[dict[str, str]]) -> None:
+    """Adds what differs below `path` to the rows that `values` has something for."""
+    if len({json.dumps(value, sort_keys=True, default=str) for value in values.values()}) == 1:
+        return
+    if not all(isinstance(value, Mapping) for value in values.values()):
+        for row, value in values.items():
+            rows[row][path] = _as_text(value)
+        return
+    built = {row: _built(value) for row, value in values.items()}
+    for name in dict.fromkeys(built.values()):
+        peers = [row for row in built if built[row] == name]
+        if len(peers) < len(built):
+            for row in peers:
+                rows[row][path] = name
+        for key in dict.fromkeys(key for row in peers for key in values[row] if key != "_target_"):
+            _compare(f"{path}.{key}".lstrip("."), {row: values[row].get(key) for row in peers}, rows)
 
-    @property
-    def searched(self) -> bool:
-        """Whether these are so many numbers that each says little by itself."""
-        return self.numbers is not None and len({*self.values.values()}) > MANY
 
-    @property
-    def levels(self) -> list[str]:
-        """The values, each once: numbers ascending, others in the order of their names."""
-        numbers = self.numbers
-        if numbers is None:
-            return sorted({*self.values.values()}, key=str.casefold)
-        return list(dict.fromkeys(self.values[place] for place in sorted(numbers, key=lambda place: numbers[place])))
+def _built(section: Config) -> str:
+    """The class that a section of a config builds, without its module; a weighted sum is called by its terms."""
+    if isinstance(section.get("terms"), Mapping):
+        return "+".join(section["terms"])
+    return str(section.get("_target_", "")).rpartition(".")[2]
 
-    def shown(self, value: str) -> str:
-        """A value in few characters; different values stay different."""
-        shorts = [brief(one) for one in self.levels]
-        return brief(value) if shorts.count(brief(value)) == 1 else value
+
+def _as_text(value: Any) -> str:
+    """A value as it is written in a config; a section by what it builds."""
+    if isinstance(value, Mapping):
+        return _built(value) or "+".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A value in few characters; the end of a path says most."""
+    return text if len(text) <= longest else "…" + text[1 - longest :]
+
+
+def find_choices(configs: Sequence[Config], overrides: Sequence[Sequence[str] | None]) -> pd.DataFrame:
+    """The choices that entries differ in; no column for a single entry.
+
+    They are named as the command line of the sweep named them, where every run kept it and it says all: `loss=dice`
+    rather than each value that follows from it. Else they are the differences of the configs. Choices that always
+    changed together are one, since what each did cannot be told.
+
+    Args:
+        configs: of a run of each entry, none of them empty.
+        overrides: what the command line of that run changed, such as `model.base_c=16`; None where unknown.
+    """
+    methods = [method_of(config) for config in configs]
+    table = pd.DataFrame(_overrides(methods, overrides) or differing(methods), dtype=object)
+    groups: dict[Any, list[str]] = {}
+    for name in table.columns[table.nunique() > 1]:
+        # Every job has a value of its own in each choice that was searched: these stay apart.
+        split = name if searched(table[name]) else tuple(pd.factorize(table[name])[0])
+        groups.setdefault(split, []).append(name)
+    joined = {", ".join(names): table[names].dropna().agg(", ".join, axis=1) for names in groups.values()}
+    return pd.DataFrame(joined, index=table.index, dtype=object)
+
+
+def _overrides(methods: Sequence[Config], overrides: Sequence[Sequence[str] | None]) -> list[dict[str, str]] | None:
+    """What the command lines changed, by key; None where they do not tell the methods apart."""
+    rows = []
+    for line in overrides:
+        if line is None:
+            return None
+        pairs = [override.partition("=") for override in line]
+        row = {key.lstrip("+"): value.strip("'\"") for key, _, value in pairs if not key.startswith("~")}
+        rows.append({key: value for key, value in row.items() if key not in NOT_THE_METHOD})
+    changed = [json.dumps(row, sort_keys=True) for row in rows]
+    trained = [json.dumps(method, sort_keys=True, default=str) for method in methods]
+    alike = all(row.keys() == rows[0].keys() for row in rows)
+    return rows if alike and len({*changed}) == len({*trained}) == len({*zip(changed, trained, strict=True)}) else None
+
+
+def searched(values: pd.Series) -> bool:
+    """Whether these are so many numbers that each says little by itself."""
+    return values.nunique() > MANY and all(as_number(value) is not None for value in values.dropna())
+
+
+def levels(values: pd.Series) -> dict[str, str]:
+    """Each value of a choice once, with a short text that no other has: numbers ascending, others by their names."""
+    found = pd.Series(values.dropna().unique(), dtype=object)
+    numbers = found.map(as_number)
+    found = list(found[numbers.sort_values().index]) if numbers.notna().all() else sorted(found, key=str.casefold)
+    shorts = [brief(value) for value in found]
+    return {value: short if shorts.count(short) == 1 else value for value, short in zip(found, shorts, strict=True)}
 
 
 def brief(value: str) -> str:
     """A value in few characters; a long number by its first four digits."""
-    number = _number(value)
+    number = as_number(value)
     if number is not None:
         return value if len(value) <= 7 else f"{number:.4g}"
-    return shortened(value, LONGEST)
+    return shortened(value, BRIEF)
 
 
-def _number(text: str) -> float | None:
+def as_number(text: str) -> float | None:
     """The number that a text is; None where it is none, as `true`."""
     try:
         value = json.loads(text)
     except ValueError:
         return None
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if known else None
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if finite else None
 
 
-def find_choices(entries: Sequence[Entry]) -> list[Choice]:
-    """The choices that entries differ in; none for a single entry.
-
-    They are named as the command line of the sweep named them, where every run kept it and it says all: `loss=dice`
-    rather than each value that follows from it. Else they are the differences of the configs.
-
-    Args:
-        entries: of trained runs.
-    """
-    configs = [method(entry.runs[0].config) for entry in entries]
-    rows = _overrides(entries, configs) or differing(configs)
-    by_key: dict[str, dict[int, str]] = {}
-    for place, row in enumerate(rows):
-        for key, value in row.items():
-            by_key.setdefault(key, {})[place] = value
-    choices = [Choice(key, values) for key, values in by_key.items() if len({*values.values()}) > 1]
-    return _together(choices)
-
-
-def _overrides(entries: Sequence[Entry], configs: Sequence[Mapping[str, Any]]) -> list[dict[str, str]] | None:
-    """What the command lines changed, by key; None where they do not tell the entries apart."""
-    rows = []
-    for entry in entries:
-        overrides = entry.runs[0].overrides
-        if overrides is None:
-            return None
-        pairs = [override.partition("=") for override in overrides]
-        row = {key.lstrip("+"): value.strip("'\"") for key, _, value in pairs if not key.startswith("~")}
-        rows.append({key: value for key, value in row.items() if key not in NOT_THE_METHOD})
-    changed = [json.dumps(row, sort_keys=True) for row in rows]
-    trained = [json.dumps(config, sort_keys=True, default=str) for config in configs]
-    alike = all(row.keys() == rows[0].keys() for row in rows)
-    return rows if alike and len({*changed}) == len({*trained}) == len({*zip(changed, trained, strict=True)}) else None
-
-
-def _together(choices: Sequence[Choice]) -> list[Choice]:
-    """Makes one of the choices that always changed together: what each did cannot be told."""
-    groups: dict[tuple[Any, ...], list[Choice]] = {}
-    for number, choice in enumerate(choices):
-        if choice.searched:  # every job has a value of its own, in each such choice
-            groups[(number,)] = [choice]
-            continue
-        seen: dict[str, int] = {}
-        split = tuple((place, seen.setdefault(value, len(seen))) for place, value in sorted(choice.values.items()))
-        groups.setdefault(split, []).append(choice)
-    return [
-        Choice(
-            ", ".join(one.name for one in group),
-            {place: ", ".join(one.values[place] for one in group) for place in group[0].values},
-        )
-        for group in groups.values()
-    ]
-
-
-def is_balanced(choices: Sequence[Choice], entries: int) -> bool:
+def is_balanced(choices: pd.DataFrame) -> bool:
     """Whether every value of a choice met the values of each other choice equally often, as in a full grid.
 
     A range that was searched is no grid, also alone: chance chose its numbers.
-
-    Args:
-        choices: of `find_choices`.
-        entries: their number.
     """
-    if any(choice.searched for choice in choices):
+    if any(searched(choices[name]) for name in choices):
         return False
-    for one, other in combinations(choices, 2):
-        rows = [one.values.get(place) for place in range(entries)]
-        columns = [other.values.get(place) for place in range(entries)]
-        met, first, second = Counter(zip(rows, columns, strict=True)), Counter(rows), Counter(columns)
-        if any(met[row, column] * entries != first[row] * second[column] for row in first for column in second):
+    for one, other in combinations([pd.factorize(choices[name])[0] for name in choices], 2):
+        met = pd.crosstab(one, other).to_numpy()
+        if (met * len(choices) != np.outer(met.sum(axis=1), met.sum(axis=0))).any():
             return False
     return True

@@ -1,74 +1,32 @@
 """Main effects: what each choice of a sweep changes on average, whatever the other choices are."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from scipy.stats import rankdata
 
 from unet_lightning.metrics.comparison import Standing, Values, mean_over_runs, standings
 from unet_lightning.metrics.statistics import LEVEL, RESAMPLES
-from unet_lightning.results.leaderboard.choices import Choice
+from unet_lightning.results.leaderboard.choices import as_number, levels, searched
 
 Floats = npt.NDArray[np.float64]
 PARTS = 3  # of a range searched: low, middle and high
-
-
-@dataclass(frozen=True)
-class Level:
-    """A value of a choice, or a part of the range searched.
-
-    Attributes:
-        value: as text.
-        jobs: that had it.
-        standing: the mean over these jobs, and the difference to the best value, over images.
-    """
-
-    value: str
-    jobs: int
-    standing: Standing
-
-
-@dataclass(frozen=True)
-class Trend:
-    """Spearman's rank correlation of a number with the figure, and its 95 % interval."""
-
-    rho: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a choice changes.
-
-    Attributes:
-        choice: the choice.
-        levels: its values.
-        trend: of numbers that were searched; None for values that were tried.
-    """
-
-    choice: Choice
-    levels: Sequence[Level]
-    trend: Trend | None = None
-
-    @property
-    def size(self) -> float:
-        """The mean of the best value less that of the worst; 0 where there is none."""
-        means = [level.standing.mean for level in self.levels if not math.isnan(level.standing.mean)]
-        return max(means) - min(means) if means else 0.0
+TREND = ("rho", "rho_low", "rho_high")
+COLUMNS = ("choice", "value", "jobs", *(field.name for field in fields(Standing)), *TREND)
 
 
 def main_effects(
-    choices: Sequence[Choice],
+    choices: pd.DataFrame,
     values: Sequence[Values],
     jobs: Sequence[int],
     balanced: bool = True,
     lower_is_better: bool = False,
-) -> list[Effect]:
+) -> pd.DataFrame:
     """The effect of each choice, the largest first.
 
     Jobs with one value of a choice are averaged image by image, and the images are resampled: values of a choice are
@@ -76,43 +34,54 @@ def main_effects(
     and they are resampled with the images.
 
     Args:
-        choices: of the entries.
+        choices: of the entries, see `find_choices`; its rows are numbered from 0.
         values: of each entry, the figure by image.
         jobs: behind each entry.
         balanced: see `is_balanced`.
         lower_is_better: whether the best value has the lowest mean.
+
+    Returns:
+        a row a value of a choice, or a third of the range that was searched: `choice`, `value`, `jobs` that had it,
+        the fields of its `Standing` among the values, and for what was searched Spearman's rank correlation of the
+        numbers with the figure, `rho`, with the ends of its 95 % interval.
     """
-    effects = []
-    for choice in choices:
-        parts = thirds(choice) if choice.searched else by_value(choice)
-        averages = [mean_over_runs([values[place] for place in places]) for _, places in parts]
-        placed = standings(averages, [True] * len(averages), lower_is_better)
-        if not balanced:
-            placed = with_chance_of_jobs(placed, [[values[place] for place in places] for _, places in parts])
-        levels = [
-            Level(name, sum(jobs[place] for place in places), standing)
-            for (name, places), standing in zip(parts, placed, strict=True)
-        ]
-        effects.append(Effect(choice, levels, spearman(choice.numbers or {}, values) if choice.searched else None))
-    return sorted(effects, key=lambda effect: -effect.size)
+    tables = []
+    for name in choices:
+        column = choices[name].dropna()
+        parts = thirds(column) if searched(column) else by_value(column)
+        members = [[values[place] for place in places] for _, places in parts]
+        placed = standings([mean_over_runs(one) for one in members], [True] * len(members), lower_is_better)
+        placed = placed if balanced else with_chance_of_jobs(placed, members)
+        trend = spearman(column.map(as_number).astype(float), values) if searched(column) else (math.nan,) * 3
+        tables.append(
+            [
+                {"choice": name, "value": value, "jobs": sum(jobs[place] for place in places)}
+                | asdict(standing)
+                | dict(zip(TREND, trend, strict=True))
+                for (value, places), standing in zip(parts, placed, strict=True)
+            ]
+        )
+    tables.sort(key=_size, reverse=True)
+    return pd.DataFrame([row for table in tables for row in table], columns=COLUMNS)
 
 
-def by_value(choice: Choice) -> list[tuple[str, list[int]]]:
-    """Each value of a choice, and the places of the entries that have it."""
-    return [
-        (choice.shown(level), [place for place, value in choice.values.items() if value == level])
-        for level in choice.levels
-    ]
+def _size(rows: Sequence[dict[str, float]]) -> float:
+    """The mean of the best value less that of the worst; 0 where there is none."""
+    means = [row["mean"] for row in rows if not math.isnan(row["mean"])]
+    return max(means) - min(means) if means else 0.0
 
 
-def thirds(choice: Choice) -> list[tuple[str, list[int]]]:
-    """The low, middle and high third of the numbers of a choice, and the places of the entries in each."""
-    numbers = choice.numbers or {}
-    edges = np.quantile(list(numbers.values()), [part / PARTS for part in range(1, PARTS)])
-    parts: list[list[int]] = [[] for _ in range(PARTS)]
-    for place in sorted(numbers, key=lambda place: numbers[place]):
-        parts[int(np.searchsorted(edges, numbers[place]))].append(place)  # equal numbers stay together
-    return [(_range(numbers[part[0]], numbers[part[-1]]), part) for part in parts if part]
+def by_value(values: pd.Series) -> list[tuple[str, list[int]]]:
+    """Each value of a choice, and the entries that have it."""
+    return [(short, list(values.index[values == value])) for value, short in levels(values).items()]
+
+
+def thirds(values: pd.Series) -> list[tuple[str, list[int]]]:
+    """The low, middle and high third of the numbers of a choice, and the entries in each."""
+    numbers = values.map(as_number).astype(float).sort_values(kind="stable")
+    edges = np.quantile(numbers, [part / PARTS for part in range(1, PARTS)])
+    found = [part for _, part in numbers.groupby(np.searchsorted(edges, numbers))]  # equal numbers stay together
+    return [(_range(part.iloc[0], part.iloc[-1]), list(part.index)) for part in found]
 
 
 def _range(low: float, high: float) -> str:
@@ -147,40 +116,39 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
         deviation = np.take_along_axis(resampled, drawn, axis=1).mean(axis=1) - centre
         wider = math.sqrt(len(part) / (len(part) - 1)) if len(part) > 1 else math.nan
         means.append(centre + wider * deviation)
-    # Compared with none, and no value whose mean is not known: that has neither rank nor comparison.
-    best = next((n for n, one in enumerate(placed) if one.against_best is None and not math.isnan(one.mean)), 0)
+    best = next((n for n, one in enumerate(placed) if one.rank == 1 and math.isnan(one.difference)), 0)
     changed = []
-    for standing, found in zip(placed, means, strict=True):
-        paired = standing.against_best
-        if paired is not None:
+    for one, found in zip(placed, means, strict=True):
+        low, high = _ends(found)
+        one = replace(one, low=low, high=high, p=math.nan, p_holm=math.nan)
+        if not math.isnan(one.difference):
             low, high = _ends(found - means[best])
-            paired = replace(paired, low=low, high=high, p_value=math.nan)
-        changed.append(replace(standing, interval=_ends(found), against_best=paired, p_holm=math.nan))
+            one = replace(one, difference_low=low, difference_high=high)
+        changed.append(one)
     return changed
 
 
-def spearman(numbers: Mapping[int, float], values: Sequence[Values], seed: int = 0) -> Trend:
-    """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up).
+def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tuple[float, float, float]:
+    """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up), with a 95 % interval.
 
     The interval is a bootstrap of the entries and of the images: few entries leave as much doubt as few images.
 
     Args:
-        numbers: of the entries, by their places.
+        numbers: of the entries, by their places in `values`.
         values: of every entry, the figure by image.
         seed: of the resampling.
     """
-    places = list(numbers)
-    images = sorted(set.intersection(*(set(values[place]) for place in places)))
-    table = np.array([[values[place][image] for place in places] for image in images])  # (images, entries)
+    images = sorted(set.intersection(*(set(values[place]) for place in numbers.index)))
+    table = np.array([[values[place][image] for place in numbers.index] for image in images])  # (images, entries)
     if not table.size or np.isnan(table).any():
-        return Trend(math.nan, math.nan, math.nan)
-    number = np.array([numbers[place] for place in places])
+        return math.nan, math.nan, math.nan
+    number, entries = numbers.to_numpy(), len(numbers)
     generator = torch.Generator().manual_seed(seed)
     means = _image_counts(len(images), generator) @ table  # (RESAMPLES, entries)
-    drawn = torch.randint(len(places), (RESAMPLES, len(places)), generator=generator).numpy()
+    drawn = torch.randint(entries, (RESAMPLES, entries), generator=generator).numpy()
     found = _correlation(number[drawn], np.take_along_axis(means, drawn, axis=1))
     rho = float(_correlation(number[None], table.mean(axis=0)[None])[0])
-    return Trend(rho, *_ends(found[~np.isnan(found)]))  # a resample may hold one entry alone
+    return rho, *_ends(found[~np.isnan(found)])  # a resample may hold one entry alone
 
 
 def _image_counts(images: int, generator: torch.Generator) -> Floats:

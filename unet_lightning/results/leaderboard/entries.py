@@ -1,4 +1,4 @@
-"""What a leaderboard ranks: evaluated runs, and entries of one or several of them."""
+"""What a leaderboard ranks: evaluated runs, put together to entries where they are of one method."""
 
 import json
 import math
@@ -8,12 +8,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unet_lightning.metrics.comparison import Values
-from unet_lightning.results.leaderboard.evaluations import Evaluation
-from unet_lightning.results.leaderboard.settings import Config, method
+from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.metrics.comparison import Values, mean, mean_over_runs, spread_over_seeds
+from unet_lightning.metrics.summary import CALIBRES
+from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation
 
-# Who drew what is measured, as evaluations call them; with more than two classes `model: <class>`.
-MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
+# Figures of two entries can be compared where these are the same; the images are looked at one by one.
+ALIKE = ("dataset", "split", "reference", "region", "resolution")
+SAME = 1e-6  # what a human drew gives the same Dice in every evaluation, but for rounding
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Run:
 
     name: str
     config: Config
-    evaluation: Evaluation
+    evaluation: StoredEvaluation
     overrides: Sequence[str] | None = None
     seconds: float = math.nan
     peak_memory_mb: float = math.nan
@@ -52,9 +55,9 @@ class Run:
         protocol = self.evaluation.protocol
         networks = [Path(network["checkpoint"]).name for network in protocol["networks"]]
         # "validation images 25, 30" and "validation images 21, 26" are one way to find a threshold.
-        found = str(protocol["threshold_source"]).partition(" images")[0]
-        threshold = protocol["threshold"] if found in ("default", "given") else found
-        key = [method(self.config), threshold, protocol["tta"], protocol["scale"], protocol["tiles"], networks]
+        source = str(protocol["threshold_source"]).partition(" images")[0]
+        threshold = protocol["threshold"] if source in ("default", "given") else source
+        key = [method_of(self.config), threshold, protocol["tta"], protocol["scale"], protocol["tiles"], networks]
         return json.dumps(key if self.config else self.name, sort_keys=True, default=str)
 
 
@@ -93,29 +96,152 @@ class Entry:
         return {image for values in self.per_image.values() for image in values}
 
     @property
-    def counts(self) -> dict[str, int]:
-        """How many seeds, folds and runs were averaged, and how many networks answer as one."""
-        seeds, folds = {run.seed for run in self.runs} - {None}, {run.fold for run in self.runs} - {None}
-        networks = max((len(run.evaluation.protocol["networks"]) for run in self.runs), default=0)
-        return {"seeds": len(seeds), "folds": len(folds), "runs": len(self.runs), "networks": networks}
-
-    @property
     def for_choosing(self) -> bool:
         """Whether all that speaks against its figures is that validation images chose its epoch or threshold."""
         return bool(self.leak) and all(run.evaluation.for_choosing for run in self.runs if run.evaluation.leak)
 
-    @property
-    def seconds(self) -> float:
-        """Mean over the runs that know how long they trained; NaN where none does."""
-        known = [run.seconds for run in self.runs if not math.isnan(run.seconds)]
-        return fmean(known) if known else math.nan
+    def counting(self, figure: str) -> Values:
+        """The values that count for the mean of a figure, as in the table of an evaluation: see `Summary`."""
+        return _counting(self.per_image.get(figure, {}), figure)
 
-    @property
-    def peak_memory_mb(self) -> float:
-        """Greatest of the runs, 10^6 bytes; NaN where none knows."""
-        return max((run.peak_memory_mb for run in self.runs if not math.isnan(run.peak_memory_mb)), default=math.nan)
+    def spread(self, figure: str) -> float:
+        """The SD over the seeds' means; NaN for a single seed."""
+        values = [(run.seed, run.evaluation.values(self.observer, figure)) for run in self.runs]
+        return spread_over_seeds([(seed, _counting(one, figure)) for seed, one in values])
 
     def protocol(self, key: str) -> list[Any]:
         """The values of a protocol key, each once, in the order of the runs."""
         values = [run.evaluation.protocol.get(key) for run in self.runs]
         return [value for number, value in enumerate(values) if value not in values[:number]]
+
+
+def _counting(values: Values, figure: str) -> Values:
+    """Without the images that cannot have the figure, such as those without thin vessels."""
+    return {image: value for image, value in values.items() if figure not in CALIBRES or not math.isnan(value)}
+
+
+def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Entry]:
+    """One entry a method, and one for the second observer where every image has theirs.
+
+    Args:
+        runs: at least one, each evaluated on the same split.
+        class_name: the class that counts, where there are more than two.
+
+    Raises:
+        ConfigError: no such class, or several and none named.
+        RunError: the runs were not measured on the same images in the same way.
+    """
+    for run in runs:
+        _check_alike(runs[0], run)
+        _check_class(run, class_name)
+    groups = _by_method(runs)
+    trained = [key for key, group in groups.items() if group[0].config]
+    settings = dict(zip(trained, settings_of([method_of(groups[key][0].config) for key in trained]), strict=True))
+    suffix = f": {class_name}" if class_name else ""
+    entries = [_entry(group, suffix, settings.get(key, [])) for key, group in groups.items()]
+    every = set[str]().union(*(entry.images for entry in entries))
+    if lacking := [entry for entry in entries if entry.images != every]:
+        found = "; ".join(f"{entry.name} lacks {', '.join(sorted(every - entry.images))}" for entry in lacking)
+        raise RunError(f"Entries are compared on the same images: {found}. Evaluate them all, or leave some out.")
+    human = _second_observer(runs, SECOND + suffix)
+    return entries if human is None or human.images != every else [*entries, human]
+
+
+def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Without the methods whose folds do not cover the images of the others', as where the job of one fold failed.
+
+    Returns:
+        the runs that are left, and the names of the methods that are not; all runs where none would be left.
+    """
+    groups = _by_method(runs)
+    covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
+    every = set[str]().union(*covered.values())
+    lacking = [
+        key for key, group in groups.items() if covered[key] != every and all(run.fold is not None for run in group)
+    ]
+    if len(lacking) == len(groups):
+        return list(runs), []
+    left = [run for run in runs if run.method not in lacking]
+    return left, [shared_name([run.name for run in groups[key]]) for key in lacking]
+
+
+def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each method, in their order."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.method, []).append(run)
+    return groups
+
+
+def _check_alike(first: Run, run: Run) -> None:
+    """Raises RunError where the protocols of two runs do not allow to compare them."""
+    for key in ALIKE:
+        one, other = first.evaluation.protocol[key], run.evaluation.protocol[key]
+        if one != other:
+            raise RunError(
+                f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'. "
+                "Evaluate both in the same way."
+            )
+
+
+def _check_class(run: Run, class_name: str | None) -> None:
+    """Raises ConfigError where `class_name` is not what tells the model's classes apart."""
+    observers = [observer.partition(": ") for observer in run.evaluation.figures]
+    classes = [name for observer, _, name in observers if observer == MODEL]
+    if (class_name or "") not in classes:
+        found = "two classes: leave --class out" if classes == [""] else f"the classes {', '.join(classes)}"
+        raise ConfigError(f"{run.name} has {found}, found --class {class_name}.")
+
+
+def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
+    """The mean of the runs of one method."""
+    observer, parts = MODEL + suffix, [run.evaluation for run in group]
+    figures = [name for name in parts[0].figures[observer] if all(name in part.figures[observer] for part in parts)]
+    against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
+    return Entry(
+        name=shared_name([run.name for run in group]),
+        observer=observer,
+        per_image={name: mean_over_runs([part.values(observer, name) for part in parts]) for name in figures},
+        pooled=_mean_pooled(parts, observer),
+        runs=tuple(group),
+        settings=settings,
+        against_second=mean(against),
+        leak=sorted({image for part in parts for image in part.leak}),
+    )
+
+
+def _mean_pooled(parts: Sequence[StoredEvaluation], observer: str) -> dict[str, float]:
+    """Means over the evaluations of the pooled figures that all of them have."""
+    pooled = [part.pooled[observer] for part in parts if observer in part.pooled]
+    names = [name for name in pooled[0] if all(name in figures for figures in pooled)] if pooled else []
+    return {name: fmean(figures[name] for figures in pooled) for name in names}
+
+
+def _second_observer(runs: Sequence[Run], observer: str) -> Entry | None:
+    """The second observer against the first, the same in all evaluations."""
+    per_image: dict[str, dict[str, float]] = {}
+    source: dict[str, Run] = {}
+    for run in runs:
+        for figure in run.evaluation.figures.get(observer, []):
+            known = per_image.setdefault(figure, {})
+            for image, value in run.evaluation.values(observer, figure).items():
+                if figure == "dice" and abs(value - known.get(image, value)) > SAME:
+                    raise RunError(
+                        f"The Dice of the second observer on image {image} is {known[image]:.4f} in "
+                        f"{source[image].name} and {value:.4f} in {run.name}: the labels or the fields of view behind "
+                        "them differ. Evaluate both on the same data."
+                    )
+                known[image], source[image] = value, source.get(image, run)
+    if not per_image:
+        return None
+    images = sorted(source)
+    values = {name: {image: found.get(image, math.nan) for image in images} for name, found in per_image.items()}
+    return Entry(SECOND, observer, values, _mean_pooled([run.evaluation for run in runs], observer))
+
+
+def shared_name(names: Sequence[str]) -> str:
+    """Folders of one parent as `parent/0,1,2`."""
+    homes: dict[Path, list[str]] = {}
+    for name in names:
+        homes.setdefault(Path(name).parent, []).append(Path(name).name)
+    return " ".join((home / ",".join(members)).as_posix() for home, members in homes.items())

@@ -1,12 +1,11 @@
 import math
 
 import pytest
-from evaluation_folders import AGAINST_SECOND, SECOND, dice, write_evaluation, write_run
+from evaluation_folders import dice, write_evaluation, write_run
 
 from unet_lightning.errors import ConfigError, RunError
-from unet_lightning.results.leaderboard.entries import Run
-from unet_lightning.results.leaderboard.evaluations import evaluations, read_evaluation
-from unet_lightning.results.leaderboard.gather import make_entries, shared_name
+from unet_lightning.results.leaderboard.entries import Run, make_entries, shared_name
+from unet_lightning.results.stored import AGAINST_SECOND, SECOND, read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 
 
@@ -20,8 +19,8 @@ def run(tmp_path):
         if config is not None:
             write_run(folder, **dict(config))
         write_evaluation(folder, figures, **evaluation)
-        (home,) = evaluations(folder).values()
-        return Run(name, {} if config is None else RunFolder(folder).read_config(), read_evaluation(home))
+        (home,) = stored_evaluations(folder).values()
+        return Run(name, {} if config is None else RunFolder(folder).read_config(), read_stored(home))
 
     return make
 
@@ -31,7 +30,7 @@ def test_seeds_of_one_config_are_one_entry_averaged_image_by_image(run):
     (entry,) = make_entries(runs)
     assert entry.per_image["dice"] == pytest.approx({"01": 0.85, "02": 0.7})
     assert entry.name == "0,1"
-    assert entry.counts == {"seeds": 2, "folds": 0, "runs": 2, "networks": 1}
+    assert [run.seed for run in entry.runs] == [0, 1]
     assert entry.settings == []
 
 
@@ -44,7 +43,7 @@ def test_folds_are_one_entry_over_the_images_of_all(run):
     (entry,) = make_entries([fold(0, {"01": 0.8, "03": 0.6}), fold(1, {"02": 0.9, "03": 0.8})])
     assert entry.per_image["dice"] == pytest.approx({"01": 0.8, "02": 0.9, "03": 0.7})
     assert entry.pooled == pytest.approx({"dice": 0.75})
-    assert entry.counts["folds"] == 2
+    assert [run.fold for run in entry.runs] == [0, 1]
 
 
 def test_another_config_is_another_entry_and_its_settings_say_why(run):

@@ -1,0 +1,206 @@
+"""The tables of a leaderboard, the same in every format: ranking, effects, costs, and jobs that did not finish.
+
+A table is a data frame of texts. What stands behind a line break in a cell or a heading is smaller, and below. Its
+`attrs` say what else a format needs: `name`, the anchor in a page; `title`; `notes`, sentences below it; `levels`, by
+column: terminals have a column if they are wide enough for it and for all of lower levels; never where it is None.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from unet_lightning.metrics.statistics import RESAMPLES
+from unet_lightning.results.leaderboard.board import Leaderboard
+from unet_lightning.results.leaderboard.choices import MANY, brief, searched
+from unet_lightning.results.leaderboard.notes import pooled_columns
+from unet_lightning.results.wording import DECIMALS, readable
+
+WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
+INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 % interval"
+COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}
+FURTHER = ("dice", "cldice")  # means over images beside the figure of the ranking
+
+Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
+
+
+def ranking(board: Leaderboard) -> pd.DataFrame:
+    """The lines of a leaderboard; figures that nobody has are left out."""
+    lines, decimals = board.lines, DECIMALS.get(board.figure, 4)
+    columns: Columns = {
+        "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], 0),
+        "entry": (_entries(lines), 0),
+        f"{board.figure}_per_image{INTERVAL}": (_means(lines, board.figure), 0),
+        "runs": ([_averaged(line) for line in _rows(lines)], 2),
+        "spread": ([readable(spread, decimals) for spread in lines["spread"]], 3),
+    }
+    if lines["difference"].notna().any():
+        columns[DIFFERENCE] = (_differences(lines, decimals), 1)
+        columns["p"] = (["< 0.0001" if p < 1e-4 else readable(p) for p in lines["p_holm"]], 1)
+    columns |= {COSTS[cost]: (map(_cost, lines[cost]), 5) for cost in board.costs}
+    for name in FURTHER:
+        if name != board.figure and (column := f"{name}_per_image") in lines:
+            columns[column] = ([readable(value, DECIMALS.get(name, 4)) for value in lines[column]], None)
+    for label, column in pooled_columns(lines).items():
+        columns[label] = (map(readable, lines[column]), 4 if label == "auroc" else None)
+    if (against := lines["dice_against_second_observer"]).notna().any():
+        columns["dice_per_image\nagainst second observer"] = (map(readable, against), None)
+    columns |= {key: (map(_protocol, lines[key]), None) for key in ("threshold", "tta", "scale")}
+    return _table("ranking", "Ranking", columns)
+
+
+def sections(board: Leaderboard) -> list[pd.DataFrame]:
+    """The tables below the ranking; those that would be empty are left out."""
+    return [table for table in (effects_table(board), cost_table(board), jobs_table(board)) if len(table)]
+
+
+def effects_table(board: Leaderboard) -> pd.DataFrame:
+    """A row a value of a choice; beside its name where numbers were searched how the figure follows them."""
+    effects, decimals = board.effects, DECIMALS.get(board.figure, 4)
+    names = []
+    for repeated, row in zip(effects["choice"].duplicated(), _rows(effects), strict=True):
+        interval = interval_text(row["rho_low"], row["rho_high"], 2, "+")
+        trend = "" if math.isnan(row["rho"]) else f"\nSpearman {row['rho']:+.2f}" + f" ({interval})" * bool(interval)
+        names.append("" if repeated else row["choice"] + trend)
+    columns: Columns = {
+        "choice": (names, 0),
+        "value": (effects["value"], 0),
+        "jobs": (map(str, effects["jobs"]), 2),
+        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(effects[["mean", "low", "high"]], decimals), 0),
+        DIFFERENCE: (_differences(effects, decimals), 1),
+    }
+    return _table("effects", "Effects of the choices", columns, _effects_notes(board))
+
+
+def _effects_notes(board: Leaderboard) -> list[str]:
+    """What the effects are."""
+    jobs = board.lines["runs"][board.choices.index].sum()
+    notes = [
+        f"Means over the jobs that have a value, image by image, of {jobs} jobs; seeds and folds of one configuration "
+        f"are averaged first. Intervals: 95 %, {RESAMPLES:,} resamples of the images"
+        + ("; another seed may change more." if board.balanced else ", and of the jobs with the value."),
+    ]
+    if not board.balanced:
+        notes.append(
+            "Not balanced, as in a search or where jobs are missing: jobs with one value of a choice may differ from "
+            "the jobs with another in further choices too. An effect may be that of another choice: intervals are "
+            "wider for that, and a value of a single job has none."
+        )
+    if any(searched(board.choices[name]) for name in board.choices):
+        notes.append(
+            f"Numbers with more than {MANY} values stand in thirds, each with its lowest and highest. Spearman's rank "
+            f"correlation over all of them: the interval resamples jobs and images."
+        )
+    return notes
+
+
+def cost_table(board: Leaderboard) -> pd.DataFrame:
+    """The entries that no other beats in a cost and in the figure; a star marks the cost."""
+    fronts = {cost: board.front(cost).index for cost in board.costs}
+    lines = board.ranked[board.ranked.index.isin([place for front in fronts.values() for place in front])]
+    columns: Columns = {
+        "rank": (map(str, lines["rank"]), 2),
+        "entry": (_entries(lines), 0),
+        f"{board.figure}_per_image{INTERVAL}": (_means(lines, board.figure), 0),
+    }
+    for cost, front in fronts.items():
+        columns[COSTS[cost]] = ([_cost(value) + " *" * (place in front) for place, value in lines[cost].items()], 0)
+    notes = [f"Only entries that no other beats in both a cost and {board.figure}_per_image; * marks the cost."]
+    return _table("cost", f"Cost and {board.figure}", columns, notes)
+
+
+def jobs_table(board: Leaderboard) -> pd.DataFrame:
+    """The jobs that did not end well, or have not ended."""
+    jobs = board.unfinished
+    columns: Columns = {
+        "job": (jobs["job"], 0),
+        "state": (jobs["state"], 0),
+        "ranked": (jobs["ranked"].map({True: "yes", False: "no"}), 3),
+        "choices": (jobs["choices"], 2),
+        "error": (jobs["error"], 1),
+    }
+    notes = [
+        f"{counted(jobs['state'])}. A running job may also have been killed. Rerun them by resume=<the sweep's folder>."
+    ]
+    if jobs["ranked"].any():
+        notes.append("Ranked: by what the job had reached.")
+    return _table("jobs", "Jobs that did not finish", columns, notes)
+
+
+def counted(states: Iterable[str]) -> str:
+    """Such as `2 failed, 1 running`."""
+    return ", ".join(f"{number} {state}" for state, number in Counter(states).items())
+
+
+def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -> pd.DataFrame:
+    """A table with its attributes."""
+    table = pd.DataFrame({heading: list(cells) for heading, (cells, _) in columns.items()}, dtype=object)
+    levels = {heading: level for heading, (_, level) in columns.items()}
+    table.attrs = {"name": name, "title": title, "notes": list(notes), "levels": levels}
+    return table
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows by column."""
+    return frame.to_dict("records")  # type: ignore[no-any-return]
+
+
+def _entries(lines: pd.DataFrame) -> list[str]:
+    """The name with its mark, and the settings that tell it apart."""
+    cells = []
+    for line in _rows(lines):
+        pairs = [setting.partition("=") for setting in line["settings"]]
+        settings = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
+        cells.append(line["entry"] + " LEAK" * (line["kind"] == "leak") + f"\n{settings}" * bool(settings))
+    return cells
+
+
+def _averaged(line: Mapping[str, Any]) -> str:
+    """What was averaged, such as `3 seeds`, or answers as one, such as `5 networks`."""
+    parts = [f"{line[name]} {name}" for name in ("seeds", "folds") if line[name] > 1]
+    if line["runs"] > 1 and not parts:
+        parts = [f"{line['runs']} runs"]
+    if line["networks"] > 1:
+        parts.append(f"{line['networks']} networks")
+    return ", ".join(parts) or ("1 run" if line["networks"] else "-")
+
+
+def _means(lines: pd.DataFrame, figure: str) -> list[str]:
+    """The figure of the ranking."""
+    return _with_intervals(lines[[f"{figure}_per_image", f"{figure}_low", f"{figure}_high"]], DECIMALS.get(figure, 4))
+
+
+def _with_intervals(figures: pd.DataFrame, decimals: int, sign: str = "") -> list[str]:
+    """Figures with lower and upper end below; three columns."""
+    texts = []
+    for value, low, high in figures.itertuples(index=False):
+        text = "-" if math.isnan(value) else f"{value:{sign}.{decimals}f}"
+        interval = interval_text(low, high, decimals, sign)
+        texts.append(f"{text}\n{interval}" if interval else text)
+    return texts
+
+
+def _differences(standings: pd.DataFrame, decimals: int) -> list[str]:
+    """Differences to the best, which has none."""
+    texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], decimals, "+")
+    best = standings["difference"].isna() & standings["rank"].eq(1).fillna(False)
+    return ["best" if one else text for one, text in zip(best, texts, strict=True)]
+
+
+def interval_text(low: float, high: float, decimals: int, sign: str = "") -> str:
+    """Lower and upper end; empty where there are none."""
+    return "" if math.isnan(low) else f"{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
+
+
+def _cost(value: float) -> str:
+    """Seconds or megabytes."""
+    return "-" if math.isnan(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _protocol(values: Sequence[Any]) -> str:
+    """What the runs of an entry say of a key of the protocol; several numbers as their range."""
+    if len(values) > 1 and all(isinstance(value, float) for value in values):
+        return f"{min(values):.4g} to {max(values):.4g}"
+    return ", ".join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values) or "-"
