@@ -43,12 +43,7 @@ UNSETTLED = {
     ("training.loggers", "results.shown"),
     ("training.ranks", "repeats"),
     ("results.maps", "program"),
-    ("sweeps.jobs", "commandline"),
-    ("sweeps.jobs", "program"),
-    ("sweeps.plugins", "program"),
-    ("sweeps.launchers.launcher", "program"),
     ("training.ranks", "hydra"),
-    ("training.untrusted", "hydra"),
     ("data.photometry", "inference.fov"),
 }
 PROGRAMS = {"commandline", "repeats", "composition", "photographs", "pictures"}

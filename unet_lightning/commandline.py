@@ -25,11 +25,7 @@ def is_sweep(arguments: list[str]) -> bool:
 
 
 def check_sweeping(arguments: list[str]) -> None:
-    """Raises ConfigError for what a sweep alone takes, and for what a sweep does not take."""
-    sweeps = (*SEVERAL, "hydra.mode=", "resume=", "--cfg", "-c", "--help", "--info")
-    for lost in (one for one in arguments if one.startswith(("hydra/launcher=", "sweep="))):
-        if not any(argument.startswith(sweeps) for argument in arguments):
-            raise ConfigError(f"{lost} is for the jobs of a sweep: add -m.")
+    """Raises ConfigError for what a sweep does not take."""
     if is_sweep(arguments) and any(argument in ("--cfg", "-c") for argument in arguments):
         raise ConfigError("--cfg shows one configuration: leave -m out.")
 

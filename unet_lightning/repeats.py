@@ -43,16 +43,14 @@ def own_arguments(arguments: list[str]) -> list[str]:
         return rerun_arguments(Path(given), [argument for argument in arguments if argument not in wishes])
     if given in ("null", "", "auto"):
         return arguments
-    from unet_lightning.sweeps.jobs import Sweep
+    from unet_lightning.sweeps.record import is_sweep as is_sweep_folder
     from unet_lightning.training.folder import RunFolder
     from unet_lightning.training.untrusted import check_resumable
 
     folder = Path(given).resolve()
-    sweep = Sweep(folder)
-    if sweep.is_one:
-        return sweep.arguments(
-            [given for given in arguments if not given.startswith("resume=") and given not in SEVERAL]
-        )
+    if is_sweep_folder(folder):  # the program goes on with it, in its folder
+        others = [one for one in arguments if not one.startswith("resume=") and one not in SEVERAL]
+        return [*others, f"resume={quoted(folder)}", f"hydra.run.dir={quoted(folder)}"]
     run = RunFolder(folder)
     run.check()
     check_resumable(run.config_file, arguments)

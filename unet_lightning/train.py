@@ -9,12 +9,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from unet_lightning.commandline import outside_rank, shown, typed
+from unet_lightning.commandline import has_outside_ranks, outside_rank, shown, typed
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.program import CONF, one_line_errors, plain, quiet_libraries
 from unet_lightning.repeats import own_arguments
 from unet_lightning.sweeps import plugins
-from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
+from unet_lightning.sweeps.jobs import Refused, in_sweep, pruning_for, recorded
+from unet_lightning.sweeps.record import is_sweep
+from unet_lightning.sweeps.sweeper import check_single, go_on
 
 if TYPE_CHECKING:
     import lightning as L
@@ -27,9 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
 @one_line_errors
-def main(cfg: DictConfig) -> float | None:
+def train_config(cfg: DictConfig) -> float | Refused | None:
     """Trains one configuration; a sweep calls it for each job and may use what it returns.
 
     Returns:
@@ -38,10 +39,17 @@ def main(cfg: DictConfig) -> float | None:
     Raises:
         UserError: shown as one line; the exit code is 1.
     """
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder, overrides = Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().overrides
     if in_sweep():
-        return recorded(lambda: job(cfg, folder), folder)
+        return recorded(lambda: job(cfg, folder), folder, outside_rank(), has_outside_ranks())
+    if cfg.resume and is_sweep(Path(cfg.resume)):
+        go_on(Path(cfg.resume), [*overrides.hydra, *overrides.task], train_config)
+        return None
+    check_single([*overrides.hydra, *overrides.task])
     return job(cfg, folder)
+
+
+main = hydra.main(version_base="1.3", config_path=CONF, config_name="train")(train_config)
 
 
 def job(cfg: DictConfig, folder: Path) -> float | None:
@@ -113,7 +121,10 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) ->
     ranks, present = Ranks(f"{run.as_written(config)}{checkpoint}", str(run.path)), Present(run)
     stop = SafeStop(ranks.forward)
     try:  # whatever is wrong comes up before the folder becomes a run
-        data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, present])
+        pruning = pruning_for(run.path)
+        data, task, trainer = assemble(
+            config, checkpoint is None, [stop, ranks, present, *([pruning] if pruning else [])]
+        )
         if checkpoint is not None:
             check_checkpoint(checkpoint, trainer.max_steps)
             load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
@@ -231,10 +242,7 @@ def cli() -> None:
     """The program: the command line, then Hydra."""
     plugins.register()
     sys.argv[1:] = own_arguments(sys.argv[1:])
-    try:
-        main()
-    finally:
-        discard_empty()
+    main()
 
 
 if __name__ == "__main__":

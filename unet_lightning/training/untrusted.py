@@ -1,4 +1,4 @@
-"""config.yaml and sweep.yaml of folders that somebody else may have filled: plain values, and nothing for Hydra to run.
+"""config.yaml of folders that somebody else may have filled: plain values, and nothing for Hydra to run.
 
 Hydra builds what the `hydra` section of a config names, and takes further files by its `defaults`: neither is in the
 config of a run.
@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from unet_lightning.errors import RunError
@@ -28,13 +26,6 @@ SENT_TO = ("host", "base_url", "tracking_uri")  # where a logger sends what it i
 WAITS = ("init_timeout", "finish_timeout")  # the rest of wandb.Settings names programs, servers and files
 TRAINING = ("loss", "optimizer", "trainer")  # a network alone is evaluated without them
 SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
-# What a recorded sweep may say of Hydra itself; the rest names classes, programs and files.
-OF_LAUNCHERS = (
-    "name partition account qos constraint nodes tasks_per_node gpus_per_node cpus_per_task mem_gb timeout_min "
-    "signal_delay_s max_num_timeout requeue array_parallelism n_jobs"
-).split()
-OF_HYDRA = {"hydra/launcher", "hydra/sweeper", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.dir", "hydra.mode"}
-OF_HYDRA |= {f"hydra.launcher.{name}" for name in OF_LAUNCHERS}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -128,66 +119,6 @@ def _fault(key: str, text: str) -> str | None:
     outside = ".." in Path(text).parts or (name in PLACES and not (text + "/").startswith(HERE + "/"))
     if outside or ((name == "filename" or section == "logger") and Path(text).is_absolute()):
         return "outside its run folder"
-    return None
-
-
-def check_sweep(path: Path, flags: Any, overrides: Any) -> None:
-    """Looks at the command line of a sweep.yaml that is about to be given to Hydra again.
-
-    Raises:
-        RunError: it is none, or would do more than choose configs, give values and say where jobs run.
-    """
-    words = [*flags, *overrides] if isinstance(flags, list) and isinstance(overrides, list) else [None]
-    if not all(isinstance(word, str) for word in words):
-        raise RunError(f"{path} is broken: flags and overrides must be lists of texts.")
-    for flag in flags:
-        if not _is_own_flag(flag, path.parent.resolve()):
-            raise RunError(f"{path} is not gone on with: {flag[:200]} is none of the flags of a sweep of yours.")
-    for word in overrides:
-        fault = _override_fault(word)
-        if fault is not None:
-            raise RunError(
-                f"{path} is not gone on with: {word[:200]} {fault}. Where it is your own, say it again on the "
-                "command line, and remove it from the file."
-            )
-
-
-def _is_own_flag(flag: str, sweep: Path) -> bool:
-    """Whether it names a config, in a folder that did not come with the sweep."""
-    name, _, value = flag.partition("=")
-    if name == "--config-name":
-        return "/" not in value and ".." not in value
-    folder = Path(value)
-    # /proc/self/cwd and the like are relative too.
-    relative = not folder.is_absolute() or ".." in folder.parts or folder.parts[1:2] in (("proc",), ("dev",))
-    return name == "--config-dir" and not relative and not folder.resolve().is_relative_to(sweep.parent)
-
-
-def _override_fault(word: str) -> str | None:
-    """What is wrong with an override, None where nothing is."""
-    try:
-        (override,) = OverridesParser.create().parse_overrides([word])
-    except (HydraException, RecursionError):
-        return "is no override"  # but perhaps a flag
-    group, package = override.key_or_group, override.package or ""
-    key, value = group.partition("@")[0], word.partition("=")[2]
-    # The space of a search is a command line of its own.
-    nested = key.startswith(("hydra.sweeper.", "sweep.")) and key not in ("sweep.storage", "sweep.study")
-    of_hydra = key.partition(".")[0].partition("/")[0] == "hydra"
-    allowed = key in OF_HYDRA or key.startswith("hydra.sweeper.")
-    if (
-        (of_hydra and not allowed)
-        or re.search(r"(^|[@:])hydra\b", package)
-        or (of_hydra and "_target_" in word)
-        or (nested and "hydra" in value)
-    ):
-        return "is not among the values that a sweep may repeat"
-    is_group = "." not in key or "/" in key or bool(package)
-    climbs = ".." in value or re.search(r"""(^|[\[{(,:=\s'"])/""", value) or ("${" in value and key != "name")
-    if key == "hydra.sweep.subdir" and (".." in value or value.lstrip("'\" ").startswith("/")):
-        return "leads out of the folder of the sweep"
-    if (is_group or nested) and climbs:
-        return "names a config by a path, which may lead to any file"
     return None
 
 
