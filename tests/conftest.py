@@ -25,6 +25,16 @@ Completed = subprocess.CompletedProcess[str]
 Program = Callable[..., Completed]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home of the tests' own, as programs keep a key there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")))
+        for name in ("HOME", "USERPROFILE"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of 40 drawn photographs of 48 x 46 in DRIVE's layout; read only."""

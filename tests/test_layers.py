@@ -16,7 +16,7 @@ ROOMS = [
     {"training"},
     {"results"},
     {"sweeps"},
-    {"program", "train", "evaluate", "predict", "prepare", "leaderboard"},
+    {"program", "request", "api", "train", "evaluate", "predict", "prepare", "leaderboard"},
 ]
 # Where a library may be imported: a room or a module.
 HOMES = {
@@ -34,25 +34,9 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-# On their way to another room.
-UNSETTLED = {
-    ("training.build", "program"),
-    ("training.loggers", "program"),
-    ("training.ranks", "repeats"),
-    ("sweeps.jobs", "commandline"),
-    ("sweeps.jobs", "program"),
-    ("sweeps.plugins", "program"),
-    ("sweeps.launchers.launcher", "program"),
-    ("training.ranks", "hydra"),
-    ("training.untrusted", "hydra"),
-}
-PROGRAMS = {"commandline", "repeats", "composition", "photographs", "pictures"}
-
-
 def room(module):
     """The place of a module's room in the order."""
-    name = module.split(".")[0]
-    return len(ROOMS) - 1 if name in PROGRAMS else next(place for place, rooms in enumerate(ROOMS) if name in rooms)
+    return next(place for place, rooms in enumerate(ROOMS) if module.split(".")[0] in rooms)
 
 
 def imports(path):
@@ -67,7 +51,7 @@ def imports(path):
 def test_imports_run_one_way(module):
     for name in imports(MODULES[module]):
         top, _, rest = name.partition(".")
-        if top == "unet_lightning" and (module, rest) not in UNSETTLED:
+        if top == "unet_lightning":
             assert room(rest or "__init__") <= room(module), f"{module} imports {name}"
 
 
@@ -75,7 +59,6 @@ def test_imports_run_one_way(module):
 def test_a_library_is_known_where_it_belongs(module):
     for library in {name.split(".")[0] for name in imports(MODULES[module])} & HOMES.keys():
         at_home = any(module == home or module.startswith(home + ".") for home in HOMES[library])
-        at_home = at_home or (library == "hydra" and module in PROGRAMS) or (module, library) in UNSETTLED
         assert at_home, f"{module} imports {library}"
 
 

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.training.config import continued, read_trainable_config
-from unet_lightning.training.folder import RunFolder, followed
+from unet_lightning.training.folder import SWEEP, RunFolder, followed
 from unet_lightning.training.state import State, read_state
 
 SEVERAL = ("-m", "--multirun")
@@ -43,7 +43,7 @@ def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> st
     """
     if resume not in (None, "auto"):
         run = RunFolder(followed(Path(str(resume))).resolve())
-        if not is_sweep(run.path):
+        if not (run.path / SWEEP).is_file():
             run.check()
             run.check_links()
         return str(run.path)
@@ -135,11 +135,6 @@ def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:
     return state if state is not None and state.state in ("done", "pruned") else None
 
 
-def is_sweep(folder: Path) -> bool:
-    """Whether a folder is that of a sweep."""
-    return (folder / "sweep.yaml").is_file()
-
-
 def discard(folder: Path) -> None:
     """Removes a folder in which nothing has begun; with several ranks it is the first one's to remove."""
     from unet_lightning.training.processes import outside
@@ -169,9 +164,6 @@ def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
         raise ConfigError("resume goes on with a run, rerun begins one like it: give one of them.")
     if in_sweep:
         return
-    for word in (*job.overrides.hydra, *job.overrides.task):
-        if word.startswith(("hydra/launcher=", "sweep=")):
-            raise ConfigError(f"{word} is for the jobs of a sweep: add -m.")
     placed = any(word.startswith("hydra.run.dir=") for word in job.overrides.hydra)
     if outside() is not None and not placed and resume in (None, "auto"):
         raise ConfigError(

@@ -13,14 +13,15 @@ from unet_lightning import request
 from unet_lightning.errors import UserError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
 from unet_lightning.sweeps import plugins
-from unet_lightning.sweeps.jobs import discard_empty, in_sweep, recorded
+from unet_lightning.sweeps.jobs import Refused, callbacks_for, in_sweep, recorded
+from unet_lightning.sweeps.record import is_sweep
+from unet_lightning.sweeps.sweeper import check_single, go_on
 
 log = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="train")
 @one_line_errors
-def main(cfg: DictConfig) -> float | None:
+def train_config(cfg: DictConfig) -> float | Refused | None:
     """Trains one configuration; a sweep calls it for each job and may use what it returns.
 
     Returns:
@@ -29,15 +30,25 @@ def main(cfg: DictConfig) -> float | None:
     Raises:
         UserError: shown as one line; the exit code is 1.
     """
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    composed = plain(cfg)
+    from unet_lightning.training.processes import outside, outside_rank
+
+    composed, folder = plain(cfg), Path(HydraConfig.get().runtime.output_dir)
     if in_sweep():
-        return recorded(lambda: job(composed, folder), folder)
+        rank, several = outside_rank(composed["trainer"]), outside() is not None
+        return recorded(lambda: job(composed, folder), folder, rank, several)
     try:
+        overrides = [*HydraConfig.get().overrides.hydra, *HydraConfig.get().overrides.task]
+        if is_sweep(folder):
+            go_on(folder, overrides, train_config)
+            return None
+        check_single(overrides)
         return job(composed, folder)
     except UserError:
         request.discard(folder)
         raise
+
+
+main = hydra.main(version_base="1.3", config_path=CONF, config_name="train")(train_config)
 
 
 def job(composed: dict[str, Any], folder: Path) -> float | None:
@@ -62,7 +73,9 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             log.info(f"{run.path} is {ended.state} already.")
             return ended.value
         checkpoint = run.last if kind in ("resumed", "requeued") and run.last.is_file() else None
-        data, task, trainer = build(config, folder, checkpoint)  # what is wrong comes up before the folder is a run
+        # What is wrong comes up before the folder is a run.
+        callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder)}
+        data, task, trainer = build(config | {"callbacks": callbacks}, folder, checkpoint)
         attempt = Attempt(run, config, kind, trainer, *request.typed(), again=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
@@ -90,10 +103,7 @@ def cli() -> None:
     request.check_flags(sys.argv[1:])
     # Hydra takes -m before the values alone.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in request.SEVERAL)
-    try:
-        main()
-    finally:
-        discard_empty()
+    main()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from mutations import odd, spoil, spoil_png, spoil_tiff, spoil_value
 from PIL import Image
+from unet_lightning.training.untrusted import check_resumable
 
 from unet_lightning.data.archive import import_drive
 from unet_lightning.data.drive import expected_files
@@ -34,12 +35,11 @@ from unet_lightning.program import CONF, from_composition, instantiate, plain
 from unet_lightning.results.leaderboard.entries import Run, make_entries
 from unet_lightning.results.stored import read_stored
 from unet_lightning.specs import build, build_all
-from unet_lightning.sweeps.jobs import Sweep
+from unet_lightning.sweeps.record import read as read_sweep
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import read_state
 from unet_lightning.training.trained import check_checkpoint
-from unet_lightning.training.untrusted import check_resumable
 
 SUFFIXES = (".tif", ".png", ".gif", ".jpg", ".bmp", ".ppm", ".webp", ".ppm.gz", ".npy", ".eps", "")
 CROP = 48  # pixels
@@ -316,7 +316,7 @@ def manifests(material: Material, rng: random.Random) -> Callable[[], object]:
     """A spoilt state.json, sweep.yaml or threshold.json."""
     made_for = {"networks": ["0" * 64], "tta": "none", "scale": "auto"}
     state = {"state": "failed", "exit_code": 1, "seconds": 3.5, "attempts": 2, "overrides": ["a=b"], "pid": 7}
-    sweep = {"flags": ["--config-name=train"], "overrides": ["model.base_c=8,16", "hydra.sweep.dir=x"]}
+    sweep = {"config_name": "train", "overrides": ["model.base_c=8,16"], "jobs": {"0": ["model.base_c=8"]}}
     name, good = rng.choice(
         (("state.json", state), ("sweep.yaml", sweep), ("threshold.json", {"threshold": 0.4} | made_for))
     )
@@ -325,7 +325,7 @@ def manifests(material: Material, rng: random.Random) -> Callable[[], object]:
     if name == "state.json":
         return lambda: read_state(material.work)
     if name == "sweep.yaml":
-        return lambda: Sweep(material.work).arguments([])
+        return lambda: read_sweep(material.work)
     args = parse(["photo.tif", "--run", str(material.work), "--out", "x", "--threshold", "val"])
     return lambda: threshold_of(args, 2, made_for)
 

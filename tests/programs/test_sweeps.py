@@ -13,8 +13,8 @@ import yaml
 from conftest import TINY_RUN
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from torch.utils._pytree import tree_flatten
-
 from unet_lightning.commandline import quoted
+
 from unet_lightning.models.unet import UNet
 from unet_lightning.sweeps.jobs import Sweep
 

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE
 from unet_lightning.results.leaderboard.board import Leaderboard
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.plots import cost_plot, draw, forest, parallel_coordinates
-from unet_lightning.results.svg import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE
 
 MEANS = [0.84, 0.82, 0.81, 0.80]
 

@@ -191,7 +191,7 @@ class SegmentationDataModule(L.LightningDataModule):
             raise ConfigError("The normalisation is not known: fit first, or set data.normalize to mean and std.")
         if workers and multiprocessing.get_start_method() != "fork":
             # Else each image takes a file descriptor, of which many systems allow 1024.
-            multiprocessing.set_sharing_strategy("file_system")
+            multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
         transform = v2.Compose([*augment, to_input(self.mean, self.std)])
         return DataLoader(
             cast(Dataset[Batch], TransformedDataset(dataset, transform)),  # collate makes the batches

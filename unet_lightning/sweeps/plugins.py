@@ -1,31 +1,30 @@
-"""Parts of Hydra that are ours: how a sweep searches, and where its jobs run.
+"""Parts of Hydra that are ours: how a sweep comes to its jobs, and where they run.
 
 Hydra takes the names of plugins from below hydra_plugins alone, which is a package of others; registered by hand, a
 class may live here. Optuna is imported when a search begins.
 """
 
+import importlib.util
+from typing import Any
+
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
 
-from unet_lightning.sweeps import clusters
+from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.launchers.checks import LOCAL, NAMES, PACKAGES, SLURM, is_installed
+from unet_lightning.sweeps.sweeper import RecordedSweeper
 
+RECORDED = "hydra_plugins.unet_lightning.RecordedSweeper"
 OPTUNA = "hydra_plugins.unet_lightning.OptunaSweeper"
 
 
 class OptunaSweeper(Sweeper):
     """`sweep=optuna`: the jobs of the sweep are the trials of a search."""
 
-    def __init__(self) -> None:
-        self.config: DictConfig | None = None
-        self.hydra_context: HydraContext | None = None
-        self.task_function: TaskFunction | None = None
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keeps what a search needs."""
-        self.config, self.hydra_context, self.task_function = config, hydra_context, task_function
+    def setup(self, **given: Any) -> None:
+        """Keeps what a search needs: `config`, `hydra_context` and `task_function`."""
+        self.given = given
 
     def sweep(self, arguments: list[str]) -> None:
         """Searches.
@@ -33,19 +32,23 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: a package is missing, or the search is not as it must be.
         """
-        from unet_lightning.program import require
-
         for package in ("optuna", "plotly"):
-            require(package, "search", f"sweep=optuna needs {package}")
+            if importlib.util.find_spec(package) is None:
+                raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
         from unet_lightning.sweeps.search.sweeper import sweep
 
-        assert self.config is not None and self.hydra_context is not None and self.task_function is not None
-        sweep(self.config, self.hydra_context, self.task_function, arguments)
+        sweep(arguments=arguments, **self.given)
 
 
 def register() -> None:
     """Tells Hydra of them, before it reads the configuration."""
-    clusters.register()
-    Plugins.instance().class_name_to_class[OPTUNA] = OptunaSweeper
-    # Hydra would hold our file against that of hydra-optuna-sweeper, where it is installed.
-    ConfigStore.instance().repo.get("hydra", {}).get("sweeper", {}).pop("optuna.yaml", None)
+    plugins, stored = Plugins.instance(), ConfigStore.instance().repo.get("hydra", {})
+    for group, names in (("launcher", NAMES.values()), ("sweeper", ("optuna",))):
+        for name in names:  # Hydra would hold our files against those of the packages, which have other fields
+            stored.get(group, {}).pop(f"{name}.yaml", None)
+    plugins.class_name_to_class |= {RECORDED: RecordedSweeper, OPTUNA: OptunaSweeper}
+    if is_installed(PACKAGES[SLURM]):
+        from unet_lightning.sweeps.launchers.local import LocalLauncher
+        from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
+
+        plugins.class_name_to_class |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}

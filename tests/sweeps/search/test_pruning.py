@@ -6,10 +6,10 @@ import pytest
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from unet_lightning.errors import Pruned
-from unet_lightning.sweeps.search.pruning import Pruning
-from unet_lightning.sweeps.search.settings import read
+from unet_lightning.sweeps.jobs import pruning_for
+from unet_lightning.sweeps.record import Record
 from unet_lightning.sweeps.search.space import parse
-from unet_lightning.sweeps.search.study import Target, open_study
+from unet_lightning.sweeps.search.study import begin_study
 
 LOWER = {"_target_": "optuna.pruners.ThresholdPruner", "lower": 0.5}
 
@@ -28,11 +28,13 @@ class Known(BoringModel):
         self.log("val/dice_per_image", self.figures[self.current_epoch])
 
 
-def study_of(folder, pruner=LOWER, storage=None):
-    settings = {"n_trials": 5, "n_jobs": 1, "sampler": "random", "seed": 0, "warmup": 0, "study": None, "params": {}}
+def study_of(folder, pruner=LOWER, storage=None, warmup=0):
     space = parse(["x=interval(0,1)"], {})
-    target = Target("val/dice_per_image", "maximize")
-    return space, open_study(read(settings | {"pruner": pruner, "storage": storage}), space, target, folder)
+    search = {"study": "search", "storage": storage, "direction": "maximize", "monitor": "val/dice_per_image"}
+    search |= {"pruner": pruner, "warmup": warmup}
+    study = begin_study(search, folder)
+    Record("quick", "..", "train", search=search).write(folder)
+    return space, study
 
 
 def fit(folder, figures, model=None):
@@ -43,8 +45,8 @@ def fit(folder, figures, model=None):
         "limit_train_batches": 1,
         "limit_val_batches": 1,
     }
-    callback = Pruning(folder)
-    trainer = L.Trainer(max_epochs=len(figures), callbacks=[callback], **quiet)
+    pruning = pruning_for(folder)
+    trainer = L.Trainer(max_epochs=len(figures), callbacks=[pruning] if pruning else [], **quiet)
     trainer.fit(model or Known(figures))
     return trainer
 
@@ -55,9 +57,9 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("storage", [None, "journal"])
-def test_a_trial_that_is_worse_ends_with_its_epoch(storage, tmp_path):
-    space, study = study_of(tmp_path, storage=storage)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_trial_that_is_worse_ends_with_its_epoch(elsewhere, tmp_path):
+    space, study = study_of(tmp_path, storage=f"sqlite:///{tmp_path}/all.db" if elsewhere else None)
     study.ask(space.swept)
     model = Known([0.6, 0.4, 0.9, 0.9])
     with pytest.raises(Pruned, match="after epoch 1"):
@@ -81,7 +83,7 @@ def test_after_the_last_epoch_nothing_is_pruned(tmp_path):
 
 
 def test_the_median_of_five_trials_prunes_after_the_warmup(tmp_path):
-    space, study = study_of(tmp_path, pruner={"_target_": "optuna.pruners.MedianPruner", "n_warmup_steps": 1})
+    space, study = study_of(tmp_path, pruner={"_target_": "optuna.pruners.MedianPruner"}, warmup=1)
     for number in range(5):
         trial = study.ask(space.swept)
         for epoch in range(3):
@@ -93,7 +95,7 @@ def test_the_median_of_five_trials_prunes_after_the_warmup(tmp_path):
 
 
 def test_hyperband_prunes_too(tmp_path):
-    space, study = study_of(tmp_path, pruner="hyperband")
+    space, study = study_of(tmp_path, pruner={"_target_": "optuna.pruners.HyperbandPruner"})
     pruned = 0
     for number in range(6):
         study.ask(space.swept)
@@ -121,12 +123,22 @@ def test_a_finished_trial_that_is_trained_by_itself_is_left_alone(tmp_path):
     assert fit(tmp_path / "0", [0.1, 0.1]).current_epoch == 2
 
 
-def test_outside_of_a_search_nothing_happens(tmp_path):
-    assert fit(tmp_path / "run", [0.1, 0.1]).current_epoch == 2
+def test_outside_of_a_search_nothing_is_pruned(tmp_path):
+    assert pruning_for(tmp_path / "0") is None
+    study_of(tmp_path)
+    assert pruning_for(tmp_path / "mine") is None
 
 
 def test_a_study_that_cannot_be_read_does_not_end_a_training(tmp_path, caplog):
     study_of(tmp_path)
-    (tmp_path / "study.db").write_text("broken " * 1000)
+    (tmp_path / "study.journal").write_text("broken\n" * 10)
     assert fit(tmp_path / "0", [0.1, 0.1]).current_epoch == 2
     assert "is not compared with other trials: RunError" in caplog.text
+
+
+def test_a_strangers_search_names_no_pruner_and_no_database(tmp_path, caplog, monkeypatch):
+    study_of(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "other"))
+    assert fit(tmp_path / "0", [0.1, 0.1]).current_epoch == 2
+    assert "does not carry your signature" in caplog.text

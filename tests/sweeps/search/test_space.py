@@ -7,7 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import RandomSampler
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.search.space import members, parse, points
+from unet_lightning.sweeps.search.space import parse
 
 
 def only(argument):
@@ -51,6 +51,7 @@ def test_hydras_syntax_is_optunas_distribution(written, meant):
         ("a=range(3,5,-1)", "empty"),
         ("a=range(3,5,0)", "empty"),
         ("sweep.n_trials=5,10", "cannot be searched itself"),
+        ("sweep/sampler=tpe,random", "cannot be searched itself"),
         ("a=8", "Nothing to search"),
         ("a=intervall(0,1)", "Unknown function 'intervall'"),
     ],
@@ -73,14 +74,13 @@ def test_the_command_line_goes_before_the_configured_space():
 
 def test_every_choice_and_both_ends_are_tried_out():
     space = parse(["a=1,2,3", "b=interval(0.5,1)"], {})
-    assert points(space) == [{"a": 1, "b": 0.5}, {"a": 2, "b": 1.0}, {"a": 3, "b": 1.0}]
+    assert space.corners() == [{"a": 1, "b": 0.5}, {"a": 2, "b": 1.0}, {"a": 3, "b": 1.0}]
 
 
-def test_a_grid_has_the_members_of_a_range():
-    assert members(only("a=range(0,0.4,0.1)"), "a") == [0.0, 0.1, 0.2, 0.3]
-    assert members(only("a=range(2,10,3)"), "a") == [2, 5, 8]
+def test_the_points_of_a_space_are_counted():
+    assert parse(["a=range(0,0.4,0.1)", "b=range(2,10,3)", "c=x,y"], {}).size() == 4 * 3 * 2
     with pytest.raises(ConfigError, match="can be counted"):
-        members(only("a=interval(0,1)"), "a")
+        parse(["a=interval(0,1)"], {}).size()
 
 
 @settings(max_examples=50, deadline=None)

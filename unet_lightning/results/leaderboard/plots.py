@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg
 from unet_lightning.results.leaderboard.board import Leaderboard
 from unet_lightning.results.leaderboard.choices import as_number, levels, searched, shortened
-from unet_lightning.results.svg import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg
 
 COSTS = {"seconds": "seconds a job", "peak_memory_mb": "peak MB of training"}
 ORDERS = 30  # highest over lowest value from which on a scale is logarithmic

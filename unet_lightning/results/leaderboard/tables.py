@@ -16,7 +16,7 @@ from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.results.leaderboard.board import Leaderboard
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
 from unet_lightning.results.leaderboard.notes import pooled_columns
-from unet_lightning.results.wording import DECIMALS, readable
+from unet_lightning.results.tables import DECIMALS, readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
 INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 % interval"

@@ -1,4 +1,4 @@
-"""What all launchers share: how jobs are sent, and what becomes of them."""
+"""What the launchers of submitit share: how jobs are sent, and what becomes of them."""
 
 import contextlib
 import logging
@@ -12,23 +12,19 @@ from typing import Any
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
-from omegaconf import open_dict
 
-from unet_lightning.errors import ConfigError
-from unet_lightning.files import write_text
-from unet_lightning.program import one_line_errors
-from unet_lightning.training.state import ERROR, begun, read_state
+from unet_lightning.errors import ConfigError, RunError
 
 log = logging.getLogger(__name__)
 
-EVERYWHERE = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
+# Parameters that submitit has for all kinds of executors.
+GENERAL = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
 
 
 @dataclass
 class Sent:
-    """A job on its way: its number in the sweep, its overrides, and submitit's object for it."""
+    """A job on its way: its overrides, and submitit's object for it."""
 
-    number: int
     overrides: list[str]
     job: Any
 
@@ -46,38 +42,37 @@ class Sent:
     def last_words(self) -> str:
         """The end of its log; of several tasks that of one that ended with an error, if possible the first of these."""
         first = Path(self.job.task(0).paths.stderr)
-        logs = [log_file for log_file in first.parent.glob(f"{self.job.job_id}_*_log.err") if said(log_file)]
+        logs = [log_file for log_file in first.parent.glob(f"{self.job.job_id}_*_log.err") if lines_of(log_file)]
         if not logs:
             return f"it left no word in {first}"
-        lost = min(logs, key=lambda one: (re.search("error", said(one)[-1], re.I) is None, one.stat().st_mtime))
-        return f"{lost} ends with '{said(lost)[-1]}'"
+        lost = min(logs, key=lambda one: (re.search("error", lines_of(one)[-1], re.I) is None, one.stat().st_mtime))
+        return f"{lost} ends with '{lines_of(lost)[-1]}'"
 
 
-def said(log_file: Path) -> list[str]:
+def lines_of(log_file: Path) -> list[str]:
     """The lines of a job, without those of srun on the end of all its tasks, which are in the log of the first."""
-    lines = [line.strip() for line in log_file.read_text(errors="replace").split("\n")]
+    lines = [line.strip() for line in log_file.read_text(encoding="utf-8", errors="replace").split("\n")]
     return [line for line in lines if line and not line.startswith("srun: ") and "*** STEP " not in line]
 
 
 class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins have no types
-    """What all launchers share: sending, and what becomes of a job."""
+    """Sends jobs by submitit; one that dies does not take the others with it, as it would in Hydra's own launcher."""
 
-    @one_line_errors
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Hydra calls this with a batch of jobs, and gets what each returned.
+        """Hydra calls this with some jobs, and gets what each returned.
 
         Raises:
-            ConfigError: the jobs cannot be sent; shown as one line.
+            ConfigError: the jobs cannot be sent.
         """
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         tasks = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             log.info(f"\t#{number} : {' '.join(filter_overrides(overrides))}")
             tasks.append((list(overrides), "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()))
-        return self.run(tasks)
+        return [self.returned(one) for one in self.run(tasks)]
 
-    def run(self, tasks: list[tuple[Any, ...]]) -> list[JobReturn]:
-        """Sends the jobs, waits for them, and returns what they returned in their order."""
+    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Sent]:
+        """Sends the jobs, and waits for their end."""
         raise NotImplementedError
 
     def executor(self, parameters: dict[str, Any], **arguments: Any) -> Any:
@@ -91,14 +86,14 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
         made = submitit.AutoExecutor(self.params["submitit_folder"], cluster=self._EXECUTOR, **arguments)
         try:
             made.update_parameters(
-                **{name if name in EVERYWHERE else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
+                **{name if name in GENERAL else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
             )
         except (NameError, TypeError, ValueError) as error:
             raise ConfigError(f"hydra.launcher: {' '.join(str(error).split())}") from error
         return made
 
     def returned(self, sent: Sent) -> JobReturn:
-        """What a job that has ended returned; nothing where it died, which its folder then says."""
+        """What a job that has ended returned; of one that died why."""
         from submitit.core.utils import UncompletedJobError
 
         if sent.has_result():
@@ -109,26 +104,9 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
                 reason = str(error).partition("\n---")[2].partition("\n---")[0].strip().split("\n")[-1]
         else:
             reason = f"it ended without a result{self.why(sent)}; {sent.last_words()}"
-        self.note(sent, f"{self._EXECUTOR} job {sent.job.job_id}: {reason}")
-        return JobReturn(overrides=sent.overrides, status=JobStatus.COMPLETED, _return_value=None)
+        lost = RunError(f"{self._EXECUTOR} job {sent.job.job_id}: {reason}")
+        return JobReturn(overrides=sent.overrides, status=JobStatus.FAILED, _return_value=lost)
 
     def why(self, sent: Sent) -> str:
         """What else is known of a job that died."""
         return ""
-
-    def note(self, sent: Sent, reason: str) -> None:
-        """Writes into the job's folder that it failed, unless it has said itself how it came to an end."""
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, sent.overrides)
-        with open_dict(config):
-            config.hydra.job.num, config.hydra.job.id = sent.number, sent.job.job_id
-        folder = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
-        with contextlib.suppress(OSError):
-            os.listdir(folder)  # as in has_result
-        state = read_state(folder)
-        if state is not None and state.state in ("done", "pruned"):
-            log.warning(f"#{sent.number} is {state.state}, though: {reason}")
-            return
-        if state is None or state.state in ("running", "stopped"):
-            write_text(folder / ERROR, reason + "\n")
-            (state or begun(None, sent.overrides)).ended("failed", 1, error=reason).write(folder)
-        log.error(f"#{sent.number} failed: {reason}")

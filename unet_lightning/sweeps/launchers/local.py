@@ -4,16 +4,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from hydra.core.utils import JobReturn
-
 from unet_lightning.sweeps.launchers.launcher import Launcher, Sent
 
-LOOK = 1.0  # seconds between looks at the jobs
+POLL = 1.0  # seconds between two looks at the jobs
 
 
 class LocalLauncher(Launcher):
@@ -21,8 +19,8 @@ class LocalLauncher(Launcher):
 
     _EXECUTOR = "local"
 
-    def run(self, tasks: list[tuple[Any, ...]]) -> list[JobReturn]:
-        """Starts each job when a place is free, and returns what they returned in their order."""
+    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Sent]:
+        """Starts each job when a place is free, and waits for all."""
         free, waiting = list(range(self.params["n_jobs"])), list(tasks)
         sent: list[Sent] = []
         running: dict[int, Sent] = {}
@@ -30,13 +28,13 @@ class LocalLauncher(Launcher):
             while waiting or running:
                 while waiting and free:
                     place, task = free.pop(0), waiting.pop(0)
-                    running[place] = Sent(task[2], task[0], self.begin(place, self, *task))
+                    running[place] = Sent(task[0], self.begin(place, self, *task))
                     sent.append(running[place])
-                time.sleep(LOOK)
+                time.sleep(POLL)
                 for place in [place for place, one in running.items() if one.job.done()]:
                     running.pop(place)
                     free.append(place)
-        return [self.returned(one) for one in sent]
+        return sent
 
     def begin(self, place: int, job: Callable[..., Any], *arguments: Any) -> Any:
         """Submitit's object for a job that it starts at a place."""

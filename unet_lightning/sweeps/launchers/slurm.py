@@ -1,21 +1,19 @@
 """Jobs of a sweep as an array of Slurm jobs, watched by squeue: clusters without accounting have no sacct."""
 
 import logging
-import os
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import Any
-
-from hydra.core.utils import JobReturn
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.launchers.launcher import Launcher, Sent
 
 log = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds between looks at result files
-ASK = 10.0  # seconds between questions to Slurm
-GONE = 60.0  # seconds that a shared file system may take to show the result of a job that has left the queue
+POLL = 1.0  # seconds between two looks at result files
+ASK = 10.0  # seconds between two questions to Slurm
+LATE = 60.0  # seconds that a shared file system may take to show the result of a job that has left the queue
 
 
 class SlurmLauncher(Launcher):
@@ -23,8 +21,8 @@ class SlurmLauncher(Launcher):
 
     _EXECUTOR = "slurm"
 
-    def run(self, tasks: list[tuple[Any, ...]]) -> list[JobReturn]:
-        """Sends the jobs, waits for them, and returns what they returned in their order."""
+    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Sent]:
+        """Sends the jobs, and waits for their end."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         parameters = dict(self.params)
@@ -38,13 +36,13 @@ class SlurmLauncher(Launcher):
         log.info(
             f"Slurm job {array}: {len(jobs)} in the queue. See them by squeue -j {array}, end them by scancel {array}."
         )
-        sent = [Sent(task[2], task[0], job) for task, job in zip(tasks, jobs, strict=True)]
+        sent = [Sent(task[0], job) for task, job in zip(tasks, jobs, strict=True)]
         try:
             self.wait(sent)
         except KeyboardInterrupt:
             log.warning(f"The jobs go on without this process; end them by scancel {array}.")
             raise
-        return [self.returned(one) for one in sent]
+        return sent
 
     def flags(self, given: dict[str, Any]) -> dict[str, Any]:
         """Submitit's parameters from those of the config."""
@@ -62,31 +60,31 @@ class SlurmLauncher(Launcher):
     def wait(self, sent: list[Sent]) -> None:
         """Returns when each job has left its result, or has left the queue without one."""
         left, asked_at = list(sent), time.monotonic()
-        gone: dict[int, float] = {}  # since when, by number
+        gone: dict[str, float] = {}  # since when, by the number that Slurm gave
         while left := [one for one in left if not one.has_result()]:
-            time.sleep(LOOK)
+            time.sleep(POLL)
             if time.monotonic() - asked_at < ASK:
                 continue
             asked_at, queue = time.monotonic(), queued()
             if queue is None:  # Slurm is away for a moment
                 continue
-            gone = {one.number: gone.get(one.number, asked_at) for one in left if one.job.job_id not in queue}
-            left = [one for one in left if asked_at - gone.get(one.number, asked_at) < GONE]
+            gone = {(name := one.job.job_id): gone.get(name, asked_at) for one in left if one.job.job_id not in queue}
+            left = [one for one in left if asked_at - gone.get(one.job.job_id, asked_at) < LATE]
 
     def why(self, sent: Sent) -> str:
         """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
-        found = asked(["scontrol", "--oneliner", "show", "job", sent.job.job_id])
+        found = answer_of(["scontrol", "--oneliner", "show", "job", sent.job.job_id])
         fields = dict(field.partition("=")[::2] for field in (found or "").split())
         return f" (Slurm: {fields['JobState']})" if "JobState" in fields else ""
 
 
 def queued() -> set[str] | None:
     """The jobs of this user that Slurm has not finished with, those that wait to go on among them; None: no answer."""
-    found = asked(["squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}"])
+    found = answer_of(["squeue", "--noheader", "--array", "--format=%i", "--me"])
     return None if found is None else set(found.split())
 
 
-def asked(command: list[str]) -> str | None:
+def answer_of(command: list[str]) -> str | None:
     """What a command of Slurm answers, None where it does not."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -13,9 +13,10 @@ import lightning as L
 import optuna
 from lightning.pytorch.callbacks import Callback
 
-from unet_lightning.errors import ConfigError, Pruned
-from unet_lightning.sweeps.search.study import FILE, read_study
-from unet_lightning.sweeps.search.trials import by_number, handle
+from unet_lightning.errors import Pruned
+from unet_lightning.sweeps.jobs import in_sweep
+from unet_lightning.sweeps.record import read
+from unet_lightning.sweeps.search.study import handle, open_study
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Pruning(Callback):
     knows the study. A study that cannot be reached is no reason to lose a training: it goes on, and is not pruned.
 
     Args:
-        folder: of the run, a job of a search; in any other folder the callback does nothing.
+        folder: of the run, which is a job of a search.
 
     Raises:
         Pruned: after the end of training, in all processes.
@@ -40,24 +41,14 @@ class Pruning(Callback):
         self.pruned: int | None = None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Finds the trial by search.json of the sweep.
-
-        Raises:
-            ConfigError: the folder is no trial of that search.
-        """
-        if not trainer.is_global_zero or not (self.folder.parent / FILE).is_file():
+        """Finds the trial by the record of its sweep."""
+        if not trainer.is_global_zero:
             return
-        if not self.folder.name.isdigit():
-            raise ConfigError(
-                f"{self.folder} is no trial of the search in {self.folder.parent}: leave sweep=optuna out."
-            )
         try:
-            found = read_study(self.folder.parent)
-            if found is None or isinstance(found[0].pruner, optuna.pruners.NopPruner):
-                return
-            trial = handle(found[0], int(self.folder.name))
-            if not by_number(found[0])[trial.number].state.is_finished():  # else somebody trains it by itself
-                self.trial, self.monitor = trial, found[1]
+            search = read(self.folder.parent, own=not in_sweep()).search or {}
+            trial = handle(open_study(search, self.folder.parent), int(self.folder.name))
+            if not self._known(trial).state.is_finished():  # else somebody trains it by itself
+                self.trial, self.monitor = trial, search["monitor"]
         except Exception as error:  # each storage has errors of its own
             self._give_up(error)
 
@@ -88,13 +79,17 @@ class Pruning(Callback):
         if self.trial is None or value is None or not math.isfinite(float(value)):
             return False
         try:
-            known = by_number(self.trial.study)[self.trial.number].intermediate_values
+            known = self._known(self.trial).intermediate_values
             if trainer.current_epoch not in known:  # a run that goes on repeats what was reported last
                 self.trial.report(float(value), trainer.current_epoch)
             return self.trial.should_prune()
         except Exception as error:  # each storage has errors of its own
             self._give_up(error)
             return False
+
+    def _known(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
+        """What the study has of a trial."""
+        return trial.study.get_trials(deepcopy=False)[trial.number]
 
     def _give_up(self, error: Exception) -> None:
         log.warning(f"From here on this run is not compared with other trials: {type(error).__name__}: {error}")

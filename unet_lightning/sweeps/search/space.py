@@ -1,7 +1,7 @@
 """Search spaces in Hydra's override syntax, as Optuna's distributions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -31,12 +31,34 @@ class Space:
     swept: dict[str, BaseDistribution]
     fixed: tuple[str, ...]
 
-    def overrides(self, values: dict[str, Any]) -> list[str]:
+    def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """The command line of a trial."""
-        return [*self.fixed, *(f"{name}={_text(values[name])}" for name in self.swept)]
+        return [*self.fixed, *(f"{name}={as_text(values[name])}" for name in self.swept)]
+
+    def corners(self) -> list[dict[str, Any]]:
+        """Every choice at least once, and the ends of what is not counted: to see that all of it composes."""
+        values = {name: ends(distribution) for name, distribution in self.swept.items()}
+        longest = max(map(len, values.values()))
+        return [{name: some[min(i, len(some) - 1)] for name, some in values.items()} for i in range(longest)]
+
+    def size(self) -> int:
+        """The number of its points.
+
+        Raises:
+            ConfigError: there is no end of them.
+        """
+        count = 1
+        for name, one in self.swept.items():
+            if isinstance(one, FloatDistribution) and one.step is None:
+                raise ConfigError(f"A grid needs values that can be counted: write {name} as a choice or a range.")
+            if isinstance(one, CategoricalDistribution):
+                count *= len(one.choices)
+            elif isinstance(one, IntDistribution | FloatDistribution):
+                count *= round((one.high - one.low) / (one.step or 1)) + 1
+        return count
 
 
-def parse(arguments: Sequence[str], params: dict[str, Any], loader: ConfigLoader | None = None) -> Space:
+def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoader | None = None) -> Space:
     """The space of a command line.
 
     Args:
@@ -50,20 +72,20 @@ def parse(arguments: Sequence[str], params: dict[str, Any], loader: ConfigLoader
     swept: dict[str, BaseDistribution] = {}
     fixed: dict[str, str] = {}
     parser = OverridesParser.create(config_loader=loader)
-    for argument in [*(f"{name}={_written(value)}" for name, value in params.items()), *arguments]:
+    for argument in [*(f"{name}={as_override(value)}" for name, value in params.items()), *arguments]:
         try:
             (override,) = parser.parse_overrides([argument])
         except HydraException as error:
             raise ConfigError(f"{' '.join(str(error).split())} {HINT}.") from error
         name = override.get_key_element()
-        if override.key_or_group.startswith("sweep."):
+        if override.key_or_group.startswith(("sweep.", "sweep/")):
             if override.is_sweep_override():
                 raise ConfigError(f"{argument}: how to search cannot be searched itself, give one value.")
             continue
         swept.pop(name, None)
         fixed.pop(name, None)
         if override.is_sweep_override():
-            swept[name] = distribution(override)
+            swept[name] = distribution_of(override)
         else:
             fixed[name] = argument
     if not swept:
@@ -74,7 +96,7 @@ def parse(arguments: Sequence[str], params: dict[str, Any], loader: ConfigLoader
     return Space(swept, tuple(fixed.values()))
 
 
-def distribution(override: Override) -> BaseDistribution:
+def distribution_of(override: Override) -> BaseDistribution:
     """Optuna's distribution of one swept override.
 
     Raises:
@@ -86,59 +108,30 @@ def distribution(override: Override) -> BaseDistribution:
         raise ConfigError(f"{override.input_line}: no tag but log means anything here, found {', '.join(tags)}.")
     try:
         if isinstance(sweep, IntervalSweep):
-            return _interval(sweep, "log" in tags)
+            low, high = sweep.start, sweep.end
+            assert low is not None and high is not None
+            if isinstance(low, int) and isinstance(high, int):  # int(interval(1, 64))
+                return IntDistribution(low, high, log="log" in tags)
+            return FloatDistribution(low, high, log="log" in tags)
         if isinstance(sweep, RangeSweep):
-            return _range(sweep, "log" in tags)
+            return distribution_of_range(sweep, "log" in tags)
         if tags:
             raise ValueError("a choice has no scale: tag(log, ...) needs an interval or a range")
-        return CategoricalDistribution(_choices(override))
+        choices = [
+            value if isinstance(value, PLAIN) else Transformer.str(value)
+            for value in override.sweep_iterator(Transformer.identity)
+        ]
+        return CategoricalDistribution(list({repr(value): value for value in choices}.values()))  # each once
     except (ValueError, HydraException) as error:
         raise ConfigError(f"{override.input_line} is no space to search: {error}. {HINT}.") from error
 
 
-def points(space: Space) -> list[dict[str, Any]]:
-    """Every value of each space at least once, the ends of those that are not counted: to see that they compose."""
-    values = {name: ends(distribution) for name, distribution in space.swept.items()}
-    longest = max(map(len, values.values()))
-    return [{name: some[min(i, len(some) - 1)] for name, some in values.items()} for i in range(longest)]
-
-
-def ends(distribution: BaseDistribution) -> list[Any]:
-    """The choices, or the lowest and the highest number."""
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return list(dict.fromkeys((distribution.low, distribution.high)))
-
-
-def members(distribution: BaseDistribution, name: str) -> list[Any]:
-    """All values, in their order.
+def distribution_of_range(sweep: RangeSweep, log: bool) -> BaseDistribution:
+    """Optuna's distribution of a range, whose end Hydra leaves out.
 
     Raises:
-        ConfigError: there is no end of them.
+        ValueError: it is empty, or has steps on a logarithmic scale.
     """
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return list(range(distribution.low, distribution.high + 1, distribution.step))
-    assert isinstance(distribution, FloatDistribution)
-    if distribution.step is None:
-        raise ConfigError(f"A grid needs values that can be counted: write {name} as a choice (a,b) or a range.")
-    low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))
-    count = int((Decimal(str(distribution.high)) - low) / step) + 1
-    return [float(low + i * step) for i in range(count)]
-
-
-def _interval(sweep: IntervalSweep, log: bool) -> BaseDistribution:
-    low, high = sweep.start, sweep.end
-    assert low is not None and high is not None
-    if isinstance(low, int) and isinstance(high, int):  # int(interval(1, 64))
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
-
-
-def _range(sweep: RangeSweep, log: bool) -> BaseDistribution:
-    """Hydra leaves the end of a range out, Optuna does not."""
     numbers = (sweep.start, sweep.stop, sweep.step)
     start, stop, step = (Decimal(str(number)) for number in numbers)  # 0.1 as it is written
     count = math.ceil((stop - start) / step) if step else 0
@@ -152,23 +145,22 @@ def _range(sweep: RangeSweep, log: bool) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), step=float(abs(step)))
 
 
-def _choices(override: Override) -> list[Any]:
-    """Numbers and truth values as they are, the rest as the text of an override; each once."""
-    values = override.sweep_iterator(Transformer.identity)
-    plain = [value if isinstance(value, PLAIN) else Transformer.str(value) for value in values]
-    if not plain:
-        raise ValueError("there is nothing to choose from")
-    return list({repr(value): value for value in plain}.values())
+def ends(distribution: BaseDistribution) -> list[Any]:
+    """The choices, or the lowest and the highest number."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return list(dict.fromkeys((distribution.low, distribution.high)))
 
 
-def _written(value: Any) -> str:
+def as_override(value: Any) -> str:
     """A value of YAML as the right side of an override; a list is a choice."""
     if isinstance(value, list):
-        written = ",".join(_written(one) for one in value)
+        written = ",".join(as_override(one) for one in value)
         return written if len(value) > 1 else f"choice({written})"  # which takes no null
-    return "null" if value is None else _text(value)
+    return "null" if value is None else as_text(value)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """The right side of an override."""
     return str(value).lower() if isinstance(value, bool) else str(value)

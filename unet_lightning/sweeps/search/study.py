@@ -1,151 +1,165 @@
-"""The study of a sweep folder: opened again where there is one, and held against what is asked for now."""
+"""The study of a search: where it is, what proposes and prunes, and what came of the jobs that are its trials."""
 
-import json
-from dataclasses import dataclass
+import hashlib
+import inspect
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
-from optuna.distributions import distribution_to_json
+from hydra.utils import get_class, instantiate
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import Trial, TrialState
 
-from unet_lightning.errors import ConfigError, RunError
-from unet_lightning.files import write_text
-from unet_lightning.sweeps.jobs import Sweep, in_sweep
-from unet_lightning.sweeps.search.settings import Settings, build_pruner
-from unet_lightning.sweeps.search.space import Space
-from unet_lightning.sweeps.search.storage import absolute, is_own, open_storage
+from unet_lightning.errors import ConfigError, RunError, UserError, one_line
+from unet_lightning.training.state import state_or_fault
 
-FILE = "search.json"
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a search is after.
-
-    Attributes:
-        monitor: the validation figure that chooses the best epoch of a run.
-        direction: `maximize` or `minimize`.
-    """
-
-    monitor: str
-    direction: Literal["maximize", "minimize"]
+JOURNAL = "study.journal"
+ERROR = "error"  # a note at a trial that failed
 
 
-def target_of(callbacks: dict[str, Any]) -> Target:
-    """The figure and the direction of the best checkpoint.
+def begin_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
+    """A new study, as the record of a sweep describes it.
 
     Raises:
-        ConfigError: no best checkpoint is kept.
+        UserError: the storage cannot be opened, or has a study of that name.
     """
-    best = callbacks.get("best") or {}
-    if not best.get("monitor") or best.get("mode") not in ("max", "min"):
-        raise ConfigError("A search needs callbacks.best with monitor and mode: that figure is what it improves.")
-    return Target(best["monitor"], "maximize" if best["mode"] == "max" else "minimize")
+    if search["storage"] is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with one_line_faults("sweep.storage cannot be opened"):
+        try:
+            return optuna.create_study(
+                study_name=search["study"], storage=storage_of(search, folder), direction=search["direction"]
+            )
+        except DuplicatedStudyError as error:
+            raise ConfigError(
+                f"There is a study {search['study']} in sweep.storage already: go on by resume=<its sweep folder>, or "
+                "name another by sweep.study=..."
+            ) from error
 
 
-def open_study(settings: Settings, space: Space, target: Target, folder: Path) -> optuna.Study:
-    """The study of a sweep folder, with the trials that it has.
-
-    Writes search.json, by which the jobs find it.
+def open_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
+    """The study of a search that has begun, with its pruner.
 
     Raises:
-        ConfigError: the study there has another space, other values or another figure.
-        RunError: it cannot be opened, or belongs to another folder.
+        RunError: the study is not there, or cannot be read.
     """
-    place = absolute(settings.storage)
-    _check_place(folder, place)
-    storage = open_storage(place, folder)
-    name = settings.study or ("search" if is_own(place) else f"{folder.parent.name}/{folder.name}")
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        load_if_exists=True,
-        direction=target.direction,
-        pruner=settings.build_pruner(),
-    )
-    asked = {
-        "space": {key: json.loads(distribution_to_json(one)) for key, one in space.swept.items()},
-        "overrides": list(space.fixed),
-        "monitor": target.monitor,
-    }
-    known = study.user_attrs
-    if "space" in known:
-        _check_same(name, known, asked, study, target)
-    home = known.get("folder")
-    if not is_own(place) and home is not None and home != str(folder) and Path(home).exists():
-        raise RunError(
-            f"The study {name} belongs to {home}: go on with it by resume={home}, or name another by sweep.study=..."
+    if search["storage"] is None and not (folder / JOURNAL).is_file():
+        raise RunError(f"There is no study {folder / JOURNAL}: restore it, or begin a new search.")
+    with one_line_faults(f"The study of {folder} cannot be read"):
+        return optuna.load_study(
+            study_name=search["study"],
+            storage=storage_of(search, folder),
+            sampler=optuna.samplers.RandomSampler(),  # until the search proposes
+            pruner=pruner_of(search["pruner"], search["warmup"]),
         )
-    for key, value in (asked | {"folder": str(folder)}).items():
-        if known.get(key) != value:
-            study.set_user_attr(key, value)
-    record = {"storage": place, "study": name, "pruner": settings.pruner, "warmup": settings.warmup}
-    write_text(folder / FILE, json.dumps(record | {"monitor": target.monitor}, indent=2))
-    return study
 
 
-def read_study(folder: Path) -> tuple[optuna.Study, str] | None:
-    """The study of a sweep folder as its search.json has it, and the figure that it watches; None where it has none.
+def storage_of(search: Mapping[str, Any], folder: Path) -> Any:
+    """Where a study is: a file in the folder of its sweep, or what Optuna makes of a URL."""
+    if search["storage"] is not None:
+        return search["storage"]
+    path = str(folder / JOURNAL)
+    # Optuna would take a link for its lock, which Windows may not allow.
+    return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path) if os.name == "nt" else None))
+
+
+@contextmanager
+def one_line_faults(what: str, faults: type[Exception] = Exception) -> Iterator[None]:
+    """One line for what a storage raises.
+
+    Args:
+        what: cannot be done.
+        faults: those that a storage raises; each driver has some of its own.
 
     Raises:
-        UserError: it cannot be opened, or may be a database of somebody else's choice.
+        RunError: instead.
     """
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    _check_chosen(folder, record["storage"])
-    study = optuna.load_study(
-        study_name=record["study"],
-        storage=open_storage(record["storage"], folder, create=False),
-        sampler=optuna.samplers.RandomSampler(),  # never asked: the search alone proposes
-        pruner=build_pruner(record["pruner"], record["warmup"]),
-    )
-    return study, str(record["monitor"])
+        yield
+    except UserError:
+        raise
+    except faults as error:
+        said = one_line(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        # SQLAlchemy adds the statement, and a link.
+        raise RunError(f"{what}: {said.split(' [SQL')[0].split(' (Background on')[0]}") from error
 
 
-def _check_same(name: str, known: dict[str, Any], asked: dict[str, Any], study: optuna.Study, target: Target) -> None:
-    """Raises ConfigError where the trials present would not be comparable with the next ones."""
-    direction = study.direction.name.lower()
-    if (known["monitor"], direction) != (target.monitor, target.direction):
-        raise ConfigError(
-            f"The study {name} has the aim to {direction} {known['monitor']}, found {target.direction} "
-            f"{target.monitor}. Begin a new search."
-        )
-    if known["space"] != asked["space"]:
-        changed = sorted(
-            key for key in known["space"] | asked["space"] if known["space"].get(key) != asked["space"].get(key)
-        )
-        raise ConfigError(
-            f"The study {name} has another space: {', '.join(changed)} changed. Go on with the same spaces, or begin a "
-            "new search (another folder, or sweep.study=...)."
-        )
-    if known["overrides"] != asked["overrides"]:
-        raise ConfigError(
-            f"The trials of the study {name} were made with other values: {' '.join(known['overrides']) or 'none'}, "
-            f"found {' '.join(asked['overrides']) or 'none'}. Go on with the same, or begin a new search."
-        )
+def sampler_of(spec: Mapping[str, Any], seed: int | None, present: int) -> optuna.samplers.BaseSampler:
+    """The sampler of the next trials.
+
+    Its seed depends on the number of trials present: a search that goes on proposes what one that was never stopped
+    would have proposed, and not the first trials again.
+
+    Raises:
+        ConfigError: it is no sampler.
+        HydraException: it refuses its arguments.
+    """
+    if seed is not None:
+        seed = int.from_bytes(hashlib.sha256(f"{seed}:{present}".encode()).digest()[:4], "big")
+    sampler: optuna.samplers.BaseSampler = built(spec, "sweep.sampler", optuna.samplers.BaseSampler, seed=seed)
+    return sampler
 
 
-def _check_chosen(folder: Path, place: str | None) -> None:
-    """Raises RunError where search.json names a database that neither a running search nor sweep.yaml has chosen."""
-    if is_own(place) or in_sweep():
-        return
-    words = Sweep(folder).record()["overrides"] if Sweep(folder).is_one else []
-    chosen = [word.partition("=")[2].strip("'\"") for word in words if word.lstrip("+").startswith("sweep.storage=")]
-    if place not in [absolute(one) for one in chosen[-1:]]:
-        raise RunError(
-            f"{folder / FILE} names the database {place}, which is not in {folder} and not in its sweep.yaml: go on "
-            f"by resume={folder}."
-        )
+def pruner_of(spec: Mapping[str, Any], warmup: int) -> optuna.pruners.BasePruner:
+    """What says which trials are not worth going on with, none of them in the first epochs.
+
+    Raises:
+        ConfigError: it is no pruner.
+        HydraException: it refuses its arguments.
+    """
+    first = {"n_warmup_steps": warmup, "min_resource": max(1, warmup)}  # as the median rule and Hyperband call it
+    pruner: optuna.pruners.BasePruner = built(spec, "sweep.pruner", optuna.pruners.BasePruner, **first)
+    return pruner
 
 
-def _check_place(folder: Path, place: str | None) -> None:
-    """Raises ConfigError where the sweep folder has its study elsewhere."""
+def built(spec: Any, key: str, kind: type, **late: Any) -> Any:
+    """The object of `_target_` and arguments, with further ones as far as the class takes them.
+
+    Raises:
+        ConfigError: it is not of that kind.
+        HydraException: it refuses its arguments.
+    """
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return
-    if record.get("storage") != place:
-        shown = record.get("storage") or "study.db"
-        raise ConfigError(f"The search in {folder} keeps its study in {shown}: leave sweep.storage as it was.")
+        taken = inspect.signature(get_class(spec["_target_"])).parameters
+    except Exception as error:  # no mapping, or no class
+        raise ConfigError(f"{key} must be a mapping with the _target_ of a {kind.__name__}, found {spec}.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # who names a class has chosen it, experimental or not
+        made = instantiate({name: value for name, value in late.items() if name in taken} | dict(spec), _convert_="all")
+    if not isinstance(made, kind):
+        raise ConfigError(f"{key} must be a mapping with the _target_ of a {kind.__name__}, found {spec}.")
+    return made
+
+
+def handle(study: optuna.Study, number: int) -> Trial:
+    """A trial, also one of another process, as something that can be written."""
+    return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
+
+
+def end_of(folder: Path, lost: str | None) -> tuple[TrialState, float | None, str | None]:
+    """What came of a trial, by the state of its job: its state, the monitored figure, and why it failed.
+
+    One that was stopped is still RUNNING: it can go on.
+
+    Args:
+        folder: of the job.
+        lost: why a job failed that does not say so itself; None before it was run.
+    """
+    state, broken = state_or_fault(folder)
+    if state is None or state.state == "running":
+        error = broken or lost
+        return (TrialState.RUNNING, None, None) if error is None else (TrialState.FAIL, None, error)
+    if state.state == "stopped":
+        return TrialState.RUNNING, None, None
+    if state.state == "pruned":
+        return TrialState.PRUNED, None, None
+    if state.state == "done" and state.value is not None:
+        return TrialState.COMPLETE, state.value, None
+    lacks = "it has no validation figure that is a number: does it validate, and reach the first time?"
+    return TrialState.FAIL, None, lacks if state.state == "done" else state.error or "it failed without a word"

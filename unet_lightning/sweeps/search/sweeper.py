@@ -1,69 +1,228 @@
-"""What Hydra calls for `sweep=optuna`: from its command line to a search, and from trials to its launcher."""
+"""What Hydra calls for `sweep=optuna`: asks Optuna for trials, runs them as jobs, and tells it what came of them.
 
-from collections.abc import Sequence
+All that a search knows is in its study, so that it goes on from there. A trial is the job of its number.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import distribution_to_json
+from optuna.exceptions import StorageInternalError
+from optuna.samplers import BruteForceSampler, RandomSampler
+from optuna.trial import TrialState
 
+from unet_lightning.errors import ConfigError, RunError, UserError, one_line
+from unet_lightning.files import locked
+from unet_lightning.sweeps.jobs import launch
+from unet_lightning.sweeps.record import Record, is_sweep, read, record_of
+from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
-from unet_lightning.sweeps.search.loop import Search
-from unet_lightning.sweeps.search.settings import Settings, read
-from unet_lightning.sweeps.search.space import Space, parse, points
-from unet_lightning.sweeps.search.storage import alone, readable_faults
-from unet_lightning.sweeps.search.study import Target, open_study, target_of
+from unet_lightning.sweeps.search.space import Space, parse
+from unet_lightning.sweeps.sweeper import prepare, report
+
+log = logging.getLogger(__name__)
+
+LOCK = ".search.lock"
 
 
-def sweep(config: DictConfig, context: HydraContext, task_function: TaskFunction, arguments: list[str]) -> None:
-    """Searches in the folder of a sweep.
+def sweep(config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, arguments: list[str]) -> None:
+    """Searches in the folder of a sweep, or goes on with the search that is there.
 
     Args:
         config: that the sweep begins from, with its `hydra` node.
-        context: of Hydra.
+        hydra_context: of Hydra.
         task_function: the job.
         arguments: overrides of the command line.
 
     Raises:
-        UserError: the space, a setting or the storage is wrong.
+        UserError: the space, a setting, the launcher or the storage is wrong.
+        HydraException: a trial does not compose.
+        SystemExit: with the number of trials that failed.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and the loop say what happens
-    folder = Path(config.hydra.sweep.dir).absolute()
-    settings, space, target = understand(config, context, arguments)  # what is wrong comes up before the first trial
-    with read_write(config), open_dict(config):  # a trial is the job of its number
-        config.hydra.sweep.subdir = "${hydra.job.num}"
-        config.hydra.overrides.hydra += ["hydra.sweep.subdir=${hydra.job.num}"]
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=context, task_function=task_function, config=config
-    )
+    from unet_lightning.training.folder import RunFolder  # imports torch
 
-    def launch(jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
-        return launcher.launch(jobs, initial_job_idx=first)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and this module say what happens
+    prepare(config)
+    folder = Path(config.hydra.sweep.dir)
+    settings: Any = OmegaConf.to_container(config.sweep, resolve=True)
+    space = parse(arguments, settings["params"] or {}, hydra_context.config_loader)
+    settings |= {"n_trials": wanted(settings, space)}  # what is wrong comes up before the first trial
+    for values in space.corners():
+        hydra_context.config_loader.load_sweep_config(config, space.overrides(values))
+    search = description(config, settings, space, folder)
+    launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+    with ExitStack() as held:
+        goes_on = is_sweep(folder)
+        record = known(folder, arguments, search) if goes_on else replace(record_of(config, folder), search=search)
+        study = (studies.open_study if goes_on else studies.begin_study)(record.search or {}, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            held.enter_context(locked(folder / LOCK))
+        except BlockingIOError as error:
+            raise RunError(f"Another search is at work in {folder}: wait for its end, or stop it.") from error
+        fault = f"The study of {folder} cannot be read or written"
+        held.enter_context(studies.one_line_faults(fault, StorageInternalError))
+        RunFolder(folder).link_latest(record.name)
+        running = Search(study, space, settings, folder, launcher, record)
+        running.run()
+        summary.say(study, space, search["monitor"])
+    report(running.record, folder, running.refused)
 
-    def after_batch(study: optuna.Study) -> None:
-        summary.write_page(study, space, target.monitor, folder)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder), readable_faults(folder):
-        study = open_study(settings, space, target, folder)
-        Search(study, space, settings, folder, launch, after_batch).run()
-        summary.say(study, space, target.monitor)
+@dataclass
+class Search:
+    """A search in the folder of a sweep.
+
+    Attributes:
+        study: with the trials so far.
+        space: what is searched.
+        settings: the section `sweep` of the config.
+        folder: of the sweep.
+        launcher: runs jobs.
+        record: of the sweep, with the jobs so far.
+        refused: why jobs did not get their folders, by their names.
+    """
+
+    study: optuna.Study
+    space: Space
+    settings: Mapping[str, Any]
+    folder: Path
+    launcher: Launcher
+    record: Record
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Goes on to `n_trials` in total: first what was stopped, then new trials."""
+        if numbers := self.open_trials():
+            log.info(
+                f"Going on with trial{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}, which did not end."
+            )
+        for number in numbers:
+            trial = studies.handle(self.study, number)
+            for name, distribution in self.space.swept.items():
+                trial._suggest(name, distribution)  # where a kill has left it half drawn
+            self.tell(number, None)
+        self.run_batch(self.open_trials())
+        while (left := self.settings["n_trials"] - len(self.study.trials)) > 0:
+            self.run_batch(self.ask(min(left, self.settings["n_jobs"])))
+        self.show()
+
+    def open_trials(self) -> list[int]:
+        """The numbers of the trials that have not ended."""
+        return [trial.number for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+    def ask(self, count: int) -> list[int]:
+        """The numbers of new trials."""
+        settings, present = self.settings, len(self.study.trials)
+        self.study.sampler = studies.sampler_of(settings["sampler"], settings["seed"], present)
+        asked = [self.study.ask(self.space.swept).number for _ in range(count)]
+        self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
+        return asked
+
+    def run_batch(self, numbers: Sequence[int]) -> None:
+        """Runs trials and tells the study; a failed one is noted and passed over."""
+        jobs = {str(trial.number): self.space.overrides(trial.params) for trial in self.study.trials}
+        self.record = replace(self.record, jobs=jobs)
+        self.record.write(self.folder)
+        lost = "it was killed"
+        try:
+            self.refused |= launch(self.launcher, self.record, [str(number) for number in numbers], self.folder)
+        except UserError:
+            raise
+        except Exception as error:  # a launcher that lost one job gives none of the others' results
+            lost = one_line(error)
+        for number in numbers:
+            self.tell(number, lost)
+        self.show()
+
+    def tell(self, number: int, lost: str | None) -> None:
+        """Notes what came of a trial; one that was stopped stays open.
+
+        Args:
+            number: of the trial.
+            lost: why a job failed that does not say so itself; None before it was run.
+        """
+        state, value, error = studies.end_of(self.folder / str(number), lost)
+        if refusal := self.refused.get(str(number)):
+            state, value, error = TrialState.FAIL, None, refusal
+        if error is not None:
+            log.warning(f"Trial {number} failed and is passed over: {error}")
+            studies.handle(self.study, number).set_user_attr(studies.ERROR, error)
+        if state != TrialState.RUNNING:
+            self.study.tell(number, value, state)
+
+    def show(self) -> None:
+        """Writes search.html; what shows a search must not end it."""
+        try:
+            summary.write_page(self.study, self.space, (self.record.search or {})["monitor"], self.folder)
+        except Exception as error:  # a full disk, a fault of a plotting library
+            log.warning(f"The search goes on without its page: {one_line(error)}")
 
 
-def understand(config: DictConfig, context: HydraContext, arguments: list[str]) -> tuple[Settings, Space, Target]:
-    """How and what to search, composed for every choice so that a wrong one is found now.
+def wanted(settings: Mapping[str, Any], space: Space) -> int:
+    """The number of trials in total.
 
     Raises:
-        UserError: a setting or a space is wrong.
-        HydraException: a trial does not compose.
+        ConfigError: a setting is out of range, no sampler or no pruner; a grid has more points than trials.
     """
-    section: Any = OmegaConf.to_container(config.sweep, resolve=True)
-    callbacks: Any = OmegaConf.to_container(config.callbacks, resolve=False)
-    settings = read(section)
-    space = parse(arguments, settings.params, context.config_loader)
-    for point in points(space):
-        context.config_loader.load_sweep_config(config, space.overrides(point))
-    return settings, space, target_of(callbacks)
+    for name, least in (("n_trials", 1), ("n_jobs", 1), ("warmup", 0), ("seed", 0)):
+        value = settings[name]
+        if (type(value) is not int or value < least) and not (name == "seed" and value is None):
+            raise ConfigError(f"sweep.{name} must be a whole number from {least}, found {value}.")
+    studies.pruner_of(settings["pruner"], settings["warmup"])
+    sampler, count = studies.sampler_of(settings["sampler"], settings["seed"], 0), int(settings["n_trials"])
+    if not isinstance(sampler, BruteForceSampler):
+        return count
+    if (points := space.size()) > count:
+        raise ConfigError(
+            f"The grid has {points} points, and sweep.n_trials is {count}: set sweep.n_trials={points}, or search with "
+            "sweep/sampler=tpe."
+        )
+    return points
+
+
+def description(config: DictConfig, settings: Mapping[str, Any], space: Space, folder: Path) -> dict[str, Any]:
+    """What a search is after and where its study is, for its record.
+
+    Raises:
+        ConfigError: no best checkpoint is kept.
+    """
+    storage, best = settings["storage"], config.callbacks.get("best")
+    if not best or not best.get("monitor") or best.get("mode") not in ("max", "min"):
+        raise ConfigError("A search needs callbacks.best with monitor and mode: that figure is what it improves.")
+    return {
+        "study": settings["study"] or ("search" if storage is None else f"{folder.parent.name}/{folder.name}"),
+        "storage": storage,
+        "monitor": best.monitor,
+        "direction": f"{best.mode}imize",
+        "space": {name: distribution_to_json(one) for name, one in space.swept.items()},
+        "pruner": settings["pruner"],
+        "warmup": settings["warmup"],
+    }
+
+
+def known(folder: Path, arguments: Sequence[str], search: Mapping[str, Any]) -> Record:
+    """The record of a search that goes on, as `search` describes it now: the pruner may change.
+
+    Raises:
+        UserError: it is another user's or broken, or its trials could not be compared with those to come.
+    """
+    record = read(folder)
+    record.check_same(arguments, folder)
+    begun = record.search or {}
+    for name in ("storage", "monitor", "direction", "space"):
+        if begun[name] != search[name]:
+            raise ConfigError(
+                f"The search in {folder} was begun with another {name}: {begun[name]}, found {search[name]}. Go on "
+                "with the same, or begin a new search."
+            )
+    return replace(record, search={**search, "study": begun["study"]})  # whose folder may have moved

@@ -3,7 +3,9 @@
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError
@@ -14,29 +16,13 @@ SLURM = "hydra_plugins.unet_lightning.SlurmLauncher"
 # The choice, and the package that does the work.
 NAMES = {JOBLIB: "joblib", LOCAL: "submitit_local", SLURM: "submitit_slurm"}
 PACKAGES = {JOBLIB: "hydra_joblib_launcher", LOCAL: "hydra_submitit_launcher", SLURM: "hydra_submitit_launcher"}
-# What one launcher asks for once, for all jobs of a sweep.
+# What a launcher asks for once, for all jobs of a sweep.
 RESOURCES = ("trainer", "trainer.devices", "trainer.num_nodes", "trainer.accelerator")
 PATIENCE = 15  # seconds that Slurm has to answer
 
 
-def register() -> None:
-    """Makes the launchers of conf/hydra/launcher/ known to Hydra, as far as their packages are installed."""
-    from hydra.core.config_store import ConfigStore
-    from hydra.core.plugins import Plugins
-
-    plugins, stored = Plugins.instance(), ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
-    for name in NAMES.values():  # Hydra would hold our files against those of the packages, which lack fields
-        stored.pop(f"{name}.yaml", None)
-    if _installed(PACKAGES[SLURM]):
-        from unet_lightning.sweeps.launchers.local import LocalLauncher
-        from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
-
-        # Hydra takes the names of plugins from below hydra_plugins alone, and imports the class by its own.
-        plugins.class_name_to_class |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}
-
-
-def check(config: DictConfig) -> None:
-    """Called at the beginning of a multirun, with the config that the sweep begins from.
+def check_launcher(config: DictConfig) -> None:
+    """Called at the beginning of a sweep, with the config that it begins from.
 
     Args:
         config: with its `hydra` node.
@@ -49,13 +35,13 @@ def check(config: DictConfig) -> None:
     if launcher not in NAMES:
         return
     name = f"hydra/launcher={NAMES[launcher]}"
-    if not _installed(PACKAGES[launcher]):
+    if not is_installed(PACKAGES[launcher]):
         raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[cluster]'.")
     jobs = config.hydra.launcher.get("n_jobs", 1)
     if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
         more = ", or -1 for as many as there are cores" if launcher == JOBLIB else ""
         raise ConfigError(f"hydra.launcher.n_jobs must be a whole number from 1{more}, found {jobs}.")
-    _check_same_devices(list(config.hydra.overrides.task), name)
+    check_same_devices(list(config.hydra.overrides.task), name)
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
     if launcher == SLURM:
         for field, value in (("devices", devices), ("num_nodes", nodes)):
@@ -73,7 +59,7 @@ def check(config: DictConfig) -> None:
         )
 
 
-def check_slurm(name: str = "hydra/launcher=submitit_slurm") -> None:
+def check_slurm(name: str) -> None:
     """Raises ConfigError where there is no Slurm to send jobs to.
 
     Args:
@@ -93,11 +79,9 @@ def check_slurm(name: str = "hydra/launcher=submitit_slurm") -> None:
         raise ConfigError(f"{name}: Slurm does not answer: sinfo says '{said}'. Is this a login node of the cluster?")
 
 
-def _check_same_devices(overrides: list[str], name: str) -> None:
+def check_same_devices(overrides: Sequence[str], name: str) -> None:
     """Raises ConfigError where the jobs of a sweep would ask for different devices."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.is_sweep_override() and override.get_key_element() in RESOURCES:
             raise ConfigError(
                 f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "
@@ -105,7 +89,7 @@ def _check_same_devices(overrides: list[str], name: str) -> None:
             )
 
 
-def _installed(plugin: str) -> bool:
+def is_installed(plugin: str) -> bool:
     """Whether a plugin of Hydra is installed."""
     try:
         return importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None

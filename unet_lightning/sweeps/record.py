@@ -1,0 +1,176 @@
+"""`sweep.yaml` in the folder of a sweep: what the sweep is made of, signed by the user who began it.
+
+Going on with a sweep does what its file says, which may name classes, programs and files. So nobody else's is gone on
+with: the signature is made with a key that lies in the user's home.
+"""
+
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig
+
+from unet_lightning.errors import OtherRun, RunError, one_line
+from unet_lightning.files import write_text
+from unet_lightning.training.folder import SWEEP
+
+log = logging.getLogger(__name__)
+
+SIGNATURE = "signature: "
+# Where a sweep is kept is given anew when it goes on.
+PLACE = ("hydra.sweep.dir=", "hydra.run.dir=", "hydra.mode=")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a sweep is made of.
+
+    Attributes:
+        name: the folder below outputs/ that it was begun for.
+        cwd: the folder in which the command was given, seen from that of the sweep: both may be moved together.
+        config_name: the main config.
+        config_dirs: further folders of configs.
+        hydra: overrides of Hydra itself, such as the launcher and its values.
+        overrides: the other overrides, as they were typed.
+        jobs: the overrides of each job, by the name of its folder.
+        search: how the trials of a search find its study; None where values are given.
+    """
+
+    name: str
+    cwd: str
+    config_name: str
+    config_dirs: Sequence[str] = ()
+    hydra: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    jobs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    search: Mapping[str, Any] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Puts it into the folder of its sweep, signed."""
+        body = yaml.safe_dump(asdict(self), sort_keys=False, width=1000, allow_unicode=True)
+        try:
+            signature = signature_of(body)
+        except (OSError, RuntimeError) as error:
+            log.warning(f"This sweep cannot be gone on with, as its record is not signed: {one_line(error)}")
+            signature = "none"
+        write_text(folder / SWEEP, f"{body}{SIGNATURE}{signature}\n")
+
+    def check_same(self, overrides: Iterable[str], folder: Path) -> None:
+        """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change."""
+        if without_settings(self.overrides) != without_settings(overrides):
+            raise OtherRun(
+                f"{folder} holds another sweep. Go on with it by resume={as_typed(folder)}, or choose another folder "
+                "by hydra.sweep.dir."
+            )
+
+
+def record_of(config: DictConfig, folder: Path) -> Record:
+    """What the present command makes of a sweep, without its jobs.
+
+    Args:
+        config: that the sweep begins from, with its `hydra` node.
+        folder: of the sweep.
+    """
+    hydra = config.hydra
+    try:
+        cwd = os.path.relpath(Path.cwd(), folder)
+    except ValueError:  # another drive of Windows
+        cwd = str(Path.cwd())
+    return Record(
+        name=config.name,
+        cwd=cwd,
+        config_name=hydra.job.config_name,
+        config_dirs=[source.path for source in hydra.runtime.config_sources if source.provider == "command-line"],
+        hydra=[one for one in hydra.overrides.hydra if not one.startswith(PLACE)],
+        overrides=list(hydra.overrides.task),
+    )
+
+
+def read(folder: Path, own: bool = True) -> Record:
+    """The record in the folder of a sweep.
+
+    Args:
+        folder: of the sweep.
+        own: it must have been begun by this user; False for a job that is called by its sweep.
+
+    Raises:
+        RunError: it is another's, or broken.
+    """
+    path = folder / SWEEP
+    try:
+        body, _, signature = path.read_text(encoding="utf-8").rpartition(SIGNATURE)
+        if own and not hmac.compare_digest(signature.strip().encode(), signature_of(body).encode()):
+            raise RunError(
+                f"{path} does not carry your signature: the sweep was begun by somebody else or elsewhere, or the file "
+                "was edited. It is not gone on with, as it could run anything. Train the configuration of one of its "
+                f"jobs: python -m unet_lightning.train {shlex.quote(f'rerun={folder}/<job>')}"
+            )
+        return Record(**yaml.safe_load(body))
+    except (OSError, RuntimeError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise RunError(f"{path} is broken: {one_line(error)}") from error
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether this is the folder of a sweep, whoever began it."""
+    return (folder / SWEEP).is_file()
+
+
+def is_search(folder: Path) -> bool:
+    """Whether this is the folder of a search, whoever began it."""
+    with contextlib.suppress(OSError, ValueError):
+        return "\nsearch:\n" in (folder / SWEEP).read_text(encoding="utf-8")
+    return False
+
+
+def signature_of(body: str) -> str:
+    """The signature of this user under a text.
+
+    Raises:
+        OSError: there is no key, and none can be made.
+        RuntimeError: the user has no home.
+    """
+    return hmac.new(key(), body.encode(), "sha256").hexdigest()
+
+
+def key() -> bytes:
+    """The key in the home of this user: 32 random bytes, made when they are first needed."""
+    place = {"win32": "AppData/Roaming", "darwin": "Library/Application Support"}.get(sys.platform, ".config")
+    path = Path.home() / place / "unet_lightning" / "key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".key.{os.getpid()}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(temporary, path)
+        except FileExistsError:  # another process has just made one
+            pass
+        except OSError:  # a file system without links
+            temporary.replace(path)
+        temporary.unlink(missing_ok=True)
+    return path.read_bytes()
+
+
+def without_settings(overrides: Iterable[str]) -> set[str]:
+    """Overrides without those that say where jobs run, and how or how long to search."""
+    return {one for one in overrides if not one.startswith(("hydra.", "hydra/", "sweep.", "sweep/"))}
+
+
+def as_value(folder: Path | str) -> str:
+    """A folder as the value of an override, which Hydra reads back as it is."""
+    return "'" + str(folder).replace("'", "\\'") + "'"
+
+
+def as_typed(folder: Path) -> str:
+    """A folder as a person would type it in a shell."""
+    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return shlex.quote(str(near))

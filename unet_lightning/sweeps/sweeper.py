@@ -1,0 +1,201 @@
+"""A sweep of given values: begun, gone on with, and what became of its jobs."""
+
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins import basic_sweeper
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.jobs import launch, state_of
+from unet_lightning.sweeps.launchers.checks import check_launcher
+from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, read, record_of
+from unet_lightning.training.state import ERROR
+
+log = logging.getLogger(__name__)
+
+MOST = 100  # as exit code; those above 128 mean signals
+OF_SWEEPS = ("hydra.", "hydra/", "sweep.", "sweep/")
+
+
+class RecordedSweeper(Sweeper):
+    """Every combination of the values given, as Hydra's own sweeper has it; what is not done can be run later.
+
+    Args:
+        max_batch_size: jobs given to the launcher at a time; None: all.
+        params: values beside those of the command line, by the left side of their override.
+    """
+
+    def __init__(self, max_batch_size: int | None = None, params: Mapping[str, Any] | None = None) -> None:
+        self.max_batch_size, self.params = max_batch_size, params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra before `sweep`.
+
+        Raises:
+            ConfigError: the launcher cannot do its work.
+        """
+        prepare(config)
+        self.given, self.loader = config, hydra_context.config_loader
+        self.runs_jobs = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Runs the jobs that are not done.
+
+        Raises:
+            UserError: a value is not for a sweep, or the folder holds another one.
+            HydraException: a job does not compose.
+            SystemExit: with the number of jobs that failed.
+        """
+        from unet_lightning.training.folder import RunFolder  # imports torch
+
+        if settings := [one for one in arguments if one.startswith(("sweep.", "sweep/"))]:
+            raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
+        folder = Path(self.given.hydra.sweep.dir)
+        if is_sweep(folder):
+            record = read(folder)
+            record.check_same(arguments, folder)
+        else:
+            record = replace(record_of(self.given, folder), jobs=self.expand(arguments))
+            record.write(folder)
+            OmegaConf.save(self.given, folder / "multirun.yaml")
+        RunFolder(folder).link_latest(record.name)
+        left = [name for name in record.jobs if not is_done(folder / name)]
+        if len(left) < len(record.jobs):
+            log.info(f"{len(record.jobs) - len(left)} of {len(record.jobs)} jobs are done already.")
+        size = self.max_batch_size or max(1, len(left))
+        refused: dict[str, str] = {}
+        for start in range(0, len(left), size):
+            refused |= launch(self.runs_jobs, record, left[start : start + size], folder)
+        report(record, folder, refused)
+
+    def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
+        """The overrides of each job, by the name of its folder.
+
+        Raises:
+            ConfigError: two jobs have one folder.
+            HydraException: a job does not compose.
+        """
+        given = [*(f"{name}={value}" for name, value in self.params.items()), *arguments]
+        overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
+        jobs: dict[str, list[str]] = {}
+        for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
+            config = self.loader.load_sweep_config(self.given, list(job))
+            with read_write(config), open_dict(config):
+                config.hydra.job.num = config.hydra.job.id = number
+            name = str(config.hydra.sweep.subdir)
+            if name in jobs:
+                raise ConfigError(f"hydra.sweep.subdir gives several jobs the folder {name}: let it name each job.")
+            jobs[name] = list(job)
+        return jobs
+
+
+def prepare(config: DictConfig) -> None:
+    """Checks the launcher of a sweep, and keeps all its jobs in one folder, also one that changes `name`.
+
+    Raises:
+        ConfigError: the launcher cannot do its work.
+    """
+    for one in config.hydra.overrides.task:
+        if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
+            raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
+    check_launcher(config)
+    folder = Path(config.hydra.sweep.dir).absolute()
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(folder)
+        config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(folder)}"]
+
+
+def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> None:
+    """Goes on with a sweep: its jobs that are not done, or its search.
+
+    Args:
+        folder: of the sweep.
+        typed: overrides of the present command: values of hydra.* and sweep.* alone, such as another launcher.
+        task_function: trains the config of a job.
+
+    Raises:
+        ConfigError: other values.
+        RunError: the sweep is another user's, or its record is broken.
+        SystemExit: with the number of jobs that failed.
+    """
+    folder, record = folder.resolve(), read(folder)
+    typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]
+    if other := [one for one in typed if not one.lstrip("+~").startswith(OF_SWEEPS)]:
+        raise ConfigError(
+            f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and sweep.* "
+            "may change. Begin a new sweep for other values."
+        )
+    of_hydra = record.hydra
+    if any(one.startswith("hydra/launcher=") for one in typed):  # whose fields are others
+        of_hydra = [one for one in of_hydra if not one.startswith(("hydra/launcher=", "hydra.launcher."))]
+    if (folder / record.cwd).is_dir():
+        os.chdir(folder / record.cwd)  # relative paths among the values mean what they meant
+    path = GlobalHydra.instance().config_loader().get_search_path()
+    for directory in record.config_dirs:
+        path.append("command-line", directory)
+    hydra = Hydra(JobRuntime.instance().get("name"), ConfigLoaderImpl(path))
+    place = ["hydra.mode=MULTIRUN", f"hydra.sweep.dir={as_value(folder)}"]
+    hydra.multirun(record.config_name, task_function, [*place, *of_hydra, *record.overrides, *typed])
+
+
+def check_single(typed: Sequence[str]) -> None:
+    """Raises ConfigError for what only a sweep takes, in a command without -m."""
+    for one in typed:
+        if one.startswith(("hydra/launcher=", "sweep=", "sweep.", "sweep/")):
+            raise ConfigError(f"{one} is for the jobs of a sweep: add -m.")
+
+
+def is_done(folder: Path) -> bool:
+    """Whether there is nothing left to do for a job."""
+    state = state_of(folder)
+    return state is not None and state.state in ("done", "pruned")
+
+
+def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
+    """Says what became of the jobs.
+
+    Raises:
+        SystemExit: with the number of those that failed.
+    """
+    states = {name: state_of(folder / name) for name in record.jobs if name not in refused}
+    words = ["missing" if state is None else state.state for state in states.values()] + ["refused"] * len(refused)
+    log.info(f"{len(words)} jobs: " + ", ".join(f"{number} {word}" for word, number in Counter(words).items()))
+    failed = {name: state for name, state in states.items() if state is None or state.state in ("failed", "running")}
+    errors = {name: (state and state.error) or "it ended without a word" for name, state in failed.items()} | refused
+    for error in dict.fromkeys(errors.values()):
+        names = [name for name in errors if errors[name] == error]
+        several = f"jobs {', '.join(names)}" if len(names) > 1 else f"job {names[0]}"
+        where = f" ({folder / names[0] / ERROR})" if names[0] in failed else ""
+        print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
+    for line in what_next(record, folder, bool(errors)):
+        log.info(line)
+    if errors:
+        sys.exit(min(len(errors), MOST))
+
+
+def what_next(record: Record, folder: Path, failed: bool) -> list[str]:
+    """What may be done with a sweep that has come to its end."""
+    train, place = "python -m unet_lightning.train", as_typed(folder)
+    lines = [f"Sweep folder: {place}"]
+    if failed and record.search is not None:
+        lines.insert(0, f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
+    elif failed:
+        lines.insert(0, f"Go on: {train} resume={place}")
+    if any(one.startswith("data.fold=") for one in record.overrides):
+        return [*lines, f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={place}"]
+    return [*lines, f"Compare them: python -m unet_lightning.leaderboard {place}"]
