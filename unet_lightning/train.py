@@ -121,10 +121,9 @@ def train(run: "RunFolder", config: dict[str, Any], goes_on: bool, rank: int) ->
     ranks, present = Ranks(f"{run.as_written(config)}{checkpoint}", str(run.path)), Present(run)
     stop = SafeStop(ranks.forward)
     try:  # whatever is wrong comes up before the folder becomes a run
-        pruning = pruning_for(run.path)
-        data, task, trainer = assemble(
-            config, checkpoint is None, [stop, ranks, present, *([pruning] if pruning else [])]
-        )
+        data, task, trainer = assemble(config, checkpoint is None, [stop, ranks, present])
+        if (pruning := pruning_for(run.path)) is not None:
+            trainer.callbacks.append(pruning)  # type: ignore[attr-defined]  # after all that write
         if checkpoint is not None:
             check_checkpoint(checkpoint, trainer.max_steps)
             load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again

@@ -128,10 +128,12 @@ def state_of(folder: Path) -> State | None:
 
 
 def pruning_for(folder: Path) -> "Callback | None":
-    """The callback that ends a trial of a search early; None for any other run.
+    """The callback that ends a trial of a search early, the same in all its processes; None for any other run.
+
+    It must be the last of the callbacks: it raises when training has ended, and those after it would not hear of that.
 
     Args:
-        folder: of the run. All processes of a run find the same answer.
+        folder: of the run.
     """
     if not (folder.name.isdigit() and is_search(folder.parent) and importlib.util.find_spec("optuna")):
         return None

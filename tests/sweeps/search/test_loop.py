@@ -230,7 +230,10 @@ def test_a_grid_is_every_point_once_also_after_a_kill(n_jobs, tmp_path):
 
 @pytest.mark.parametrize(
     ("space", "said"),
-    [(GRID, "6 points, and sweep.n_trials is 5: set sweep.n_trials=6"), (SPACE, "can be counted: write x as a choice or a range")],
+    [
+        (GRID, "6 points, and sweep.n_trials is 5: set sweep.n_trials=6"),
+        (SPACE, "can be counted: write x as a choice or a range"),
+    ],
 )
 def test_a_grid_that_cannot_be_tried_as_a_whole_is_refused(space, said, tmp_path):
     with pytest.raises(ConfigError, match=said):
