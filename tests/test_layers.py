@@ -34,6 +34,8 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
+
+
 def room(module):
     """The place of a module's room in the order."""
     return next(place for place, rooms in enumerate(ROOMS) if module.split(".")[0] in rooms)

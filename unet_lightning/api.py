@@ -93,9 +93,7 @@ def model_of(task: SegmentationTask, data: SegmentationDataModule, **options: An
     return Model(predictor, state["classes"])
 
 
-def measure(
-    predictions: Array | Sequence[Array], labels: Array | Sequence[Array], threshold: float = 0.5
-) -> Summary:
+def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array], threshold: float = 0.5) -> Summary:
     """Figures of predictions of one class, as `evaluate` has them: of each image, their means and intervals, and pooled.
 
     Args:
@@ -109,7 +107,9 @@ def measure(
     maps = [torch.as_tensor(one) for one in (predictions if isinstance(predictions, list | tuple) else [predictions])]
     targets = [_target(one) for one in (labels if isinstance(labels, list | tuple) else [labels])]
     if [one.shape for one in maps] != [one.shape for one in targets] or any(one.ndim != 2 for one in maps):
-        shapes = ", ".join(f"{tuple(one.shape)} and {tuple(two.shape)}" for one, two in zip(maps, targets, strict=False))
+        shapes = ", ".join(
+            f"{tuple(one.shape)} and {tuple(two.shape)}" for one, two in zip(maps, targets, strict=False)
+        )
         raise ConfigError(
             f"Expected one label (H, W) a prediction, of its size; found {len(maps)} predictions and {len(targets)} "
             f"labels, of {shapes}."

@@ -11,12 +11,9 @@ import pytest
 import torch
 import yaml
 from conftest import TINY_RUN
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from torch.utils._pytree import tree_flatten
-from unet_lightning.commandline import quoted
 
 from unet_lightning.models.unet import UNet
-from unet_lightning.sweeps.jobs import Sweep
 
 QUIET = "trainer.enable_progress_bar=false"
 
@@ -46,7 +43,7 @@ def test_a_failed_job_is_recorded_and_the_sweep_goes_on(half):
         assert "Traceback" in (sweep / job / "error.txt").read_text()
     assert f"error: jobs 1, 3: No checkpoint: looked for {cwd / 'w.pth'}" in done.stderr
     assert "4 jobs: 2 done, 2 failed" in done.stdout
-    assert "resume=outputs/train/first" in done.stdout
+    assert "Go on: python -m unet_lightning.train resume=outputs/train/first" in done.stdout
 
 
 def test_each_job_has_its_folder_config_and_results(half):
@@ -89,7 +86,8 @@ def test_resume_runs_what_failed_and_leaves_what_is_done(half, program, tmp_path
     assert [state(sweep / job)["state"] for job in "0123"] == ["done", "done", "done", "failed"]
     assert (sweep / "0/checkpoints/last.ckpt").stat().st_mtime_ns == before
     assert not (sweep / "1/error.txt").exists()
-    assert "is done already" in done.stdout
+    assert "2 of 4 jobs are done already" in done.stdout
+    assert state(sweep / "0")["attempts"] == 1
     assert "another network" in state(sweep / "3")["error"] or "error: job 3" in done.stderr
 
 
@@ -197,32 +195,68 @@ def test_auto_leaves_a_run_that_is_done(program, tiny_run, tmp_path):
     assert state(run)["attempts"] == 1
 
 
-@pytest.fixture
-def sweep(tmp_path):
-    record = {"flags": ["--config-name=train"], "overrides": ["hydra.sweep.dir=old", "seed=1,2"]}
-    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(record))
-    return Sweep(tmp_path)
-
-
-@pytest.mark.parametrize("choice", ["hydra/launcher=joblib", "sweep=optuna"])
+@pytest.mark.parametrize("choice", ["hydra/launcher=joblib", "sweep=optuna", "sweep.n_trials=3"])
 def test_what_is_for_a_sweep_needs_one(in_process, choice):
     assert f"{choice} is for the jobs of a sweep: add -m" in in_process("train", *TINY_RUN, choice)
 
 
-def test_a_sweep_goes_on_in_its_own_folder(sweep):
-    assert sweep.arguments(["hydra/launcher=joblib"]) == [
-        "--config-name=train", "-m", "seed=1,2", f"hydra.sweep.dir='{sweep.path}'", "hydra/launcher=joblib"
-    ]  # fmt: skip
+def test_how_to_search_is_for_a_search(in_process, tmp_path):
+    assert "sweep.n_trials=3 is for a search: add sweep=optuna" in in_process(
+        "train", "-m", "seed=1,2", "sweep.n_trials=3"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sweep_goes_on_with_its_own_values(in_process, sweep):
-    assert "found seed=3" in in_process("train", f"resume={sweep.path}", "seed=3")
+def test_a_sweep_goes_on_with_its_own_values(half, in_process):
+    sweep = half[0] / "outputs/train/first"
+    assert "found seed=3" in in_process("train", f"resume={sweep}", "seed=3")
+    assert "leave -m out" in in_process("train", "-m", f"resume={sweep}/0", "seed=3")
 
 
-@pytest.mark.parametrize("text", ["", "[", "flags: 1", "flags: []\noverrides: null"])
-def test_a_broken_record_is_named(in_process, tmp_path, text):
-    (tmp_path / "sweep.yaml").write_text(text)
-    assert "sweep.yaml is broken" in in_process("train", f"resume={tmp_path}")
+def test_a_sweep_goes_on_elsewhere_on_another_launcher(half, program, tmp_path):
+    shutil.copytree(half[0] / "outputs/train/first", tmp_path / "moved")
+    shutil.rmtree(tmp_path / "moved/0")
+    settings = ["hydra/launcher=submitit_local", "hydra.launcher.n_jobs=1"]
+    done = program("train", "resume=moved", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")
+    assert done.returncode == 2, done.stderr
+    assert [state(tmp_path / "moved" / job)["state"] for job in "0123"] == ["done", "failed", "done", "failed"]
+    assert "1 of 4 jobs are done already" in done.stdout
+    assert not (tmp_path / "outputs").exists() and not list((tmp_path / "moved").glob("*.log"))
+
+
+def test_a_strangers_sweep_is_not_gone_on_with_but_its_jobs_can_be_repeated(half, in_process, program, tmp_path):
+    sweep = shutil.copytree(half[0] / "outputs/train/first", tmp_path / "first")
+    with (sweep / "sweep.yaml").open("a") as file:
+        file.write("# mine\n")
+    message = in_process("train", f"resume={sweep}")
+    assert "begun by somebody else" in message and f"rerun={sweep}/<job>" in message
+    done = program("train", f"rerun={sweep}/0", "trainer.max_epochs=1", "hydra.run.dir=again", QUIET, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_configs_of_ones_own_are_found_again(program, tmp_path):
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    (tmp_path / "mine/experiment/tiny.yaml").write_text("# @package _global_\nname: tiny\ntrainer: {max_epochs: 1}\n")
+    given = [*TINY_RUN[:4], "score=false", "experiment=tiny", QUIET, "hydra.sweep.dir=sweep"]
+    done = program("train", "--config-dir", "mine", "-m", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(tmp_path / "sweep/0")
+    done = program("train", "resume=sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load((tmp_path / "sweep/0/config.yaml").read_text())["name"] == "tiny"
+
+
+@pytest.mark.parametrize("subdir", ["${hydra.job.override_dirname}", "same"])
+def test_a_folder_of_a_job_may_have_another_name(program, tmp_path, subdir):
+    settings = [*TINY_RUN, "trainer.max_epochs=1", "seed=0,1", "hydra.sweep.dir=sweep", QUIET]
+    exclude = "hydra.job.config.override_dirname.exclude_keys=[trainer,trainer.max_epochs,score,model.base_c,"
+    exclude += "data.repeats,data.augment.crop,trainer.enable_progress_bar]"
+    done = program("train", "-m", *settings, f"hydra.sweep.subdir='{subdir}'", exclude, cwd=tmp_path)
+    if subdir == "same":
+        assert "gives several jobs the folder same" in done.stderr and not (tmp_path / "sweep").exists()
+    else:
+        assert done.returncode == 0, done.stderr
+        assert [state(tmp_path / "sweep" / name)["state"] for name in ("seed=0", "seed=1")] == ["done", "done"]
 
 
 @pytest.mark.parametrize(
@@ -233,12 +267,6 @@ def test_ranks_that_somebody_else_starts_need_one_folder(in_process, monkeypatch
         monkeypatch.setenv(name, value)
     assert "give hydra.run.dir=" in in_process("train", *TINY_RUN)
     assert "A sweep starts its own ranks" in in_process("train", "-m", "seed=1,2")
-
-
-@pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "a,b", "[x]", "${y}"])
-def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
-    parsed = OverridesParser.create().parse_override(f"hydra.run.dir={quoted(tmp_path / name)}")
-    assert parsed.value() == str(tmp_path / name)
 
 
 def test_a_sweep_that_does_not_compose_leaves_nothing(in_process, tmp_path):

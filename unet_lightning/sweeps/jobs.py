@@ -130,8 +130,10 @@ def state_of(folder: Path) -> State | None:
 def callbacks_for(folder: Path) -> dict[str, Any]:
     """What a search adds to the callbacks of its trials: the one that ends them early; nothing for any other run.
 
+    It must be the last of the callbacks: it raises when training has ended, and those after it would not hear of that.
+
     Args:
-        folder: of the run. All processes of a run find the same answer.
+        folder: of the run.
     """
     if not (folder.name.isdigit() and is_search(folder.parent) and importlib.util.find_spec("optuna")):
         return {}

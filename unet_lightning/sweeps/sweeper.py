@@ -69,14 +69,14 @@ class RecordedSweeper(Sweeper):
         if is_sweep(folder):
             record = read(folder)
             record.check_same(arguments, folder)
+            left = [name for name in record.jobs if not is_done(folder / name)]
+            log.info(f"{len(record.jobs) - len(left)} of {len(record.jobs)} jobs are done already.")
         else:
             record = replace(record_of(self.given, folder), jobs=self.expand(arguments))
+            left = list(record.jobs)
             record.write(folder)
             OmegaConf.save(self.given, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
-        left = [name for name in record.jobs if not is_done(folder / name)]
-        if len(left) < len(record.jobs):
-            log.info(f"{len(record.jobs) - len(left)} of {len(record.jobs)} jobs are done already.")
         size = self.max_batch_size or max(1, len(left))
         refused: dict[str, str] = {}
         for start in range(0, len(left), size):
@@ -147,7 +147,7 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
         os.chdir(folder / record.cwd)  # relative paths among the values mean what they meant
     path = GlobalHydra.instance().config_loader().get_search_path()
     for directory in record.config_dirs:
-        path.append("command-line", directory)
+        path.prepend("command-line", directory, anchor="schema")  # which Hydra wants last
     hydra = Hydra(JobRuntime.instance().get("name"), ConfigLoaderImpl(path))
     place = ["hydra.mode=MULTIRUN", f"hydra.sweep.dir={as_value(folder)}"]
     hydra.multirun(record.config_name, task_function, [*place, *of_hydra, *record.overrides, *typed])

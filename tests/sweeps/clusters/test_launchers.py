@@ -18,8 +18,9 @@ from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF
-from unet_lightning.sweeps import clusters
-from unet_lightning.sweeps.launchers import slurm
+from unet_lightning.sweeps import plugins
+from unet_lightning.sweeps.jobs import note_lost
+from unet_lightning.sweeps.launchers import checks, slurm
 from unet_lightning.sweeps.launchers.launcher import Sent
 from unet_lightning.sweeps.launchers.local import LocalLauncher
 from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
@@ -30,7 +31,7 @@ SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", 
 
 
 def composed(*overrides):
-    clusters.register()
+    plugins.register()
     with initialize_config_dir(CONF, version_base="1.3"):
         config = compose("train", list(overrides), return_hydra_config=True)
     config.hydra.overrides.task = [given for given in overrides if not given.startswith("hydra")]
@@ -98,15 +99,15 @@ def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
 
 
 def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr(clusters, "PACKAGES", dict.fromkeys(clusters.NAMES, "no_such_plugin"))
+    monkeypatch.setattr(checks, "PACKAGES", dict.fromkeys(checks.NAMES, "no_such_plugin"))
     with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
-        clusters.check(composed(JOBLIB))
+        checks.check_launcher(composed(JOBLIB))
 
 
 def test_sweeps_one_after_the_other_are_not_checked():
     config = composed("trainer=ddp")
     config.hydra.overrides.task = ["trainer.devices=1,2"]
-    clusters.check(config)
+    checks.check_launcher(config)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -186,27 +187,24 @@ def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
 
 
 def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(slurm, "LOOK", 0.01)
+    monkeypatch.setattr(slurm, "POLL", 0.01)
     monkeypatch.setattr(slurm, "ASK", 0.0)
-    monkeypatch.setattr(slurm, "GONE", 0.3)
+    monkeypatch.setattr(slurm, "LATE", 0.3)
     monkeypatch.setattr(slurm, "queued", set)
     paths = [SimpleNamespace(result_pickle=tmp_path / name) for name in ("late", "never")]
     jobs = [SimpleNamespace(job_id=str(n), task=lambda k, p=p: SimpleNamespace(paths=p)) for n, p in enumerate(paths)]
     late = threading.Timer(0.15, paths[0].result_pickle.touch)
     begun = time.monotonic()
     late.start()
-    SlurmLauncher.wait(None, [Sent(n, [], job) for n, job in enumerate(jobs)])
+    SlurmLauncher.wait(None, [Sent([], job) for n, job in enumerate(jobs)])
     assert 0.3 <= time.monotonic() - begun < 10
     assert paths[0].result_pickle.exists()
 
 
 @pytest.mark.parametrize(("word", "becomes"), [("done", "done"), ("pruned", "pruned"), ("running", "failed")])
 def test_only_a_job_that_has_not_said_its_end_is_called_failed(tmp_path, word, becomes):
-    launcher = launcher_of(SlurmLauncher, SLURM, f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=.")
-    loader = SimpleNamespace(load_sweep_config=lambda config, overrides: config)
-    launcher.hydra_context = SimpleNamespace(config_loader=loader)
     State(word, 0, value=0.5).write(tmp_path)
-    launcher.note(Sent(0, [], SimpleNamespace(job_id="7")), "it ended without a result")
+    note_lost(tmp_path, "it ended without a result", [])
     assert state(tmp_path)["state"] == becomes
     assert (tmp_path / "error.txt").exists() == (becomes == "failed")
 
