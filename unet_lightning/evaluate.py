@@ -15,7 +15,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain
 
 if TYPE_CHECKING:
-    from unet_lightning.results.maps import Maps, Threshold
+    from unet_lightning.results.maps import Maps
     from unet_lightning.results.scores import Evaluation
 
 # How photographs pass through networks.
@@ -45,8 +45,8 @@ def main(cfg: DictConfig) -> None:
     for folder in folders_of(config):
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
         for data in several or [config["data"]]:
-            for maps, threshold in open_maps(config, folder, data):
-                evaluation = evaluate_maps(maps, threshold)
+            for maps in open_maps(config, folder, data):
+                evaluation = evaluate_maps(maps)
                 written = write_evaluation(evaluation, folder, config["report"])
                 publish_evaluation(config["logger"], written, evaluation, folder)
                 done.setdefault(folder, []).append(evaluation)
@@ -98,24 +98,22 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     return found
 
 
-def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Iterator[tuple["Maps", "Threshold"]]:
-    """The maps of each split of a data set, by the networks of a folder or lying in it, and their threshold."""
+def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> "Iterator[Maps]":
+    """The maps of each split of a data set, made by the networks of a folder or lying in it."""
     from unet_lightning.inference.predictor import PredictionOptions
-    from unet_lightning.results.maps import fixed_threshold, read_maps
+    from unet_lightning.results.maps import read_maps
     from unet_lightning.results.networks import NetworkSource
     from unet_lightning.training.folds import first_run
 
     if config["predictions"] is not None:
-        maps = read_maps(folder, data, config["split"] or "test")
-        yield maps, fixed_threshold(config["threshold"], maps.dataset)
+        yield read_maps(folder, data, config["split"] or "test", config["threshold"])
         return
     if config["data_sets"] and data["dataset"] == first_run(folder).read_config()["data"]["dataset"]:
         data = {}  # as the run had it
     options = PredictionOptions(**{name: config[name] for name in OPTIONS})
     source = NetworkSource(folder, data, config["checkpoint"], options)
     for split in source.splits(config["split"]):
-        maps = source.maps(split)
-        yield maps, source.threshold(maps, config["threshold"])
+        yield source.maps(split, config["threshold"])
 
 
 @one_line_errors

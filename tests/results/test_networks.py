@@ -48,8 +48,8 @@ def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny
     maps = source.maps("val")
     assert maps.dataset.image_ids == ["25", "30", "35", "40"]
     assert maps.leak == {Leak.EPOCH: ["25", "30", "35", "40"]}
-    assert source.threshold(maps, None).values == [0.5] * 4
-    assert source.threshold(maps, 0.3).leak == []
+    assert (maps.thresholds, maps.threshold_source) == ([0.5] * 4, "default")
+    assert source.maps("val", 0.3).thresholds == [0.3] * 4
 
 
 def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):

@@ -1,7 +1,7 @@
 """Probability maps of a split and what makes vessels of them; here also maps that another program has made."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +26,27 @@ class Maps:
         probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
         origin: what the protocol says of where they come from.
         leak: images whose figures prove nothing, by the reason.
+        thresholds: the probability from which on a pixel is a vessel, for each photograph.
+        threshold_source: where it was taken from, for the protocol.
     """
 
     dataset: SegmentationDataset
     split: str
     probabilities: list[Tensor]
     origin: dict[str, Any]
-    leak: dict[Leak, list[str]] = field(default_factory=dict)
+    leak: Mapping[Leak, list[str]] = field(default_factory=dict)
+    thresholds: Sequence[float] = ()
+    threshold_source: str = ""
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """From which probability on a pixel is a vessel.
-
-    Attributes:
-        values: one for each photograph.
-        source: where they were taken from, for the protocol.
-        leak: those of the photographs that it was chosen on.
-    """
-
-    values: list[float]
-    source: str
-    leak: list[str] = field(default_factory=list)
-
-
-def read_maps(folder: Path, data: Mapping[str, Any], split: str) -> Maps:
+def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
     """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
 
     Args:
         folder: with the maps.
         data: the `data` section.
         split: of the data set.
+        threshold: None is the usual one.
 
     Raises:
         ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
@@ -69,8 +59,9 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str) -> Maps:
     dataset = open_photographs(data, split)
     check_two_classes(dataset)
     maps = [_read_map(folder, dataset, index).unsqueeze(0) for index in range(len(dataset))]
-    origin = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
-    return Maps(dataset, split, maps, origin | dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw")))
+    origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
+    origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
+    return with_threshold(Maps(dataset, split, maps, origin), threshold)
 
 
 def _read_map(folder: Path, dataset: SegmentationDataset, index: int) -> Tensor:
@@ -114,7 +105,7 @@ def check_two_classes(dataset: SegmentationDataset) -> None:
         )
 
 
-def fixed_threshold(wanted: float | str | None, dataset: SegmentationDataset) -> Threshold:
-    """The number wanted, or the usual one, for every photograph."""
-    value = USUAL_THRESHOLD if wanted is None else float(wanted)
-    return Threshold([value] * len(dataset), "default" if wanted is None else "given")
+def with_threshold(maps: Maps, value: float | None) -> Maps:
+    """The maps with one threshold for all photographs; None is the usual one."""
+    values = [USUAL_THRESHOLD if value is None else float(value)] * len(maps.dataset)
+    return replace(maps, thresholds=values, threshold_source="default" if value is None else "given")

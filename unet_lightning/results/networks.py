@@ -1,6 +1,7 @@
 """Maps of trained networks: a run, or a cross-validation."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,7 @@ from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.metrics.threshold import best_threshold
-from unet_lightning.results.maps import Maps, Threshold, check_two_classes, fixed_threshold, open_photographs
+from unet_lightning.results.maps import Maps, check_two_classes, open_photographs, with_threshold
 from unet_lightning.results.stored import Leak
 from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.threshold import fingerprint, store_threshold
@@ -54,11 +55,24 @@ class NetworkSource:
             return [split]
         return ["val", "test"] if self.folds and self.data is self.own else ["test"]
 
-    def maps(self, split: str) -> Maps:
-        """Maps of a split; of a cross-validation's own images, each by the network that held it out."""
+    def maps(self, split: str, threshold: float | str | None = None) -> Maps:
+        """Maps of a split; of a cross-validation's own images, each by the network that held it out.
+
+        Args:
+            split: `val`, `test` or `all`.
+            threshold: a number, `val` (chosen on validation images, and stored in the folder), or None: the usual
+                one, which of a cross-validation is chosen.
+        """
         if self.folds and split == "val" and self.data is self.own:
-            return self.validation_maps
-        return self._predict(open_photographs(self.data, split), split)
+            maps = self.validation_maps
+        else:
+            maps = self._predict(open_photographs(self.data, split), split)
+        several = len(maps.dataset.classes) > 2
+        if threshold is not None:
+            check_two_classes(maps.dataset)
+        if threshold == "val" or (threshold is None and self.folds and not several):
+            return self._with_chosen_threshold(maps)
+        return with_threshold(maps, None if threshold is None else float(threshold))
 
     @cached_property
     def validation_maps(self) -> Maps:
@@ -67,21 +81,14 @@ class NetworkSource:
         dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train")
         return self._predict(dataset.subset([image_id for image_id in dataset.image_ids if image_id in ids]), "val")
 
-    def threshold(self, maps: Maps, wanted: float | str | None) -> Threshold:
-        """The threshold for `maps`; one chosen on validation images is stored in the folder.
-
-        In a cross-validation it is chosen by default, and the images of each fold get the one of the other folds.
-        """
-        dataset = maps.dataset
-        if wanted is not None:
-            check_two_classes(dataset)
-        if wanted != "val" and not (wanted is None and self.folds and len(dataset.classes) == 2):
-            return fixed_threshold(wanted, dataset)
+    def _with_chosen_threshold(self, maps: Maps) -> Maps:
+        """The maps with the threshold that is best on validation images; held-out ones get that of the other folds."""
+        image_ids = maps.dataset.image_ids
         val_ids = [image_id for trained in self.networks for image_id in trained.val_ids]
         if not val_ids:
             raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")
-        own = dataset.name == self.networks[0].dataset
-        validates = own and maps.split == "val" and set(dataset.image_ids) == set(val_ids)
+        own = maps.dataset.name == self.networks[0].dataset
+        validates = own and maps.split == "val" and set(image_ids) == set(val_ids)
         watched = maps if validates else self.validation_maps
         value = choose_threshold(watched, watched.dataset.image_ids)
         store_threshold(self.folder, value, watched.dataset.image_ids, fingerprint(self.networks, self.options))
@@ -90,10 +97,12 @@ class NetworkSource:
             for trained in self.networks:
                 others = [image_id for image_id in val_ids if image_id not in trained.val_ids]
                 values |= dict.fromkeys(trained.val_ids, choose_threshold(maps, others))
-            return Threshold([values[image_id] for image_id in dataset.image_ids], "the images of the other folds")
+            thresholds = [values[image_id] for image_id in image_ids]
+            return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched.dataset.image_ids)}"
-        leak = [image_id for image_id in dataset.image_ids if own and image_id in val_ids]
-        return Threshold([value] * len(dataset), words, leak)
+        chosen_on = [image_id for image_id in image_ids if own and image_id in val_ids]
+        leak = {**maps.leak, **({Leak.THRESHOLD: chosen_on} if chosen_on else {})}
+        return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
 
     def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""

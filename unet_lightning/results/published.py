@@ -34,8 +34,7 @@ def score_best(run: RunFolder, trainer: Any) -> None:
         return
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
     source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
-    maps = source.maps("val")
-    evaluation = evaluate_maps(maps, source.threshold(maps, None))
+    evaluation = evaluate_maps(source.maps("val"))
     write_evaluation(evaluation, run.path, report=False, terminal=False)
     found = dice_with_interval(evaluation, mark_leak=False)
     log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image")

@@ -11,8 +11,8 @@ from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
-from unet_lightning.results.maps import Maps, Threshold
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, Leak
+from unet_lightning.results.maps import Maps
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND
 from unet_lightning.training.provenance import commit, versions
 
 
@@ -53,11 +53,11 @@ class Evaluation:
     protocol: dict[str, Any]
 
 
-def evaluate_maps(maps: Maps, threshold: Threshold) -> Evaluation:
+def evaluate_maps(maps: Maps) -> Evaluation:
     """Scores maps inside the field of view, at the photographs' own resolution."""
     dataset, classes = maps.dataset, maps.dataset.classes
     names = [MODEL] if len(classes) == 2 else [f"{MODEL}: {name}" for name in classes[1:]]
-    found = [decide(*pair) for pair in zip(maps.probabilities, threshold.values, strict=True)]
+    found = [decide(*pair) for pair in zip(maps.probabilities, maps.thresholds, strict=True)]
     images = {
         name: [
             MeasuredImage(
@@ -77,7 +77,7 @@ def evaluate_maps(maps: Maps, threshold: Threshold) -> Evaluation:
         first = [one.target for one in images[MODEL]]
         observers[SECOND] = summarise([target == VESSEL for target in second], first)
         observers[AGAINST_SECOND] = figures_of(images[MODEL], second)
-    return Evaluation(dataset, images, observers, protocol_of(maps, threshold))
+    return Evaluation(dataset, images, observers, protocol_of(maps))
 
 
 def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor]) -> Summary:
@@ -104,12 +104,11 @@ def pooled(images: Sequence[MeasuredImage]) -> tuple[Tensor, Tensor]:
     return torch.cat([one.probability.flatten() for one in images]), torch.cat([one.target.flatten() for one in images])
 
 
-def protocol_of(maps: Maps, threshold: Threshold) -> dict[str, Any]:
+def protocol_of(maps: Maps) -> dict[str, Any]:
     """What was measured how: stands on every table, and beside the figures on disk."""
     dataset = maps.dataset
-    low, high = min(threshold.values), max(threshold.values)
+    low, high = min(maps.thresholds), max(maps.thresholds)
     two = len(dataset.classes) == 2
-    reasons = maps.leak | ({Leak.THRESHOLD: threshold.leak} if threshold.leak else {})
     return {
         "dataset": dataset.name,
         "split": maps.split,
@@ -118,10 +117,10 @@ def protocol_of(maps: Maps, threshold: Threshold) -> dict[str, Any]:
         "region": dataset.region,
         "resolution": "the photographs' own",
         "threshold": "argmax" if not two else low if low == high else f"{low} to {high}",
-        "threshold_source": threshold.source if two else "the most probable class",
+        "threshold_source": maps.threshold_source if two else "the most probable class",
         **maps.origin,
         "commit": commit(),
         "versions": versions(),
-        "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in reasons.values())],
-        "leak_reasons": {reason.value: ids for reason, ids in reasons.items()},
+        "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in maps.leak.values())],
+        "leak_reasons": {reason.value: ids for reason, ids in maps.leak.items()},
     }
