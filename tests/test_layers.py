@@ -49,7 +49,7 @@ UNSETTLED = {
     ("training.ranks", "hydra"),
     ("training.untrusted", "hydra"),
 }
-PROGRAMS = {"commandline", "repeats", "composition", "photographs", "pictures"}
+PROGRAMS = {"commandline", "repeats", "composition"}
 
 
 def room(module):
