@@ -94,7 +94,7 @@ def model_of(task: SegmentationTask, data: SegmentationDataModule, **options: An
 
 
 def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array], threshold: float = 0.5) -> Summary:
-    """Figures of predictions of one class, as `evaluate` has them: of each image, their means and intervals, and pooled.
+    """Figures of predictions of one class, as `evaluate` has them: of each image, their means, and pooled.
 
     Args:
         predictions: `(H, W)` each, one or several: probabilities in [0, 1], or bool.
@@ -122,6 +122,11 @@ def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array
         targets,
         soft if len(soft) == len(maps) else (),
     )
+
+
+def _several(given: Array | Sequence[Array]) -> list[Array]:
+    """One array, or several, as a list."""
+    return [given] if isinstance(given, np.ndarray | Tensor) else list(given)
 
 
 def _target(label: Array) -> Tensor:

@@ -11,8 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from unet_lightning import specs
 from unet_lightning.errors import ConfigError
-from unet_lightning.program import CONF, one_line_errors, plain
+from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
+from unet_lightning.training.folder import followed
 
 if TYPE_CHECKING:
     from unet_lightning.results.maps import Maps
@@ -33,6 +35,7 @@ def main(cfg: DictConfig) -> None:
     """
     config, overrides = plain(cfg), list(HydraConfig.get().overrides.task)
     check(config, overrides)
+    trust_command_line(config)
     several = sections(config["data_sets"], overrides)
     from unet_lightning.results.evaluation import write_evaluation, write_matrix
     from unet_lightning.results.published import publish_evaluation
@@ -83,7 +86,7 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
 def folders_of(config: dict[str, Any]) -> list[Path]:
     """The folders to measure."""
     named = config["run"] if config["predictions"] is None else config["predictions"]
-    return [Path(str(folder)) for folder in (named if isinstance(named, list) else [named])]
+    return [followed(Path(str(folder))) for folder in (named if isinstance(named, list) else [named])]
 
 
 def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, Any]]:
@@ -93,6 +96,7 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     for name in names or []:
         try:
             found.append(plain(hydra.compose("evaluate", [*others, f"data={name}"]).data))
+            specs.trust(specs.targets_in(found[-1]))
         except HydraException as error:
             raise ConfigError(f"No data set {name}: {str(error).splitlines()[0]}") from error
     return found

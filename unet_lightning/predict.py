@@ -1,56 +1,61 @@
 """Predicts photographs: `python -m unet_lightning.predict photos/ --run outputs/quick/latest --out predictions`."""
 
 import argparse
+import contextlib
+import io
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, DataError, UserError
-from unet_lightning.program import one_line_errors
+from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from unet_lightning.data.dataset import SegmentationDataset
+    from unet_lightning.inference.photographs import Photograph
 
-    from unet_lightning.inference.predictor import Prediction
+USUAL = 0.5
 
-USUAL = "0.5"
+
+def number(text: str) -> int | float | str:
+    """`text` as a number where it is one; whether the option may be that is checked with the other options."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
+    # fmt: off
     parser = argparse.ArgumentParser(
-        prog="python -m unet_lightning.predict",
+        "python -m unet_lightning.predict",
         description="Finds the vessels of photographs. For each it writes NAME_mask.png (vessels 255), "
         "NAME_probability.png (16-bit, 65535 is probability 1) and NAME_overlay.png. Photographs that are there "
         "already are left alone, so that a stopped command goes on; one that cannot be read is named at the end.",
     )
-    parser.add_argument(
-        "photos",
-        nargs="+",
-        metavar="PHOTO",
-        help="TIFF, PNG, JPEG, ... or a folder, whose subfolders are kept; or a data set: data=drive split=test",
-    )
-    parser.add_argument("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
-    parser.add_argument("--out", type=Path, help="folder for the pictures, made where it is missing")
-    parser.add_argument(
-        "--fov",
-        default="auto",
-        metavar="MASK",
-        help="field of view, outside which nothing is a vessel: a mask, a folder of masks named as the photographs, "
-        "auto (found in each photograph; a data set's own; the default) or none",
-    )
-    parser.add_argument("--threshold", default=USUAL, help="vessel from this probability on (0.5), or val: as chosen "
-                        "by evaluate threshold=val")  # fmt: skip
-    parser.add_argument("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
-    parser.add_argument("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
-    parser.add_argument(
-        "--scale", default="auto", help="auto: to the field of view of training; none; or a factor (auto)"
-    )
-    parser.add_argument("--tile", default="auto", help="auto: whole where it fits; none; or a side in pixels (auto)")
-    parser.add_argument("--blend", choices=("crop", "gaussian"), default="crop", help="where tiles meet (crop)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--overwrite", action="store_true", help="predict again what is there already")
-    parser.add_argument("--submission", type=Path, metavar="ZIP", help="archive for the DRIVE challenge")
+    add = parser.add_argument
+    add("photos", nargs="+", metavar="PHOTO", help="TIFF, PNG, JPEG, ... or a folder, whose subfolders are kept; or a "
+        "data set: data=drive split=test")
+    add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
+    add("--out", type=Path, help="folder for the pictures, made where it is missing")
+    add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
+        "folder of masks named as the photographs, auto (found in each photograph; a data set's own; the default) or "
+        "none")
+    add("--threshold", type=number, default=USUAL, help="vessel from this probability on (0.5), or val: as chosen by "
+        "evaluate threshold=val")
+    add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
+    add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
+    add("--scale", type=number, default="auto", help="auto: to the field of view of training; none; or a factor (auto)")
+    add("--tile", type=number, default="auto", help="auto: whole where it fits; none; or a side in pixels (auto)")
+    add("--blend", choices=("crop", "gaussian"), default="crop", help="where tiles meet (crop)")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add("--config-dir", type=Path, help="your own YAML files, whose classes a run may be made of")
+    add("--overwrite", action="store_true", help="predict again what is there already")
+    add("--submission", type=Path, metavar="ZIP", help="archive for the DRIVE challenge")
+    # fmt: on
     args = parser.parse_args(arguments)
     if args.out is None and args.submission is None:
         parser.error("give --out, --submission or both")
@@ -65,55 +70,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: shown as one line; the exit code is 1.
     """
     args = parse(arguments)
-    import torch
+    if args.config_dir is not None:
+        trust_files(args.config_dir)
     from rich.progress import Progress
 
+    from unet_lightning.inference.pictures import PictureFolder, predict_photograph
     from unet_lightning.inference.predictor import PredictionOptions, make_predictor
     from unet_lightning.inference.submission import check_ids, write_submission
-    from unet_lightning.metrics.threshold import decide
-    from unet_lightning.photographs import collect
-    from unet_lightning.pictures import PictureFolder
+    from unet_lightning.training.folder import followed
     from unet_lightning.training.folds import load_networks
     from unet_lightning.training.threshold import fingerprint
 
-    photographs = collect(args.photos, args.fov, apart_from=args.out)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that the terminal cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
+    photographs = collect(args.photos, args.fov, args.out)
     names = [photograph.name for photograph in photographs]
     if args.submission is not None:
         check_ids([str(name) for name in names])
+    args.run = followed(args.run)
     networks = load_networks(args.run, args.checkpoint)
-    options = PredictionOptions(args.device, number(args.tile, int), args.blend, args.tta, number(args.scale, float))
+    options = PredictionOptions(args.device, args.tile, args.blend, args.tta, args.scale)
     made_for = fingerprint(networks, options)
     threshold = threshold_of(args, len(networks[0].classes), made_for)
     predictor = make_predictor(networks, options)
     pictures = None
     if args.out is not None:
-        settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": args.tile, "blend": args.blend}
+        settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
         pictures.check(names)
-    failed: list[str] = []
-    submitted: dict[str, Tensor] = {}
-    with torch.inference_mode(), Progress(transient=True) as progress:
+    failed, submitted = [], {}
+    with Progress(transient=True) as progress:
         for photograph in progress.track(photographs, description="photographs"):
-            if pictures is not None and args.submission is None and pictures.done(photograph.name):
-                progress.print(f"{photograph.name}: there already")
-                continue
-            try:
-                photo, fov = photograph.read()
-                found = predictor.predict(photo, fov, warm_up=len(photographs) == 1)
-                probability, drawn = found.probabilities, decide(found.probabilities, threshold)
-                if fov is not None:
-                    probability.masked_fill_(~fov, 0.0)
-                    drawn &= fov
+            words = "there already"
+            if pictures is None or args.submission is not None or not pictures.done(photograph.name):
+                try:
+                    drawn, words = predict_photograph(photograph, predictor, threshold, pictures, len(names) == 1)
+                except (UserError, OSError) as error:
+                    failed.append(str(error))
+                    continue
                 if args.submission is not None:
                     submitted[str(photograph.name)] = drawn[0]
-                progress.print(f"{photograph.name}: {found.milliseconds:.0f} ms forward{how(found)}")
-                if pictures is not None:
-                    pictures.save_maps(photograph.name, probability, drawn)
-                    del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
-                    pictures.save_overlay(photograph.name, photo, drawn)
-                del photo, fov, drawn  # before the next photograph is read
-            except (UserError, OSError) as error:
-                failed.append(str(error))
+                del drawn  # before the next photograph is read
+            said = f"{photograph.name}: {words}"
+            progress.print(said, markup=False, emoji=False, highlight=False, soft_wrap=True)
     if failed:
         raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
     if args.submission is not None:
@@ -123,18 +122,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"Pictures: {args.out}/NAME_{{mask,probability,overlay}}.png")
 
 
-def how(found: "Prediction") -> str:
-    """What was done with a photograph beyond passing it whole."""
-    scale = "" if found.scale == 1 else f", scaled by {found.scale:.3f}"
-    return scale if found.tiles == "whole image" else f"{scale}, {found.tiles}"
+def collect(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
+    """The photographs that a command names: paths, or Hydra's words for a data set.
+
+    Raises:
+        ConfigError: both kinds, or from `open_data_set` or `photographs_in`.
+        DataError: from the data set.
+    """
+    from unet_lightning.inference.photographs import photographs_in, photographs_of
+
+    words = [name for name in named if "=" in name and not os.path.exists(name)]
+    if not words:
+        return photographs_in(named, fov, pictures)
+    if len(words) < len(named):
+        raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
+    return photographs_of(open_data_set(words), fov)
 
 
-def number(text: str, kind: type) -> Any:
-    """`text` as a number where it is one: the predictor knows the words."""
+def open_data_set(words: Sequence[str]) -> "SegmentationDataset":
+    """The photographs of a data set of conf/data: `data=drive split=test data.root=...`.
+
+    Raises:
+        ConfigError: an unknown word.
+    """
+    from hydra import compose, initialize_config_dir
+
+    from unet_lightning.results.maps import open_photographs
+
+    other = [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]
+    if other:
+        raise ConfigError(f"{' '.join(other)} says nothing of a data set: options begin with two dashes, see --help.")
     try:
-        return kind(text)
-    except ValueError:
-        return text
+        with initialize_config_dir(CONF, version_base="1.3"):
+            config = plain(compose("evaluate", list(words)))
+    except Exception as error:
+        if not from_composition(error):
+            raise
+        raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
+    if "_target_" not in config["data"]:
+        raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
+    return open_photographs(config["data"], config["split"] or "test")
 
 
 def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:
@@ -152,15 +179,15 @@ def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, 
 
     if args.threshold == "val":
         return stored_threshold(args.run, made_for)
-    value = number(args.threshold, float)
-    if not isinstance(value, float) or not 0 <= value <= 1:
-        raise ConfigError(f"--threshold must be from 0 to 1, or val, found {args.threshold}.")
-    if classes > 2 and args.threshold != USUAL:
+    value = args.threshold
+    if isinstance(value, str) or not 0 <= value <= 1:
+        raise ConfigError(f"--threshold must be from 0 to 1, or val, found {value}.")
+    if classes > 2 and value != USUAL:
         raise ConfigError(
             f"--threshold decides between two classes, the network knows {classes}: leave it out, each pixel gets its "
             "most probable class."
         )
-    return value
+    return float(value)
 
 
 if __name__ == "__main__":

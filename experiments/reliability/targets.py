@@ -29,8 +29,7 @@ from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_weights
-from unet_lightning.photographs import collect
-from unet_lightning.predict import parse, threshold_of
+from unet_lightning.predict import collect, parse, threshold_of
 from unet_lightning.program import CONF, from_composition, instantiate, plain
 from unet_lightning.results.leaderboard.entries import Run, make_entries
 from unet_lightning.results.stored import read_stored

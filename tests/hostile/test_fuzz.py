@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from unet_lightning.data.collate import collate
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.errors import UserError
-from unet_lightning.photographs import collect
+from unet_lightning.predict import collect
 
 FUZZER = Path(__file__).parents[2] / "experiments/reliability"
 QUICK = settings(derandomize=True, deadline=None, max_examples=50)

@@ -1,4 +1,4 @@
-"""The folder of pictures that `predict` fills, and goes on with."""
+"""What `predict` writes of photographs: a folder of pictures, which it goes on with."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,10 @@ from torch import Tensor
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.inference.maps import save_image, save_mask, save_probability
-from unet_lightning.results.overlay import overlay
+from unet_lightning.inference.overlay import overlay
+from unet_lightning.inference.photographs import Photograph
+from unet_lightning.inference.predictor import Ensemble, Prediction, Predictor
+from unet_lightning.metrics.threshold import decide
 
 SETTINGS = "predict.json"
 
@@ -84,7 +87,7 @@ class PictureFolder:
         save_image(overlay(photo, drawn.any(0)), self._file(name, "overlay"))
 
     def _goes_on(self) -> bool:
-        """Whether there are pictures already, made as these will be."""
+        """Whether there are pictures already that were made as these will be."""
         path = self.path / SETTINGS
         if not path.is_file() or self.overwrite:
             return False
@@ -110,3 +113,46 @@ class PictureFolder:
     def _probability(self, number: int) -> str:
         """What the map of a class is called."""
         return "probability" if len(self.classes) == 2 else f"probability_{self.classes[number]}"
+
+
+@torch.inference_mode()
+def predict_photograph(
+    photograph: Photograph,
+    predictor: Predictor | Ensemble,
+    threshold: float,
+    pictures: PictureFolder | None,
+    warm_up: bool = False,
+) -> tuple[Tensor, str]:
+    """Predicts one photograph and writes its pictures; outside the field of view nothing is found.
+
+    Args:
+        photograph: to be read.
+        predictor: that is applied.
+        threshold: see `decide`.
+        pictures: where they are written; None: nowhere.
+        warm_up: see `Predictor.predict`.
+
+    Returns:
+        the pixels of each class but the background, `(C - 1, H, W)` bool, and what was done in words.
+
+    Raises:
+        UserError: the photograph cannot be read, or a picture not be written.
+    """
+    photo, fov = photograph.read()
+    found = predictor.predict(photo, fov, warm_up)
+    probability, drawn, words = found.probabilities, decide(found.probabilities, threshold), describe(found)
+    if fov is not None:
+        probability.masked_fill_(~fov, 0.0)
+        drawn &= fov
+    if pictures is not None:
+        pictures.save_maps(photograph.name, probability, drawn)
+        del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
+        pictures.save_overlay(photograph.name, photo, drawn)
+    return drawn, words
+
+
+def describe(found: Prediction) -> str:
+    """How long the forward passes took, and what was done beyond passing the photograph whole."""
+    scale = "" if found.scale == 1 else f", scaled by {found.scale:.3f}"
+    tiles = "" if found.tiles == "whole image" else f", {found.tiles}"
+    return f"{found.milliseconds:.0f} ms forward{scale}{tiles}"

@@ -1,0 +1,170 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unet_lightning.data.drive import DriveDataset
+from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.photographs import as_photograph, photographs_in, photographs_of, read_with_fov
+
+
+@pytest.fixture
+def folder(tiny_drive, tmp_path):
+    """Photographs in a folder and a subfolder, with something else beside them."""
+    for number, place in (("01", "photos"), ("02", "photos/left"), ("03", "photos/left")):
+        (tmp_path / place).mkdir(exist_ok=True)
+        shutil.copy(tiny_drive / f"test/images/{number}_test.tif", tmp_path / place)
+    (tmp_path / "photos/notes.txt").write_text("not a photograph", encoding="utf-8")
+    return tmp_path / "photos"
+
+
+def save(path, box, size=(46, 48)):
+    mask = Image.new("L", size)
+    mask.paste(255, box)
+    mask.save(path)
+
+
+def test_a_folder_keeps_its_subfolders(folder):
+    found = photographs_in([str(folder)], "none")
+    assert [photograph.name for photograph in found] == [Path("01_test"), Path("left/02_test"), Path("left/03_test")]
+    photo, fov = found[2].read()
+    assert torch.equal(photo, read_photo(folder / "left/03_test.tif")) and fov is None
+
+
+def test_files_and_folders_may_be_named_together(folder):
+    found = photographs_in([str(folder / "01_test.tif"), str(folder / "left")], "none")
+    assert [str(photograph.name) for photograph in found] == ["01_test", "02_test", "03_test"]
+
+
+@pytest.mark.parametrize("pictures", [".", "left", "left/deeper"])
+def test_pictures_within_a_folder_of_photographs_are_refused(folder, pictures):
+    with pytest.raises(ConfigError, match=r"give --out a folder outside .*photos"):
+        photographs_in([str(folder)], "auto", folder / pictures)
+    assert len(photographs_in([str(folder)], "auto", folder.parent / "out")) == 3
+
+
+def test_two_photographs_of_one_name_are_refused(folder, tmp_path):
+    other = shutil.copy(folder / "01_test.tif", tmp_path)
+    with pytest.raises(ConfigError, match="Two photographs are called 01_test: their pictures would overwrite"):
+        photographs_in([str(folder), other], "none")
+
+
+def test_a_folder_without_photographs_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"No photograph in .*: looked for \.bmp, "):
+        photographs_in([str(tmp_path)], "none")
+
+
+@pytest.mark.parametrize("name", ["nowhere.tif", "x" * 300 + ".tif"])
+def test_a_file_that_is_not_there_is_named_when_its_turn_comes(name):
+    (photograph,) = photographs_in([name], "none")
+    with pytest.raises(DataError, match=f"No photograph: looked for {name}"):
+        photograph.read()
+
+
+def test_the_field_of_view_is_found_given_or_none(folder, tmp_path):
+    path = folder / "01_test.tif"
+    save(tmp_path / "mask.png", (10, 10, 30, 20))
+    found = read_with_fov(path, "auto")[1]
+    assert found[24, 23] and not found[0, 0]
+    given = read_with_fov(path, str(tmp_path / "mask.png"))[1]
+    assert given.sum() == 200 and given[10:20, 10:30].all()
+    assert read_with_fov(path, "none")[1] is None
+
+
+def test_masks_in_a_folder_belong_to_photographs_of_their_name(folder, tmp_path):
+    (tmp_path / "fov").mkdir()
+    save(tmp_path / "fov/01_test_mask.png", (10, 10, 30, 20))
+    save(tmp_path / "fov/02_test.png", (0, 0, 46, 48))
+    first, second, third = photographs_in([str(folder)], str(tmp_path / "fov"))
+    assert first.read()[1].sum() == 200
+    assert second.read()[1].all()
+    with pytest.raises(DataError, match=r"0 field-of-view masks for .*03_test"):
+        third.read()
+
+
+def test_a_mask_of_another_size_is_refused(folder, tmp_path):
+    save(tmp_path / "fov.png", (0, 0, 20, 20), (20, 20))
+    with pytest.raises(DataError, match=r"fov\.png is \(20, 20\), the photograph .* \(48, 46\) \(height, width\)"):
+        read_with_fov(folder / "01_test.tif", str(tmp_path / "fov.png"))
+
+
+def test_a_data_set_gives_its_photographs_with_its_own_masks(tiny_drive, tmp_path):
+    dataset = DriveDataset(tiny_drive, "test")
+    found = photographs_of(dataset, "auto")
+    assert [str(photograph.name) for photograph in found] == [f"{number:02d}" for number in range(1, 21)]
+    photo, fov = found[6].read()
+    assert torch.equal(photo, read_photo(tiny_drive / "test/images/07_test.tif"))
+    assert torch.equal(fov, read_binary(tiny_drive / "test/mask/07_test_mask.gif", "mask"))
+    assert photographs_of(dataset, "none")[6].read()[1] is None
+    save(tmp_path / "mask.png", (10, 10, 30, 20))
+    assert photographs_of(dataset, str(tmp_path / "mask.png"))[6].read()[1].sum() == 200
+    assert not dataset._photos  # each goes with its photograph
+
+
+# Arrays
+
+RGB = np.array([[[0, 51, 255], [102, 153, 204]]], dtype=np.uint8)  # (1, 2, 3)
+PLANES = [[[0, 102]], [[51, 153]], [[255, 204]]]  # (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        RGB,
+        RGB.transpose(2, 0, 1),
+        torch.tensor(PLANES, dtype=torch.uint8),
+        RGB / 255,  # float64
+        (RGB / 255).astype(np.float16),
+        (RGB / 255).astype(">f4"),
+        torch.tensor(PLANES, requires_grad=True, dtype=torch.float32) / 255,
+        np.ascontiguousarray(RGB[:, ::-1])[:, ::-1],  # negative strides
+    ],
+    ids=["HWC", "CHW", "torch", "float64", "float16", "big-endian", "torch float", "strides"],
+)
+def test_an_array_in_any_order_is_a_photograph(array):
+    found = as_photograph(array)
+    assert found.dtype == torch.uint8 and found.is_contiguous()
+    assert found.tolist() == PLANES
+
+
+def test_grey_becomes_three_equal_channels():
+    assert as_photograph(np.array([[0.0, 0.5], [0.25, 1.0]])).tolist() == [[[0, 128], [64, 255]]] * 3
+    assert as_photograph(torch.tensor([[7, 8]], dtype=torch.uint8)).tolist() == [[[7, 8]]] * 3
+    assert as_photograph(torch.tensor([[0.0, 1.0]], dtype=torch.bfloat16)).tolist() == [[[0, 255]]] * 3
+
+
+def test_three_pixels_of_three_are_height_by_width_by_channel():
+    array = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    assert as_photograph(array)[1].tolist() == [[1, 4, 7], [10, 13, 16], [19, 22, 25]]
+
+
+def test_a_photograph_is_a_copy():
+    array = torch.zeros(3, 4, 5, dtype=torch.uint8)
+    as_photograph(array).fill_(9)
+    as_photograph(array.permute(1, 2, 0)).fill_(9)
+    assert (array == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "found"),
+    [
+        (np.zeros((4, 5, 4), np.uint8), r"\(4, 5, 4\) uint8"),
+        (np.zeros((1, 3, 4, 5), np.uint8), r"\(1, 3, 4, 5\) uint8"),
+        (np.zeros(6), r"\(6,\) float64"),
+        (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\) uint8"),
+        (np.zeros((4, 5), np.uint16), r"\(4, 5\) uint16"),
+        (np.zeros((4, 5), bool), r"\(4, 5\) bool"),
+        (torch.zeros(4, 5, dtype=torch.int64), r"\(4, 5\) int64"),
+        (np.full((4, 5), 255.0), r"\(4, 5\) float64 from 255 to 255"),
+        (np.array([[-0.1, 1.0]]), r"\(1, 2\) float64 from -0\.1 to 1"),
+        (np.array([[0.5, 1e300]]), r"\(1, 2\) float64 from 0\.5 to 1e\+300"),
+        (np.array([[0.5, np.nan]]), r"\(1, 2\) float64 from nan to nan"),
+    ],
+)
+def test_another_array_is_refused_with_what_was_found_and_expected(array, found):
+    with pytest.raises(ConfigError, match=rf"found {found}.* expected \(H, W, 3\), \(3, H, W\) or \(H, W\) in uint8"):
+        as_photograph(array)

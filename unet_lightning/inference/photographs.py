@@ -1,0 +1,143 @@
+"""Photographs to predict: files, folders, data sets and arrays."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.fov import find_field_of_view
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
+from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph, read when its turn comes.
+
+    Attributes:
+        name: of its pictures, below the output folder and without a suffix.
+        read: gives photo `(3, H, W)` uint8 and field of view `(H, W)` bool, or None for the whole photograph.
+    """
+
+    name: Path
+    read: Callable[[], tuple[Tensor, Tensor | None]]
+
+
+def photographs_in(paths: Sequence[str], fov: str, pictures: Path | None = None) -> list[Photograph]:
+    """The photographs of files and folders, in the order of their names within a folder.
+
+    Args:
+        paths: of files, and of folders, whose subfolders are searched too.
+        fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
+        pictures: the folder that the pictures are written to.
+
+    Raises:
+        ConfigError: a folder without photographs, or that the pictures would lie in; two photographs of one name.
+    """
+    found = []
+    for path in map(Path, paths):
+        if not os.path.isdir(path):  # Path.is_dir raises where a name is too long
+            found.append(Photograph(Path(path.stem), partial(read_with_fov, path, fov)))
+            continue
+        if pictures is not None and pictures.resolve().is_relative_to(path.resolve()):
+            raise ConfigError(
+                f"The pictures would be photographs of the next command: give --out a folder outside {path}."
+            )
+        folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
+        files = [file for folder in folders for file in image_files(folder).values()]
+        if not files:
+            raise ConfigError(f"No photograph in {path}: looked for {', '.join(IMAGE_SUFFIXES)}.")
+        names = (file.relative_to(path).with_suffix("") for file in files)
+        found += [Photograph(name, partial(read_with_fov, file, fov)) for name, file in zip(names, files, strict=True)]
+    times = Counter(photograph.name for photograph in found)
+    twice = sorted(str(name) for name, number in times.items() if number > 1)
+    if twice:
+        raise ConfigError(f"Two photographs are called {twice[0]}: their pictures would overwrite one another.")
+    return found
+
+
+def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
+    """The photographs of a data set, labels or not.
+
+    Args:
+        dataset: with the names of its photographs.
+        fov: `auto` (as the data set has it), or as `photographs_in` takes it.
+    """
+
+    def read(index: int) -> tuple[Tensor, Tensor | None]:
+        if fov not in ("auto", "none"):
+            return read_with_fov(dataset.files[index].photo, fov)
+        single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
+        return single.photo(0), single.field_of_view(0) if fov == "auto" else None
+
+    return [Photograph(Path(image_id), partial(read, index)) for index, image_id in enumerate(dataset.image_ids)]
+
+
+def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
+    """Photo and field of view of a file; see `photographs_in`.
+
+    Raises:
+        DataError: either is missing or broken, or their sizes differ.
+    """
+    photo = read_photo(path)
+    if fov == "none":
+        return photo, None
+    if fov == "auto":
+        return photo, find_field_of_view(photo)
+    mask_path = Path(fov)
+    if os.path.isdir(mask_path):
+        masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
+        if len(masks) != 1:
+            raise DataError(f"{len(masks)} field-of-view masks for {path} in {fov}: expected one of the same name.")
+        mask_path = masks[0]
+    mask = read_binary(mask_path, "field-of-view mask")
+    if mask.shape != photo.shape[1:]:
+        raise DataError(
+            f"The field-of-view mask {mask_path} is {tuple(mask.shape)}, the photograph {path} "
+            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
+        )
+    return photo, mask
+
+
+def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:
+    """A photograph that is an array, as a predictor takes it.
+
+    Args:
+        array: of numpy or torch, `(H, W, 3)`, `(3, H, W)` or grey `(H, W)`; uint8, or float in [0, 1]. With 3 at both
+            ends it is `(H, W, 3)`.
+
+    Returns:
+        `(3, H, W)` uint8, a copy; grey becomes three equal channels.
+
+    Raises:
+        ConfigError: another shape, type or range.
+    """
+    if isinstance(array, Tensor):
+        array = array.detach().cpu()
+        array = (array.float() if array.is_floating_point() else array).numpy()  # numpy has no bfloat16
+    pixels, found = np.asarray(array), f"{tuple(array.shape)} {array.dtype}"
+    if pixels.ndim == 2:
+        pixels = np.broadcast_to(pixels, (3, *pixels.shape))
+    elif pixels.ndim == 3 and pixels.shape[2] == 3:
+        pixels = pixels.transpose(2, 0, 1)
+    fits, is_float = pixels.ndim == 3 and len(pixels) == 3 and pixels.size > 0, pixels.dtype.kind == "f"
+    if fits and is_float:
+        low, high = float(pixels.min()), float(pixels.max())  # NaN where there is one
+        found, fits = f"{found} from {low:.3g} to {high:.3g}", low >= 0 and high <= 1
+    if not fits or not (is_float or pixels.dtype == np.uint8):
+        raise ConfigError(
+            f"This array is no photograph: found {found}, expected (H, W, 3), (3, H, W) or (H, W) in uint8, or in "
+            "float from 0 to 1."
+        )
+    if is_float:
+        pixels = (pixels.astype(np.float32) * 255).round()
+    return torch.from_numpy(pixels.astype(np.uint8, order="C"))
