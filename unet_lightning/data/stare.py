@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import required_file
 from unet_lightning.data.splits import of_split
 from unet_lightning.errors import DataError
 
@@ -47,7 +46,8 @@ class StareDataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         base, photos = find_photographs(Path(root))
         ids = of_split(split, list(photos)[: COUNT // 2], list(photos)[COUNT // 2 :])
-        super().__init__((_files_of(base, image_id, photos[image_id]) for image_id in ids), fov)
+        files = (_files_of(base, image_id, photos[image_id]) for image_id in ids)
+        super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
@@ -73,10 +73,9 @@ def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
 
 
 def _files_of(base: Path, image_id: str, photo: Path) -> ImageFiles:
-    """The files of one image; the second observer's label may be missing."""
-    expected = base / "labels-ah" / f"{image_id}.ah.ppm(.gz)"  # named where there is none
-    label = required_file(_label(base, image_id, "ah") or expected, "first observer's label", image_id, REMEDY)
-    return ImageFiles(image_id, photo, label, second_label=_label(base, image_id, "vk"))
+    """The files of one image; the label of the first observer as expected where there is none."""
+    expected = base / f"labels-ah/{image_id}.ah.ppm(.gz)"
+    return ImageFiles(image_id, photo, _label(base, image_id, "ah") or expected, None, _label(base, image_id, "vk"))
 
 
 def _label(base: Path, image_id: str, observer: str) -> Path | None:
