@@ -1,7 +1,7 @@
-"""Builds objects from plain values: `{"_target_": "package.Class", argument: value}`.
+"""Objects from plain values: `{"_target_": "package.Class", argument: value}`.
 
-Checkpoints and run folders hold such values, and may come from somebody else. So only classes of a few packages are
-built, and each section of a config has its own packages. Put the name of your own package into the environment variable
+Checkpoints and run folders carry such values, and may come from somebody else; so a name is trusted only where it leads
+to a class of a few packages, for each section of a config its own. Put your own package's name into
 UNET_LIGHTNING_TRUSTED (comma-separated).
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from unet_lightning.errors import ConfigError, UserError
 
-# For a checkpoint's hyper-parameters: network, loss, optimizer, scheduler.
+# Of a checkpoint's hyper-parameters: network, loss, optimizer, scheduler.
 TRUSTED = (
     "unet_lightning.models",
     "unet_lightning.losses",
@@ -21,7 +21,7 @@ TRUSTED = (
     "torch.nn",
     "torch.optim",
 )
-# For the other sections of a config: packages, modules, or single classes.
+# Of the other sections of a config; packages, modules, or the names of single classes.
 SECTIONS = {
     "data": ("unet_lightning.data", "torchvision.transforms.v2"),
     "callbacks": (
@@ -38,71 +38,71 @@ SECTIONS = {
         "lightning.pytorch.profilers",
     ),
 }
-# The modules whose functions may be called. Functions elsewhere unpack archives, draw data sets or import by name.
+# Elsewhere functions are for the package itself: they unpack archives, draw data sets, import what they are told.
 FUNCTIONS = ("unet_lightning.schedules", "unet_lightning.data.transforms")
-# Lightning's ModelCheckpoint deletes the file that a checkpoint names as its earlier best, whatever it is.
+# Lightning's ModelCheckpoint removes whatever file a checkpoint calls its earlier best.
 INSTEAD = {"lightning.pytorch.callbacks.model_checkpoint": "unet_lightning.training.callbacks.checkpoint.RunCheckpoint"}
-DEEPEST = 50  # levels of specs within specs
+DEEPEST = 50  # specs within specs
 
 
 def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments: Any) -> Any:
-    """Calls the target of `spec` with the other entries of `spec` and with `arguments`.
+    """Calls the target of `spec` with its other entries, built themselves where they are specs, and `arguments`.
 
-    Entries that are specs are built first. With `_partial_: true` the target is not called yet: the result is a
-    function that takes the missing arguments. Hydra's `_convert_` is ignored, as all values are plain.
+    With `_partial_: true` it is not called yet: what comes back takes the arguments that are missing. Hydra's
+    `_convert_` means nothing here: all values are plain.
 
     Args:
-        spec: `_target_`, its arguments by name, and optionally `_partial_`.
-        trusted: the packages, modules and classes that targets may come from.
-        arguments: further arguments of the outermost target.
+        spec: `_target_`, its arguments by name, and `_partial_` where wanted.
+        trusted: packages, modules and classes that targets may be of.
+        arguments: further ones for the outermost target.
 
     Raises:
-        ConfigError: no `_target_`, a target that is not trusted or does not exist, or arguments that it does not take.
+        ConfigError: no `_target_`, one that is not trusted or not there, or arguments that it does not take.
         UserError: from the target.
     """
     return _build(spec, tuple(trusted), arguments, depth=0)
 
 
 def build_all(specs: Mapping[str, Any] | None, section: str) -> list[Any]:
-    """Builds the specs of a section of the config, such as the callbacks; entries that are null are left out.
+    """What the specs of a section of the config make, such as the callbacks; null among them is left out.
 
     Raises:
-        ConfigError: the section is not a mapping, or from `build`.
+        ConfigError: the section is no mapping, or from `build`.
         UserError: from a target.
     """
     if specs is not None and not isinstance(specs, Mapping):
-        raise ConfigError(f"{section} must be a mapping of names to specs, found {_shown(specs)}.")
+        raise ConfigError(f"{section} must be a mapping of names and what they are, found {_shown(specs)}.")
     return [build(spec, SECTIONS[section]) for spec in (specs or {}).values() if spec]
 
 
 def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
-    """The class or function with the full name `name`.
+    """The class or function called `name`.
 
     Raises:
-        ConfigError: it is outside the trusted packages, or does not exist.
+        ConfigError: it is outside the trusted packages, or not there.
     """
     own = tuple(part for given in os.environ.get("UNET_LIGHTNING_TRUSTED", "").split(",") if (part := given.strip()))
     every, name = (*trusted, *own), _shown(name)
     module_name, _, attribute = name.rpartition(".")
     if any(part.startswith("_") for part in name.split(".")) or not (
-        name in every or _below(module_name, every)  # a single class, or anything in a package
+        name in every or _below(module_name, every)  # a single class, or anything of a package
     ):
         raise ConfigError(
-            f"_target_ {name} is not trusted: only {', '.join(every)} are. If it is your own package, put its "
+            f"_target_ {name} is not trusted: only {', '.join(every)} are. Where it is your own package, put its "
             "name into the environment variable UNET_LIGHTNING_TRUSTED."
         )
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except Exception as error:  # a package of the user's may raise anything
         raise ConfigError(f"_target_ {name} is not there: {error}") from error
-    # A trusted module also contains its imports: only what it defines itself may be called.
+    # A trusted module also holds what it has imported: only what it defines may be called.
     home = getattr(found, "__module__", "") or ""
     if not callable(found) or not (name in every or _below(home, every)):
         raise ConfigError(f"_target_ {name} is not trusted: it is not defined in {', '.join(every)}.")
     if not isinstance(found, type) and not _below(home, (*FUNCTIONS, *own)):
-        raise ConfigError(f"_target_ {name} is not trusted: it is not a class.")
+        raise ConfigError(f"_target_ {name} is not trusted: it is no class.")
     if home in INSTEAD and not _below(home, own):
-        raise ConfigError(f"_target_ {name} is not trusted with your files: use {INSTEAD[home]} instead.")
+        raise ConfigError(f"_target_ {name} is not trusted with your files: use {INSTEAD[home]}, which is one too.")
     return found
 
 
@@ -132,23 +132,23 @@ def _build_nested(value: Any, trusted: Sequence[str], depth: int) -> Any:
 
 
 def _call(target: Any, name: str, values: Mapping[str, Any], /, **late: Any) -> Any:
-    """The result of `target`; its errors become a ConfigError."""
+    """What `target` returns, or an error that a person can mend."""
     try:
         return target(**values, **late)
     except UserError:
         raise
-    except Exception as error:  # constructors may raise anything, and values may come from anybody
+    except Exception as error:  # constructors raise what they like, and values may come from anybody
         said = _shown(error) or type(error).__name__
         raise ConfigError(f"{name} refuses its arguments: {said}") from error
 
 
 def _below(module_name: str, prefixes: Sequence[str]) -> bool:
-    """Whether a module is one of the prefixes, or in one of them."""
+    """Whether a module is one of the prefixes or below one."""
     return any(module_name == prefix or module_name.startswith(prefix + ".") for prefix in prefixes)
 
 
 def _shown(value: Any) -> str:
-    """The first 200 characters of a value, for messages."""
+    """The beginning of a value, for messages."""
     try:
         text = str(dict(value) if isinstance(value, Mapping) else value)
     except ValueError:  # whole numbers of thousands of digits

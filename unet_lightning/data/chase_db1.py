@@ -45,14 +45,10 @@ class ChaseDB1Dataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         ids = of_split(split, TRAIN, TEST)
         base = find_root(Path(root), "CHASE_DB1", ["Image_*.jpg"], REMEDY)
+        stems = {image_id: base / f"Image_{image_id}" for image_id in ids}
         files = (
-            ImageFiles(
-                image_id,
-                base / f"Image_{image_id}.jpg",
-                label=base / f"Image_{image_id}_1stHO.png",
-                second_label=base / f"Image_{image_id}_2ndHO.png",
-            )
-            for image_id in ids
+            ImageFiles(image_id, Path(f"{stem}.jpg"), Path(f"{stem}_1stHO.png"), None, Path(f"{stem}_2ndHO.png"))
+            for image_id, stem in stems.items()
         )
         super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 

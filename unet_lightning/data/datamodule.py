@@ -190,7 +190,7 @@ class SegmentationDataModule(L.LightningDataModule):
         if self.mean is None or self.std is None:
             raise ConfigError("The normalisation is not known: fit first, or set data.normalize to mean and std.")
         if workers and multiprocessing.get_start_method() != "fork":
-            # Otherwise each image takes a file descriptor, of which many systems allow 1024.
+            # Else each image takes a file descriptor, of which many systems allow 1024.
             multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
         transform = v2.Compose([*augment, to_input(self.mean, self.std)])
         return DataLoader(

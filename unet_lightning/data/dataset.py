@@ -166,11 +166,9 @@ class SegmentationDataset(Dataset[Sample]):
         )
 
     def __len__(self) -> int:
-        """Number of images."""
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        """Sample with a uint8 image."""
         return self.samples[index]
 
     def _require_labels(self) -> None:

@@ -28,7 +28,6 @@ class CalibreCounts:
     thick: int
 
     def __add__(self, other: "CalibreCounts") -> "CalibreCounts":
-        """Pools two sets of pixels."""
         return CalibreCounts(*map(operator.add, astuple(self), astuple(other)))
 
     @property

@@ -21,7 +21,6 @@ class Counts:
     false_negative: int
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Pools two sets of pixels."""
         return Counts(*map(operator.add, astuple(self), astuple(other)))
 
     @property

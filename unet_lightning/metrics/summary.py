@@ -61,17 +61,19 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
     calibres = [count_by_calibre(*pair) for pair in pairs]
-    soft: list[dict[str, float]] = [{} for _ in pairs]
-    soft_pooled: dict[str, float] = {}
+    ranked: list[dict[str, float]] = [{} for _ in pairs]
+    ranked_pooled: dict[str, float] = {}
     if probabilities:
-        soft = [_soft(*pair) for pair in zip(probabilities, targets, strict=True)]
-        soft_pooled = _soft(*(torch.cat([map_.flatten() for map_ in maps]) for maps in (probabilities, targets)))
+        ranked = [_of_probabilities(*pair) for pair in zip(probabilities, targets, strict=True)]
+        flat = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
+        ranked_pooled = _of_probabilities(*flat)
+    topology = [dict(zip(TOPOLOGY, (centreline_dice(*pair), component_error(*pair)), strict=True)) for pair in pairs]
     per_image = [
-        _rates(counts[index]) | soft[index] | _topology(*pair) | _calibres(calibres[index])
-        for index, pair in enumerate(pairs)
+        _rates(counts[index], RATES) | ranked[index] | topology[index] | _rates(calibres[index], CALIBRES)
+        for index in range(len(pairs))
     ]
-    pooled = _rates(functools.reduce(operator.add, counts)) | soft_pooled
-    pooled |= _calibres(functools.reduce(operator.add, calibres))
+    pooled = _rates(functools.reduce(operator.add, counts), RATES) | ranked_pooled
+    pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
     columns = {name: _without_missing([row[name] for row in per_image], name) for name in per_image[0]}
     mean = {name: statistics.fmean(values) if values else math.nan for name, values in columns.items()}
     sd = {name: _sd(values) for name, values in columns.items()}
@@ -98,23 +100,13 @@ def _intervals(columns: dict[str, list[float]]) -> dict[str, tuple[float, float]
     return intervals
 
 
-def _rates(counts: Counts) -> dict[str, float]:
+def _rates(counts: Counts | CalibreCounts, names: Sequence[str]) -> dict[str, float]:
     """The rates of counted pixels, by name."""
-    return {name: getattr(counts, name) for name in RATES}
+    return {name: getattr(counts, name) for name in names}
 
 
-def _soft(probability: Tensor, target: Tensor) -> dict[str, float]:
+def _of_probabilities(probability: Tensor, target: Tensor) -> dict[str, float]:
     """The figures of probabilities, by name."""
     rankings = (area_under_roc(probability, target), average_precision(probability, target))
     calibration = (expected_calibration_error(reliability(probability, target)), brier_score(probability, target))
     return dict(zip(RANKINGS + CALIBRATION, rankings + calibration, strict=True))
-
-
-def _topology(vessels: Tensor, target: Tensor) -> dict[str, float]:
-    """The figures of topology, by name."""
-    return dict(zip(TOPOLOGY, (centreline_dice(vessels, target), component_error(vessels, target)), strict=True))
-
-
-def _calibres(counts: CalibreCounts) -> dict[str, float]:
-    """The sensitivities for thin and thick vessels, by name."""
-    return {name: getattr(counts, name) for name in CALIBRES}
