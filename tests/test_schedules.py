@@ -56,7 +56,7 @@ def test_onecycle_rises_to_the_peak_and_ends_at_0():
 
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.1])
-def test_onecycle_refuses_a_warmup_that_is_no_share(warmup):
+def test_onecycle_refuses_a_warmup_that_is_not_a_share(warmup):
     with pytest.raises(ConfigError, match=r"scheduler\.warmup must be from 0 to 1"):
         rates(onecycle, total_steps=10, steps_per_epoch=1, warmup=warmup)
 

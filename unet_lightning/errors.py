@@ -1,14 +1,14 @@
-"""The errors that a person can mend: each says what was found, what was expected and what to do."""
+"""Errors that the user can fix: each says what was found, what was expected and what to do."""
 
 import signal
 
 
 class UserError(Exception):
-    """Something that came from outside is wrong; programs print its message without a traceback."""
+    """An input is wrong. Programs print the message without a traceback."""
 
 
 class DataError(UserError):
-    """A photograph, label, mask or archive is missing, broken, or not what its place promises."""
+    """A photograph, label, mask or archive is missing, broken, or not what is expected in its place."""
 
 
 class ConfigError(UserError):
@@ -16,19 +16,19 @@ class ConfigError(UserError):
 
 
 class RunError(UserError):
-    """A run folder or a checkpoint is missing, or was made for something else."""
+    """A run folder or a checkpoint is missing, or does not fit what is asked of it."""
 
 
 class OtherRun(RunError):
-    """The folder belongs to another run, or another process trains in it: nothing may be written there."""
+    """The folder belongs to another run, or another process is training in it: nothing may be written there."""
 
 
 class Pruned(Exception):
-    """A trial of a search was ended early, as others were better by then: no fault, and no result either."""
+    """A trial of a search was ended early because others were better: neither a failure nor a result."""
 
 
 class Stopped(BaseException):
-    """A signal ended the program; not an Exception, so that nobody takes it for a fault.
+    """A signal ended the program. Not an Exception, so that no handler mistakes it for a failure.
 
     Args:
         signum: the signal.
@@ -40,10 +40,10 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """As the shell has it: 130 for Ctrl-C, 143 for SIGTERM, 140 for SIGUSR2."""
+        """The shell's: 130 for Ctrl-C, 143 for SIGTERM, 140 for SIGUSR2."""
         return 128 + self.signum
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says in one line; one that is not ours is named."""
+    """The message of an error on one line, with the name of its type unless it is a `UserError`."""
     return " ".join((str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}").split())

@@ -1,4 +1,4 @@
-"""Learning rates, one a step: each is given the optimizer, the steps of the run and the steps of an epoch."""
+"""Learning rates by optimizer step, from the number of steps in the run and in an epoch."""
 
 import math
 
@@ -23,7 +23,7 @@ def poly(
         total_steps: optimizer steps of the run.
         steps_per_epoch: optimizer steps of an epoch.
         power: 1 is a straight line.
-        warmup_epochs: length of the warm-up.
+        warmup_epochs: length of the warm-up, epochs.
         warmup_start: first learning rate, as a share of the peak.
 
     Source: the tutorial's `create_lr_scheduler`.
@@ -34,7 +34,7 @@ def poly(
     def factor(step: int) -> float:
         if step < warmup:
             return warmup_start + (1 - warmup_start) * step / warmup
-        # The step after the last one asks too.
+        # LambdaLR also asks for the step after the last.
         return float(max(0.0, 1 - (step - warmup) / max(1, total_steps - warmup)) ** power)
 
     return LambdaLR(optimizer, factor)
@@ -43,20 +43,20 @@ def poly(
 def onecycle(
     optimizer: Optimizer, total_steps: int, steps_per_epoch: int, warmup: float = 0.2, start: float = 0.04
 ) -> LRScheduler:
-    """One cycle with cosine flanks: up from `start` to the peak, then down to almost 0. Momentum stays as it is.
+    """One cycle with cosine flanks: up from `start` to the peak, then down to 0. Momentum stays constant.
 
     Args:
         optimizer: its learning rate is the peak.
         total_steps: optimizer steps of the run.
-        steps_per_epoch: not needed here.
+        steps_per_epoch: not used.
         warmup: share of the run on the way up, 0 to 1.
         start: first learning rate, as a share of the peak.
 
     Raises:
-        ConfigError: a warm-up that is no share.
+        ConfigError: `warmup` is not from 0 to 1.
 
-    Source: L. N. Smith and N. Topin, "Super-Convergence", 2018. torch's OneCycleLR also moves momentum and beta1, and
-    fails where the warm-up is a single step.
+    Source: L. N. Smith and N. Topin, "Super-Convergence", 2018. torch's OneCycleLR also changes momentum and beta1,
+    and fails where the warm-up is a single step.
     """
     if not 0 <= warmup <= 1:
         raise ConfigError(f"scheduler.warmup must be from 0 to 1, found {warmup}.")
@@ -71,5 +71,5 @@ def onecycle(
 
 
 def _cosine(share: float) -> float:
-    """From 0 to 1 along half a wave."""
+    """From 0 to 1 along half a cosine wave."""
     return (1 - math.cos(math.pi * share)) / 2

@@ -26,19 +26,19 @@ DICE: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
 class SegmentationTask(L.LightningModule):
     """Trains a segmentation network; validation and test log Dice inside the field of view.
 
-    Two classes: at threshold 0.5. More: the mean over the classes but the background, one against the rest, each pixel
-    of its most probable class.
+    With two classes it is the Dice of vessels at threshold 0.5. With more it is the mean over all classes except the
+    background, where each pixel has its most probable class.
 
-    Hyper-parameters are plain data, `{"_target_": "package.Class", ...}` (see `build`), so that a checkpoint loads
-    without running code.
+    Hyper-parameters are plain data, `{"_target_": "package.Class", ...}` (see `build`), so that loading a checkpoint
+    runs no code.
 
     Args:
         model: the network.
         loss: called with logits `(B, C, H, W)` and target `(B, H, W)`.
         optimizer: called with the network's parameters.
-        scheduler: called with the optimizer, `total_steps` and `steps_per_epoch`, stepped after each optimizer step;
-            None keeps the learning rate.
-        channels_last: memory format of network and images; faster on CPU and CUDA.
+        scheduler: called with the optimizer, `total_steps` and `steps_per_epoch`, and stepped after each optimizer
+            step; None keeps the learning rate constant.
+        channels_last: memory format of network and images, faster on CPU and CUDA.
 
     Raises:
         ConfigError: from `build`.
@@ -53,36 +53,36 @@ class SegmentationTask(L.LightningModule):
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)  # the program logs the whole config
+        self.save_hyperparameters(logger=False)  # loggers get the whole config instead
         self.network = build(model)
         self.loss = build(loss)
         self.optimizer, self.scheduler = optimizer, scheduler
-        self.weights_from: dict[str, Any] = {}  # the data that given weights have seen, where they tell
-        self.planned_steps: int | None = None  # of the run that a checkpoint comes from
+        self.weights_from: dict[str, Any] = {}  # state of the data module that trained the initial weights, if known
+        self.planned_steps: int | None = None  # optimizer steps of the run that is resumed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
         self.configure_metrics()
 
     def configure_metrics(self) -> None:
-        """Dice of each image, Dice of all pixels, and the mean loss; each exact over several processes."""
+        """Dice per image, pooled Dice and mean loss, all exact over several processes."""
         for split in ("val", "test"):
-            # Sums and counts alone: processes may have different numbers of images.
+            # All keep sums and counts, as processes may have different numbers of images.
             setattr(self, f"{split}_loss", MeanMetric())
             setattr(self, f"{split}_dice_per_image", MeanMetric())
             setattr(self, f"{split}_dice_pooled", BinaryF1Score(**DICE))
 
     def rehearse(self, classes: Sequence[str]) -> None:
-        """Takes a blank image through network and loss, and builds the optimizer: what does not fit shows now.
+        """Runs network and loss on a blank image and builds the optimizer, so that misfits show before training.
 
         Args:
             classes: of the labels, background first.
 
         Raises:
-            ConfigError: network, labels, loss and optimizer do not go together.
+            ConfigError: network, labels, loss and optimizer do not fit together.
         """
         size = 64  # pixels
         training = self.training
-        self.eval()  # BatchNorm's statistics stay
+        self.eval()  # so that BatchNorm keeps its statistics
         try:
             with torch.no_grad():
                 target = torch.zeros(1, size, size, dtype=torch.int64)
@@ -96,12 +96,12 @@ class SegmentationTask(L.LightningModule):
                 loss_of_outputs(self.loss, outputs, target)
             build(self.optimizer, params=self.network.parameters())
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            raise ConfigError(f"Network, loss and optimizer do not go together: {error}") from error
+            raise ConfigError(f"Network, loss and optimizer do not fit together: {error}") from error
         finally:
             self.train(training)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimizer and, where there is one, a learning rate for each step."""
+        """The optimizer, and a learning rate for each step where there is a scheduler."""
         optimizer = build(self.optimizer, params=self.network.parameters())
         if self.scheduler is None:
             return {"optimizer": optimizer}
@@ -116,26 +116,26 @@ class SegmentationTask(L.LightningModule):
                 f"{int(steps)}. Resume with the same trainer.max_epochs, or begin a new run with model.weights set to "
                 "its last.ckpt."
             )
-        self.trainer.fit_loop.setup_data()  # the loaders tell how long an epoch is
+        self.trainer.fit_loop.setup_data()  # the length of an epoch is known once there are loaders
         per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         schedule = build(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps how many steps the schedule was planned over."""
+        """Stores the number of steps that the learning rate was planned for."""
         steps = self.trainer.estimated_stepping_batches
         checkpoint["planned_steps"] = None if self.scheduler is None else int(steps)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the plan of the run that goes on; `configure_optimizers` compares."""
+        """Takes over the number of steps of the run that is resumed; `configure_optimizers` compares it."""
         self.planned_steps = checkpoint["planned_steps"]
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Logits: `(B, 3, H, W)` float32 in, `{"out": (B, C, H, W)}` out."""
+        """The logits `{"out": (B, C, H, W)}` of `(B, 3, H, W)` float32 images."""
         return same_size(self.network, image.contiguous(memory_format=self.memory_format))
 
     def shared_step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
-        """Loss and logits `(B, C, H, W)` of a batch; in val and test the metrics are updated too."""
+        """Loss and logits `(B, C, H, W)` of a batch; also updates the metrics of val and test."""
         outputs = self(batch.image)
         loss = loss_of_outputs(self.loss, outputs, batch.target)
         if split != "train":
@@ -149,9 +149,9 @@ class SegmentationTask(L.LightningModule):
 
     @staticmethod
     def called(logits: Tensor) -> list[Tensor]:
-        """For each class but the background its pixels, `(B, H, W)`, vessel above 0.5.
+        """The pixels of each class except the background, `(B, H, W)` float, where above 0.5.
 
-        Of two classes it is the probability; of more, 1 where the class is the most probable.
+        With two classes this is the probability of a vessel; with more, 1 where the class is the most probable.
         """
         if logits.shape[1] == 2:
             return [vessel_probability(logits)]
@@ -159,7 +159,7 @@ class SegmentationTask(L.LightningModule):
         return [(winner == number).float() for number in range(1, logits.shape[1])]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One optimizer step's loss."""
+        """The loss of one batch."""
         loss, _ = self.shared_step(batch, "train")
         size = len(batch.target)
         self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=size)
@@ -168,7 +168,7 @@ class SegmentationTask(L.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """One whole photograph; callbacks get its logits."""
+        """One whole photograph; its logits are for callbacks."""
         return {"logits": self.shared_step(batch, "val")[1]}
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
@@ -186,6 +186,6 @@ class SegmentationTask(L.LightningModule):
     def _log_metrics(self, split: str) -> None:
         for name in ("loss", "dice_per_image", "dice_pooled"):
             metric = getattr(self, f"{split}_{name}")
-            # Every process has the same figure already; sync_dist tells Lightning so.
+            # All processes have the same figure already; sync_dist says so to Lightning.
             self.log(f"{split}/{name}", metric.compute(), prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()

@@ -74,7 +74,7 @@ def test_a_second_observer_may_be_missing(root):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("Image_03R.jpg", "photograph for image 03R"), ("Image_10L_1stHO.png", "first observer's label for image 10L")],
+    [("Image_03R.jpg", "photograph for image 03R"), ("Image_10L_1stHO.png", "label for image 10L")],
 )
 def test_a_missing_file_is_named_with_its_image(root, name, words):
     (root / name).unlink()

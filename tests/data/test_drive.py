@@ -39,19 +39,19 @@ def test_missing_root_names_both_remedies(tmp_path):
     [
         ("train", "training/mask/21_training_mask.gif", "field-of-view mask for image 21"),
         ("train", "training/images/40_training.tif", "photograph for image 40"),
-        ("train", "training/1st_manual/33_manual1.gif", "first observer's label for image 33"),
-        ("test", "test/1st_manual/07_manual1.gif", "first observer's label for image 07"),
+        ("train", "training/1st_manual/33_manual1.gif", "label for image 33"),
+        ("test", "test/1st_manual/07_manual1.gif", "label for image 07"),
     ],
 )
 def test_missing_file_is_named_with_its_image(copy, split, file, words):
     (copy / file).unlink()
-    with pytest.raises(DataError, match=rf"No {words}: looked for {copy / file}\. Set data\.root"):
+    with pytest.raises(DataError, match=rf"No {words}: looked for {copy / file}\. Unpack .* set data\.root"):
         DriveDataset(copy, split)
 
 
 def test_missing_mask_ends_with_the_remedy_and_other_fields_of_view_need_none(copy):
     shutil.rmtree(copy / "training/mask")
-    with pytest.raises(DataError, match=r"mask for image 21: .*, or data\.dataset\.fov=auto\.$"):
+    with pytest.raises(DataError, match=r"mask for image 21: .* Or set data\.dataset\.fov=auto\.$"):
         DriveDataset(copy, "train")
     for fov in ("auto", "none"):
         assert len(DriveDataset(copy, "train", fov=fov).samples) == 20

@@ -46,7 +46,7 @@ def test_photograph_label_and_mask_go_together_and_the_mask_may_be_coloured(root
 
 def test_without_masks_the_field_of_view_may_be_found(root):
     shutil.rmtree(root / "mask")
-    with pytest.raises(DataError, match=r"mask for image 06_dr: .*06_dr_mask\.tif\. .*, or data\.dataset\.fov=auto\.$"):
+    with pytest.raises(DataError, match=r"mask for image 06_dr: .*_dr_mask\.tif.* Or set data\.dataset\.fov=auto\.$"):
         HRFDataset(root, "test")
     assert HRFDataset(root, "test", fov="auto")[0].target.shape == (8, 12)
 

@@ -149,7 +149,7 @@ def test_two_processes_train_one_run(program, tmp_path):
     [
         ("model.base_c=0", "model.base_c must be at least 1, found 0"),
         ("model.num_classes=1", "model.num_classes must be at least 2, found 1"),
-        ("model.in_channels=1", "do not go together"),
+        ("model.in_channels=1", "do not fit together"),
         ("data.augment.crop=0", "data.augment.crop must be a whole number of pixels from 1, found 0"),
         ("data.augment.crop=1.5", "data.augment.crop must be a whole number of pixels from 1, found 1.5"),
         ("seed=-1", "seed must be a whole number from 0"),
@@ -163,7 +163,7 @@ def test_two_processes_train_one_run(program, tmp_path):
         ("data.val_ids=['99']", "No image 99"),
         ("data.folds=5", "data.folds and data.fold go together"),
         ("+model.depth=3", "unexpected keyword argument 'depth'"),
-        ("+loss.weights.focal=1.0", "give one weight a term"),
+        ("+loss.weights.focal=1.0", "give each term one weight"),
         ("model.weights=nowhere.pth", "nowhere.pth"),
         ("model._target_=os.system", "not trusted"),
         ("trainer.devices=-7", "devices"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root, optional_file, required_file
+from unet_lightning.data.layout import find_root
 from unet_lightning.data.splits import of_split
 
 # Left and right eye of each child, in the order of the files.
@@ -45,17 +45,13 @@ class ChaseDB1Dataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         ids = of_split(split, TRAIN, TEST)
         base = find_root(Path(root), "CHASE_DB1", ["Image_*.jpg"], REMEDY)
-        super().__init__((_files_of(base, image_id) for image_id in ids), fov)
+        stems = {image_id: base / f"Image_{image_id}" for image_id in ids}
+        files = (
+            ImageFiles(image_id, Path(f"{stem}.jpg"), Path(f"{stem}_1stHO.png"), None, Path(f"{stem}_2ndHO.png"))
+            for image_id, stem in stems.items()
+        )
+        super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 
     def patient_of(self, image_id: str) -> str:
         """The child's number, which both eyes share."""
         return image_id[:-1]
-
-
-def _files_of(base: Path, image_id: str) -> ImageFiles:
-    """The files of one image; the second observer's label may be missing."""
-    photo = base / f"Image_{image_id}.jpg"
-    label, second = (base / f"Image_{image_id}_{observer}HO.png" for observer in ("1st", "2nd"))
-    required_file(photo, "photograph", image_id, REMEDY)
-    required_file(label, "first observer's label", image_id, REMEDY)
-    return ImageFiles(image_id, photo, label, second_label=optional_file(second))

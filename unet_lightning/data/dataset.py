@@ -32,6 +32,28 @@ class ImageFiles:
     fov: Path | None = None
     second_label: Path | None = None
 
+    def existing(self, fov: str, remedy: str, labelled: bool = True) -> "ImageFiles":
+        """These files without the ones that do not exist.
+
+        Args:
+            fov: that of the data set; with `mask` the mask must exist.
+            remedy: what to do about a missing file.
+            labelled: whether the label must exist.
+
+        Raises:
+            DataError: the photograph is missing, or a label or mask that must exist.
+        """
+        for what, path, needed in (
+            ("photograph", self.photo, True),
+            ("label", self.label, labelled),
+            ("field-of-view mask", self.fov, fov == "mask"),
+        ):
+            if needed and path and not path.is_file():
+                other = " Or set data.dataset.fov=auto." if path == self.fov else ""
+                raise DataError(f"No {what} for image {self.image_id}: looked for {path}. {remedy}{other}")
+        optional = (self.label, self.fov, self.second_label)
+        return ImageFiles(self.image_id, self.photo, *(path if path and path.is_file() else None for path in optional))
+
 
 class SegmentationDataset(Dataset[Sample]):
     """Photographs with labels, IGNORE outside the field of view, decoded at the first use and kept as uint8.
@@ -144,11 +166,9 @@ class SegmentationDataset(Dataset[Sample]):
         )
 
     def __len__(self) -> int:
-        """Number of images."""
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        """Sample with a uint8 image."""
         return self.samples[index]
 
     def _require_labels(self) -> None:

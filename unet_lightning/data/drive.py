@@ -1,21 +1,19 @@
 """The DRIVE data set."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root, optional_file, required_file
+from unet_lightning.data.layout import find_root
 from unet_lightning.data.splits import of_split
 
 TRAIN, TEST = range(21, 41), range(1, 21)
 SIZE = (584, 565)  # (height, width) of every file, pixels
 PREPARE = "python -m unet_lightning.prepare drive training.zip test.zip --out data/"
 REMEDY = (
-    f"Either unpack the official archives (`{PREPARE}`) and set data.root or DRIVE_ROOT to the folder that holds "
-    "training/ and test/, or try everything without a download: data=synthetic."
+    f"Unpack the official archives (`{PREPARE}`) and set data.root or DRIVE_ROOT to the folder that holds training/ "
+    "and test/, or try everything without a download: data=synthetic."
 )
-NAMES = {"photo": "photograph", "label": "first observer's label", "fov": "field-of-view mask"}
-OTHER_REMEDIES = {"fov": ", or data.dataset.fov=auto."}
 
 
 class DriveDataset(SegmentationDataset):
@@ -45,11 +43,11 @@ class DriveDataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
         numbers = of_split(split, TRAIN, TEST)
         base = find_root(Path(root), "DRIVE", ["training/"], REMEDY)
-        optional = set() if fov == "mask" else {"fov"}
-        # Today's archive has no label for any test image; where some have one, all must.
+        # Today's archive has no label for any test image; where one has a label, all must.
         test_labelled = any((base / "test" / "1st_manual").glob("*_manual1.gif"))
-        optional_in_test = optional if test_labelled else optional | {"label"}
-        super().__init__((_files_of(base, n, optional_in_test if n in TEST else optional) for n in numbers), fov)
+        paths = {n: {kind: base / file for kind, file in expected_files(n).items()} for n in numbers}
+        files = {n: ImageFiles(f"{n:02d}", **paths[n]) for n in numbers}
+        super().__init__((files[n].existing(fov, REMEDY, labelled=test_labelled or n in TRAIN) for n in numbers), fov)
 
     def missing_labels(self, image_ids: Sequence[str]) -> str:
         """The message about the test images of today's archive."""
@@ -73,15 +71,3 @@ def expected_files(number: int) -> dict[str, str]:
     if folder == "test":
         files["second_label"] = f"{folder}/2nd_manual/{number:02d}_manual2.gif"
     return files
-
-
-def _files_of(base: Path, number: int, optional: Collection[str]) -> ImageFiles:
-    """The files of one image; None for optional ones, and the second observer's label, where they are missing."""
-    image_id = f"{number:02d}"
-    paths = {what: base / file for what, file in expected_files(number).items()}
-    for what, words in NAMES.items():
-        if what not in optional:
-            remedy = f"Set data.root to the folder that holds training/ and test/, or unpack the archives: `{PREPARE}`"
-            required_file(paths[what], words, image_id, remedy + OTHER_REMEDIES.get(what, "."))
-    found = {what: optional_file(path) for what, path in paths.items()}
-    return ImageFiles(image_id, paths["photo"], found["label"], found["fov"], found.get("second_label"))

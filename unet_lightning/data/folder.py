@@ -1,8 +1,8 @@
 """A folder of the user's own: photographs, and labels with the same names."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
 from unet_lightning.data.labels import IGNORE
@@ -10,6 +10,7 @@ from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.splits import of_split
 from unet_lightning.errors import ConfigError, DataError
 
+NAME = re.compile(r"[^./\\:][^/\\:]*")  # may be part of a file name
 LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
 
 
@@ -45,7 +46,9 @@ class FolderDataset(SegmentationDataset):
         classes: Sequence[str] = SegmentationDataset.classes,
         name: str = "folder",
     ) -> None:
-        self.name, self.classes = _checked_name(name), _checked_classes(classes)
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
+        self.name, self.classes = name, _checked_classes(classes)
         if root is None:
             raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
         root = Path(root)
@@ -108,24 +111,13 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
 def _checked_classes(classes: Sequence[str]) -> list[str]:
     """The classes, or ConfigError."""
     names = [] if isinstance(classes, str) else list(classes)
-    if not all(map(_is_file_name, names)) or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:
+    named = all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
+    if not named or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:
         raise ConfigError(
             f"data.dataset.classes must be a list of 2 to {IGNORE} different names without / \\ and :, background "
             f"first, such as [background, vessel]; found {classes}."
         )
     return names
-
-
-def _checked_name(name: str) -> str:
-    """The name, or ConfigError."""
-    if not _is_file_name(name):
-        raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
-    return name
-
-
-def _is_file_name(name: Any) -> bool:
-    """Whether a name can be part of a file name."""
-    return isinstance(name, str) and bool(name) and name[0] != "." and not any(letter in name for letter in "/\\:")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root, image_files, required_file
+from unet_lightning.data.layout import find_root, image_files
 from unet_lightning.data.splits import of_split
 
 GROUPS = ("dr", "g", "h")  # diabetic retinopathy, glaucoma, healthy
@@ -11,7 +11,7 @@ TRAIN = [f"{number:02d}_{group}" for number in range(1, 6) for group in GROUPS]
 TEST = [f"{number:02d}_{group}" for number in range(6, 16) for group in GROUPS]
 REMEDY = (
     "Unpack all.zip (https://www5.cs.fau.de/research/data/fundus-images/) and set data.root or HRF_ROOT to the folder "
-    "that holds images/, manual1/ and mask/"
+    "that holds images/, manual1/ and mask/."
 )
 
 
@@ -43,15 +43,16 @@ class HRFDataset(SegmentationDataset):
 
     def __init__(self, root: str | Path, split: str, fov: str = "mask") -> None:
         ids = of_split(split, TRAIN, TEST)
-        base = find_root(Path(root), "HRF", ["images/", "manual1/"], f"{REMEDY}.")
+        base = find_root(Path(root), "HRF", ["images/", "manual1/"], REMEDY)
         # Some suffixes are in upper case, so that files are found by their stems.
         photos, labels, masks = (image_files(base / folder) for folder in ("images", "manual1", "mask"))
-        for image_id in ids:
-            photo = photos.get(image_id, base / "images" / f"{image_id}.jpg")
-            label = labels.get(image_id, base / "manual1" / f"{image_id}.tif")
-            required_file(photo, "photograph", image_id, f"{REMEDY}.")
-            required_file(label, "label", image_id, f"{REMEDY}.")
-            if fov == "mask":
-                mask = masks.get(f"{image_id}_mask", base / "mask" / f"{image_id}_mask.tif")
-                required_file(mask, "field-of-view mask", image_id, f"{REMEDY}, or data.dataset.fov=auto.")
-        super().__init__((ImageFiles(i, photos[i], labels[i], masks.get(f"{i}_mask")) for i in ids), fov)
+        files = (
+            ImageFiles(
+                image_id,
+                photos.get(image_id, base / f"images/{image_id}.jpg"),
+                labels.get(image_id, base / f"manual1/{image_id}.tif"),
+                masks.get(f"{image_id}_mask", base / f"mask/{image_id}_mask.tif"),
+            )
+            for image_id in ids
+        )
+        super().__init__((image.existing(fov, REMEDY) for image in files), fov)

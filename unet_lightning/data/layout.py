@@ -45,19 +45,3 @@ def image_files(folder: Path) -> dict[str, Path]:
             )
         files[path.stem] = path
     return dict(sorted(files.items()))
-
-
-def required_file(path: Path, what: str, image_id: str, remedy: str) -> Path:
-    """The path of a file that an image must have.
-
-    Raises:
-        DataError: there is no such file.
-    """
-    if not path.is_file():
-        raise DataError(f"No {what} for image {image_id}: looked for {path}. {remedy}")
-    return path
-
-
-def optional_file(path: Path) -> Path | None:
-    """The path, or None where there is no such file."""
-    return path if path.is_file() else None

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import required_file
 from unet_lightning.data.splits import of_split
 from unet_lightning.errors import DataError
 
@@ -47,7 +46,8 @@ class StareDataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         base, photos = find_photographs(Path(root))
         ids = of_split(split, list(photos)[: COUNT // 2], list(photos)[COUNT // 2 :])
-        super().__init__((_files_of(base, image_id, photos[image_id]) for image_id in ids), fov)
+        files = (ImageFiles(i, photos[i], _label(base, i, "ah"), None, _label(base, i, "vk")) for i in ids)
+        super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
@@ -72,17 +72,8 @@ def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
     raise DataError(f"No STARE in {root}: looked for stare-images/im0001.ppm(.gz) there and in STARE/. {REMEDY}")
 
 
-def _files_of(base: Path, image_id: str, photo: Path) -> ImageFiles:
-    """The files of one image; the second observer's label may be missing."""
-    expected = base / "labels-ah" / f"{image_id}.ah.ppm(.gz)"  # named where there is none
-    label = required_file(_label(base, image_id, "ah") or expected, "first observer's label", image_id, REMEDY)
-    return ImageFiles(image_id, photo, label, second_label=_label(base, image_id, "vk"))
-
-
-def _label(base: Path, image_id: str, observer: str) -> Path | None:
-    """The label of an observer, in a folder of its own or beside the photographs."""
-    for folder in (base / f"labels-{observer}", base):
-        for suffix in SUFFIXES:
-            if (path := folder / f"{image_id}.{observer}{suffix}").is_file():
-                return path
-    return None
+def _label(base: Path, image_id: str, observer: str) -> Path:
+    """An observer's label, in a folder of its own or beside the photographs; its expected path where there is none."""
+    folders = (base / f"labels-{observer}", base)
+    paths = [folder / f"{image_id}.{observer}{suffix}" for folder in folders for suffix in SUFFIXES]
+    return next((path for path in paths if path.is_file()), folders[0] / f"{image_id}.{observer}.ppm(.gz)")

@@ -1,1 +1,1 @@
-"""Losses over logits and targets with ignored pixels."""
+"""Losses of logits against targets in which some pixels are ignored."""

@@ -1,4 +1,4 @@
-"""Losses summed with weights, and over the outputs of a network."""
+"""A weighted sum of losses, and the loss of a network with several outputs."""
 
 from collections.abc import Mapping
 
@@ -14,32 +14,32 @@ class WeightedSum(nn.Module):
     """Sum of losses, each times its weight.
 
     Args:
-        terms: a loss by name.
-        weights: a weight by the same names.
+        terms: losses by name.
+        weights: a weight for each of these names.
 
     Raises:
-        ConfigError: the names differ.
+        ConfigError: `terms` and `weights` have different names.
     """
 
     def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
         super().__init__()
         if set(terms) != set(weights):
             raise ConfigError(
-                f"loss.terms has {sorted(terms)}, loss.weights {sorted(weights)}: give one weight a term."
+                f"loss.terms has {sorted(terms)}, loss.weights {sorted(weights)}: give each term one weight."
             )
         self.terms = nn.ModuleDict(dict(terms))
         self.weights = dict(weights)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`(B, C, H, W)` logits and `(B, H, W)` target in, a scalar float32 out."""
+        """A scalar float32 of `(B, C, H, W)` logits and a `(B, H, W)` target."""
         return torch.stack([self.weights[name] * loss(logits, target) for name, loss in self.terms.items()]).sum()
 
 
 def loss_of_outputs(loss: nn.Module, outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
-    """The loss of `outputs["out"]`, and half of that of `outputs["aux"]` where a network gives one.
+    """The loss of `outputs["out"]`, plus half that of `outputs["aux"]` where the network has one.
 
     Args:
-        loss: from logits and target to a scalar.
+        loss: called with logits and target, returns a scalar.
         outputs: each `(B, C, H, W)`.
         target: `(B, H, W)` int64.
     """

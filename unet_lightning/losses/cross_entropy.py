@@ -17,14 +17,14 @@ def cross_entropy(
 ) -> Tensor:
     """Weighted mean of the negative log-likelihood over the batch: sum of w nll / sum of w, as torch defines it.
 
-    Unlike torch's mean it is 0, not NaN, for a batch without a counted pixel.
+    Unlike torch's mean it is 0, not NaN, for a batch in which every pixel is ignored.
 
     Args:
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
         class_weights: `(C,)` float32; all 1 where None.
-        over_ranks: the batch is that of all processes together: what they give has the mean over all of its pixels as
-            its own mean (see `mean_over_ranks`).
+        over_ranks: whether the batch is a part of a larger one, shared by all processes: the mean of their results is
+            then the loss of that whole batch (see `mean_over_ranks`).
 
     Returns:
         scalar float32.
@@ -40,15 +40,15 @@ def cross_entropy(
 
 
 class CrossEntropyLoss(nn.Module):
-    """Module over `cross_entropy`; in training the batch is that of all processes together.
+    """`cross_entropy`, in training over the batches of all processes together.
 
-    In evaluation they have different numbers of images, and each has its own mean.
+    In evaluation, where processes may have different numbers of images, each process has its own mean.
 
     Args:
-        class_weights: one a class; None weighs all alike.
+        class_weights: one for each class; None gives all the same weight.
 
     Raises:
-        ConfigError: as many weights as classes are needed (found at the first batch).
+        ConfigError: the number of weights is not that of the classes (raised at the first batch).
     """
 
     weights: Tensor | None
@@ -56,12 +56,14 @@ class CrossEntropyLoss(nn.Module):
     def __init__(self, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
         weights = None if class_weights is None else torch.tensor(list(class_weights), dtype=torch.float32)
-        # Not persistent: a checkpoint's weights are the network's, the loss is in its hyper-parameters.
+        # Not persistent: a checkpoint has the loss in its hyper-parameters, and only the network's weights.
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`(B, C, H, W)` logits and `(B, H, W)` target in, a scalar float32 out."""
+        """A scalar float32 of `(B, C, H, W)` logits and a `(B, H, W)` target."""
         if self.weights is not None and len(self.weights) != logits.shape[1]:
-            raise ConfigError(f"{len(self.weights)} class weights for {logits.shape[1]} classes: give one a class.")
+            raise ConfigError(
+                f"{len(self.weights)} class weights for {logits.shape[1]} classes: give one for each class."
+            )
         with torch.autocast(logits.device.type, enabled=False):
             return cross_entropy(logits, target, self.weights, over_ranks=self.training)

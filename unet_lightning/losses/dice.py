@@ -7,9 +7,9 @@ from unet_lightning.data.labels import IGNORE
 
 
 def without_ignored(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Float32 logits with 0 in ignored pixels, and which pixels count.
+    """Float32 logits with 0 in ignored pixels, and a mask of the pixels that count.
 
-    Ignored logits are replaced rather than multiplied by 0, so that not even a NaN there reaches loss or gradient.
+    Ignored logits are replaced, not multiplied by 0, so that not even a NaN there reaches the loss or its gradient.
 
     Args:
         logits: `(B, C, H, W)`, any floating type.
@@ -25,13 +25,13 @@ def without_ignored(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Tensor:
     """Soft Dice of each image and class over the pixels that are not ignored.
 
-    `(2 inter + epsilon) / (sum + epsilon)`, where a sum of 0 counts as `2 inter`: a class that is neither there nor
-    predicted has Dice 1, and so has an image without a counted pixel.
+    `(2 inter + epsilon) / (total + epsilon)`, where a total of 0 is replaced by `2 inter`: a class that is neither in
+    the target nor predicted has Dice 1, and so has an image in which every pixel is ignored.
 
     Args:
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
-        epsilon: keeps an empty class finite.
+        epsilon: avoids a division by 0.
 
     Returns:
         `(B, C)` float32.
@@ -39,7 +39,7 @@ def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Ten
     logits, counted = without_ignored(logits, target)
     probability = torch.softmax(logits, dim=1) * counted  # (B, C, H, W)
     classes = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
-    truth = (target.unsqueeze(1) == classes).float()  # all 0 where ignored, as IGNORE is no class
+    truth = (target.unsqueeze(1) == classes).float()  # 0 for every class where ignored
     inter = (probability * truth).sum(dim=(2, 3))  # (B, C)
     total = probability.sum(dim=(2, 3)) + truth.sum(dim=(2, 3))
     total = torch.where(total == 0, 2 * inter, total)
@@ -49,7 +49,8 @@ def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Ten
 class DiceLoss(nn.Module):
     """1 minus the mean of `dice_per_class` over images and classes.
 
-    Over several processes it is that of the whole batch, as each has equally many images of it (see `EpochSampler`).
+    The mean over several processes is the loss of their whole batch, as each has equally many images (see
+    `EpochSampler`).
 
     Args:
         epsilon: see `dice_per_class`.
@@ -60,6 +61,6 @@ class DiceLoss(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """`(B, C, H, W)` logits and `(B, H, W)` target in, a scalar float32 out."""
+        """A scalar float32 of `(B, C, H, W)` logits and a `(B, H, W)` target."""
         with torch.autocast(logits.device.type, enabled=False):
             return 1 - dice_per_class(logits, target, self.epsilon).mean()

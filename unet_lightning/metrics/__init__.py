@@ -1,1 +1,1 @@
-"""Figures of merit inside the field of view."""
+"""Measures of quality inside the field of view."""

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: of the pixels given 0.8, do eight in ten belong to a vessel?"""
+"""Calibration: of the pixels with probability 0.8, do eight in ten belong to a vessel?"""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ class ReliabilityBin:
     """The pixels inside the field of view with a probability from `low` to below `high`.
 
     Attributes:
-        low: lower edge, which belongs to the bin.
-        high: upper edge, which belongs to the next bin; 1 belongs to the last one.
-        pixels: how many there are.
-        probability: their mean probability; NaN where there is none.
-        share: the share of them that are vessels; NaN where there is none.
+        low: lower edge, included.
+        high: upper edge, excluded; the last bin includes 1.
+        pixels: number of pixels.
+        probability: their mean probability; NaN without pixels.
+        share: the share of them that are vessels; NaN without pixels.
     """
 
     low: float
@@ -32,19 +32,19 @@ class ReliabilityBin:
 
 
 def reliability(probability: Tensor, target: Tensor, bins: int = BINS) -> list[ReliabilityBin]:
-    """The bins of a reliability diagram, equally wide, from 0 to 1.
+    """The bins of a reliability diagram, of equal width, from 0 to 1.
 
     Args:
         probability: float32 in [0, 1], any shape.
         target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        bins: how many, at least 1.
+        bins: number of bins, at least 1.
     """
     counted = target != IGNORE
     inside = probability[counted].float()
     edges = torch.linspace(0, 1, bins + 1)
     places = torch.bucketize(inside, edges[1:-1], right=True)  # (N,), 0 to bins - 1
     pixels = torch.bincount(places, minlength=bins)
-    # In float64: a float32 that has counted to 16,777,216 stays there.
+    # In float64: a float32 cannot count beyond 16,777,216.
     probabilities = torch.bincount(places, inside.double(), minlength=bins) / pixels
     shares = torch.bincount(places, (target[counted] == VESSEL).double(), minlength=bins) / pixels
     columns = zip(pixels.tolist(), probabilities.tolist(), shares.tolist(), strict=True)
@@ -52,12 +52,12 @@ def reliability(probability: Tensor, target: Tensor, bins: int = BINS) -> list[R
 
 
 def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """How far mean probability and share of vessels lie apart in a bin, averaged over the pixels; 0 is best.
+    """The distance between mean probability and share of vessels in each bin, averaged over the pixels; 0 is best.
 
-    The probability is that of a vessel, not that of the likelier class, so that the bins go from 0 to 1.
+    The probability is that of a vessel, not that of the more probable class, so that the bins go from 0 to 1.
 
     Args:
-        bins: of `reliability`.
+        bins: from `reliability`.
 
     Returns:
         from 0 to 1; NaN where no pixel counts.
@@ -67,8 +67,8 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     filled = [item for item in bins if item.pixels]
     if not filled:
         return math.nan
-    apart = math.fsum(item.pixels * abs(item.probability - item.share) for item in filled)
-    return apart / sum(item.pixels for item in filled)
+    distance = math.fsum(item.pixels * abs(item.probability - item.share) for item in filled)
+    return distance / sum(item.pixels for item in filled)
 
 
 def brier_score(probability: Tensor, target: Tensor) -> float:

@@ -1,7 +1,8 @@
-"""Sensitivity of thin and of thick vessels apart: the thin ones are few pixels, and the first to be missed."""
+"""Sensitivity for thin and for thick vessels: thin ones have few pixels, and are the first to be missed."""
 
 import math
-from dataclasses import dataclass
+import operator
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,13 @@ from torch import Tensor
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.metrics.topology import centreline
 
-THIN = 3  # pixels: vessels up to this width, rounded to whole pixels, are thin
+MAX_THIN_WIDTH = 3  # pixels: vessels up to this width, rounded to a whole number, are thin
 MARGIN = 16  # pixels around the image: more than half the width of the widest vessel
 
 
 @dataclass(frozen=True)
 class CalibreCounts:
-    """Vessel pixels of the target by calibre, and how many of them were found. Add them to pool images."""
+    """Numbers of the target's vessel pixels by calibre, and of those found. Add counts to pool images."""
 
     thin_found: int
     thin: int
@@ -27,22 +28,16 @@ class CalibreCounts:
     thick: int
 
     def __add__(self, other: "CalibreCounts") -> "CalibreCounts":
-        """Pools two sets of pixels."""
-        return CalibreCounts(
-            self.thin_found + other.thin_found,
-            self.thin + other.thin,
-            self.thick_found + other.thick_found,
-            self.thick + other.thick,
-        )
+        return CalibreCounts(*map(operator.add, astuple(self), astuple(other)))
 
     @property
     def sensitivity_thin(self) -> float:
-        """The share of the pixels of thin vessels that was found; NaN where there is none."""
+        """The share of the pixels of thin vessels that was found; NaN where there are none."""
         return self.thin_found / self.thin if self.thin else math.nan
 
     @property
     def sensitivity_thick(self) -> float:
-        """The share of the pixels of thick vessels that was found; NaN where there is none."""
+        """The share of the pixels of thick vessels that was found; NaN where there are none."""
         return self.thick_found / self.thick if self.thick else math.nan
 
 
@@ -52,7 +47,7 @@ def count_by_calibre(vessels: Tensor, target: Tensor, thin: Tensor | None = None
     Args:
         vessels: `(H, W)` bool.
         target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-        thin: of `thin_vessels`, where it is known already.
+        thin: the result of `thin_vessels`, where it is known already.
     """
     thin = thin_vessels(target) if thin is None else thin
     thick = (target == VESSEL) & ~thin
@@ -61,27 +56,27 @@ def count_by_calibre(vessels: Tensor, target: Tensor, thin: Tensor | None = None
 
 
 def thin_vessels(target: Tensor) -> Tensor:
-    """Where the target's vessels are thin, `(H, W)` bool: no wider than 3 pixels, rounded.
+    """The pixels of the target's thin vessels, `(H, W)` bool: width up to 3 pixels, rounded.
 
     Args:
         target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
     """
-    return torch.from_numpy(vessel_widths(target) < THIN + 0.5)
+    return torch.from_numpy(vessel_widths(target) < MAX_THIN_WIDTH + 0.5)
 
 
 def vessel_widths(target: Tensor) -> npt.NDArray[np.float64]:
-    """Width of the vessel that each pixel belongs to: that at the nearest point of the centreline.
+    """The width of the vessel that each pixel belongs to, measured at the nearest point of the centreline.
 
-    Measured on the target enlarged twofold. The centreline of a vessel of w pixels, 2w there, then runs w rows from
-    the nearest background for even w as for odd, and the distance there is the width. A vessel that the field of view
-    or the image cuts off is taken to go on, so that its end there is as wide as the rest; one that runs along the rim,
-    with no background between, counts as wide, since nobody sees how wide it is.
+    The target is enlarged twofold first: a vessel w pixels wide becomes 2w wide, its centreline is w pixels from the
+    nearest background, for even w as for odd, and this distance is the width. A vessel that the edge of the field of
+    view or of the image cuts off is continued beyond it, so that its end is as wide as the rest. A vessel that runs
+    along the edge, with no background between, counts as wide, since its real width is not visible.
 
     Args:
         target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
 
     Returns:
-        `(H, W)`, pixels; NaN where no vessel is, infinite where no background is.
+        `(H, W)`, pixels; NaN outside vessels; infinite where the target has no background.
     """
     known = target.numpy()
     vessel = known == VESSEL
@@ -94,8 +89,8 @@ def vessel_widths(target: Tensor) -> npt.NDArray[np.float64]:
         return width
     doubled = continued.repeat(2, axis=0).repeat(2, axis=1) == VESSEL
     middle = centreline(doubled)
-    # A skeleton may run beside the ridge of the distances by a pixel, at one slope of a vessel but not at its mirror
-    # image: the largest distance around the point is the ridge's.
+    # A skeleton may run a pixel beside the ridge of the distances, for a vessel of one slope but not for its mirror
+    # image. The largest distance around the point is that of the ridge.
     ridge = maximum_filter(distance_transform_edt(doubled), size=3)[middle]  # (N,)
     centres = 2 * (np.argwhere(vessel) + MARGIN) + 0.5  # of the pixels, in the enlarged target
     _, nearest = KDTree(np.argwhere(middle)).query(centres)
@@ -104,7 +99,7 @@ def vessel_widths(target: Tensor) -> npt.NDArray[np.float64]:
 
 
 def _continued(target: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The target with each pixel that is not counted made equal to the nearest one that is, `(H, W)`."""
+    """The target with each ignored pixel replaced by the nearest one that is not ignored, `(H, W)`."""
     nearest = distance_transform_edt(target == IGNORE, return_distances=False, return_indices=True)
     continued: npt.NDArray[np.generic] = target[tuple(nearest)]
     return continued

@@ -1,7 +1,8 @@
-"""Overlap of a binary vessel map with a target: counts inside the field of view first, rates after."""
+"""Overlap of a binary vessel map with a target: pixels are counted inside the field of view, rates follow from them."""
 
 import math
-from dataclasses import dataclass
+import operator
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from unet_lightning.data.labels import IGNORE
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels inside the field of view, by what they are and what they are called. Add them to pool images."""
+    """Numbers of pixels inside the field of view, by true and predicted class. Add counts to pool images."""
 
     true_positive: int
     false_positive: int
@@ -20,22 +21,16 @@ class Counts:
     false_negative: int
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Pools two sets of pixels."""
-        return Counts(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.true_negative + other.true_negative,
-            self.false_negative + other.false_negative,
-        )
+        return Counts(*map(operator.add, astuple(self), astuple(other)))
 
     @property
     def dice(self) -> float:
-        """2 TP / (2 TP + FP + FN); 1 where neither has a vessel."""
+        """2 TP / (2 TP + FP + FN); 1 where neither map nor target has a vessel."""
         return _rate(2 * self.true_positive, self.false_positive + self.false_negative)
 
     @property
     def iou(self) -> float:
-        """TP / (TP + FP + FN), the Jaccard index; 1 where neither has a vessel."""
+        """TP / (TP + FP + FN), the Jaccard index; 1 where neither map nor target has a vessel."""
         return _rate(self.true_positive, self.false_positive + self.false_negative)
 
     @property
@@ -50,7 +45,7 @@ class Counts:
 
     @property
     def specificity(self) -> float:
-        """TN / (TN + FP): the share of the background that was left alone."""
+        """TN / (TN + FP): the share of the background pixels that was not taken for vessels."""
         return _rate(self.true_negative, self.false_positive)
 
     @property
@@ -62,12 +57,12 @@ class Counts:
     def mcc(self) -> float:
         """Matthews correlation coefficient, from -1 to 1: the correlation of map and target as 0 and 1.
 
-        Where the map or the target is of one class it is 0 / 0: 1 where the two agree in every pixel, else 0.
+        Where the map or the target has only one class, which gives 0 / 0: 1 if the two agree in every pixel, else 0.
 
         Source: B. W. Matthews, Biochimica et Biophysica Acta 405(2), 1975.
         """
         tp, fp, tn, fn = self.true_positive, self.false_positive, self.true_negative, self.false_negative
-        # Python's integers have no end: the product of four pixel numbers does not fit into 64 bits.
+        # In Python's integers, which have no limit: the product of four numbers of pixels exceeds 64 bits.
         product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
         if product == 0:
             return float(fp + fn == 0)
@@ -87,5 +82,5 @@ def count(vessels: Tensor, target: Tensor) -> Counts:
 
 
 def _rate(right: int, wrong: int) -> float:
-    """Right by all; 1 where there is nothing to get wrong."""
+    """Right / (right + wrong); 1 where both are 0."""
     return right / (right + wrong) if right + wrong else 1.0

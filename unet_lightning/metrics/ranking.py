@@ -30,12 +30,12 @@ def average_precision(probability: Tensor, target: Tensor) -> float:
 
 
 def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
-    """Points of the exact ROC curve inside the field of view, evenly along it, both ends among them.
+    """Points of the exact ROC curve inside the field of view, evenly spaced along it, with both ends.
 
     Args:
         probability: float32 in [0, 1], any shape.
         target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        points: how many to keep at most, at least 2.
+        points: the largest number of points, at least 2.
 
     Returns:
         false positive rate and sensitivity from (0, 0) to (1, 1), `(N,)` float64 each; empty where one of the two
@@ -46,7 +46,7 @@ def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[T
     false_positive_rate, sensitivity, _ = binary_roc(*_inside(probability, target))
     false_positive_rate, sensitivity = false_positive_rate.double(), sensitivity.double()
     if len(sensitivity) > points:
-        along = false_positive_rate + sensitivity  # (N,), from 0 to 2: the way along a staircase
+        along = false_positive_rate + sensitivity  # (N,), from 0 to 2: the length of the staircase so far
         marks = torch.linspace(0, 2, points, dtype=torch.float64)
         kept = torch.unique(torch.searchsorted(along, marks))
         false_positive_rate, sensitivity = false_positive_rate[kept], sensitivity[kept]
@@ -59,7 +59,7 @@ def precision_recall_curve(probability: Tensor, target: Tensor, points: int = 40
     Args:
         probability: float32 in [0, 1], any shape.
         target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        points: how many to keep at most, at least 2.
+        points: the largest number of points, at least 2.
 
     Returns:
         recall and precision from (0, 1) to recall 1, `(N,)` float64 each; empty where one of the two classes is
@@ -69,16 +69,16 @@ def precision_recall_curve(probability: Tensor, target: Tensor, points: int = 40
     vessels = (target == VESSEL).sum()
     background = (target == BACKGROUND).sum()
     right, wrong = recall * vessels, false_positive_rate * background
-    precision = torch.where(right + wrong > 0, right / (right + wrong), 1.0)  # nothing found: 1 by convention
+    precision = torch.where(right + wrong > 0, right / (right + wrong), 1.0)  # 1 by convention where nothing is found
     return recall, precision
 
 
 def _inside(probability: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The counted pixels, flat."""
+    """Probability and target of the pixels that count, flat."""
     counted = target != IGNORE
     return probability[counted].float(), target[counted].long()
 
 
 def _both_classes(target: Tensor) -> bool:
-    """Whether the counted pixels hold vessels and background."""
+    """Whether the pixels that count include vessels and background."""
     return bool((target == VESSEL).any() and (target == BACKGROUND).any())

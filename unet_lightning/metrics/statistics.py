@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 def bootstrap_interval(values: npt.ArrayLike, seed: int = 0) -> tuple[Floats, Floats]:
     """The 95 % percentile intervals of means over images, from 10,000 bootstrap resamples of the images.
 
-    Every figure sees the same resamples, so that its interval does not depend on what other figures there are.
+    All figures use the same resamples, so that the interval of one does not depend on which others there are.
 
     Args:
         values: `(images, figures)`.
@@ -36,7 +36,7 @@ def bootstrap_interval(values: npt.ArrayLike, seed: int = 0) -> tuple[Floats, Fl
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randint(images, (RESAMPLES, images), generator=generator).numpy()
         for figure in np.flatnonzero(~np.isnan(table).any(axis=0)):
-            # Figure by figure: 10,000 resamples of hundreds of images and all figures at once fill the memory.
+            # One figure at a time: 10,000 resamples of hundreds of images for all figures would fill the memory.
             means = table[:, figure][drawn].mean(axis=1)  # (RESAMPLES,)
             ends[:, figure] = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return ends[0], ends[1]
@@ -47,7 +47,7 @@ class PairedDifference:
     """How two runs differ over the same images.
 
     Attributes:
-        mean: of the differences, first run less second.
+        mean: of the differences, first run minus second.
         low: lower end of the mean's 95 % bootstrap interval.
         high: its upper end.
         p_value: of Wilcoxon's signed-rank test, two-sided.
@@ -64,9 +64,9 @@ class PairedDifference:
 def paired_difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> PairedDifference:
     """Compares one figure of two runs over the same images.
 
-    A resample of the bootstrap draws images: the two values of an image stay together. The test leaves out images with
-    no difference, as Wilcoxon did, and is exact for up to 50 images without ties; n images give no p below 2 / 2^n,
-    so that fewer than 6 prove nothing at 0.05.
+    The bootstrap resamples images, so that the two values of an image stay together. The test leaves out images
+    without a difference, as Wilcoxon did, and is exact for up to 50 images without ties. With n images p is at least
+    2 / 2^n, so that fewer than 6 images never reach 0.05.
 
     Args:
         a: the figure of each image, first run.
@@ -74,11 +74,11 @@ def paired_difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> 
         seed: of the resampling.
 
     Returns:
-        interval and p are NaN for a single image, and everything is NaN where a value is; p is 1 where no image
-        differs.
+        the difference; interval and p are NaN for a single image, and all figures are NaN where a value is NaN; p is 1
+        where no image differs.
 
     Raises:
-        ValueError: the runs have different numbers of images, or none.
+        ValueError: the runs have different numbers of images, or no images.
 
     Source: F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1(6), 1945.
     """
@@ -94,7 +94,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> 
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for being several: below 0.05 still means one false alarm in twenty, now over all of them.
+    """Holm's correction of p-values for several comparisons: at 0.05 the chance of any false positive is at most 5 %.
 
     The smallest of m is multiplied by m, the next by m - 1, and so on; none falls below the one before it, none
     exceeds 1. NaN stays NaN and is not counted.
@@ -103,7 +103,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
         p_values: of the comparisons, in any order.
 
     Returns:
-        corrected, in the same order.
+        corrected p-values, in the same order.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
     6(2), 1979.
@@ -120,6 +120,6 @@ def _signed_rank(differences: Floats) -> float:
     """Two-sided p of Wilcoxon's signed-rank test."""
     if len(differences) < 2 or np.isnan(differences).any():
         return math.nan
-    # Left out here: with zeros among the values SciPy does not take the exact distribution.
+    # With zeros among the values SciPy would not use the exact distribution.
     differing = differences[differences != 0]
     return float(wilcoxon(differing).pvalue) if len(differing) else 1.0

@@ -1,4 +1,4 @@
-"""Figures of a set of images: one row an image, mean and standard deviation over images, and pooled pixels."""
+"""Figures of a set of images: a row for each image, mean and standard deviation over images, and pooled pixels."""
 
 import functools
 import math
@@ -19,9 +19,9 @@ from unet_lightning.metrics.topology import centreline_dice, component_error
 
 # The figures in the order of every table.
 RATES = ("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "mcc")
-RANKINGS = ("auroc", "average_precision")  # of probabilities, as are those of calibration
-CALIBRATION = ("ece", "brier")
-TOPOLOGY = ("cldice", "component_error")  # of an image: pieces of several images do not pool
+RANKINGS = ("auroc", "average_precision")  # need probabilities
+CALIBRATION = ("ece", "brier")  # need probabilities
+TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be pooled
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
 FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *CALIBRES)
 LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error"})
@@ -31,16 +31,16 @@ LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error"})
 class Summary:
     """Figures by name.
 
-    An image without thin (or thick) vessels has no sensitivity of them, NaN in its row: mean, SD and interval of that
-    figure are over the images that have such vessels. Any other NaN, as the AUROC of an image without vessels, makes
-    the figure's mean NaN: an image that should have counted did not.
+    For an image without thin (or thick) vessels, the sensitivity for them is NaN: mean, SD and interval of that figure
+    are over the images that have such vessels. Any other NaN, such as the AUROC of an image without vessels, makes the
+    mean of its figure NaN, since an image that should count could not be measured.
 
     Attributes:
-        per_image: a row an image.
+        per_image: a row for each image.
         mean: over images.
         sd: sample standard deviation over images; NaN for a single one.
         interval: 95 % bootstrap interval of the mean, lower and upper end; NaN for a single image.
-        pooled: over the pixels of all images; without the figures of topology.
+        pooled: over the pixels of all images; has no figures of topology.
     """
 
     per_image: list[dict[str, float]]
@@ -51,45 +51,47 @@ class Summary:
 
 
 def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilities: Sequence[Tensor] = ()) -> Summary:
-    """Figures of predicted vessel maps, and of the probabilities behind them where there are some.
+    """Figures of vessel maps, and of the probabilities that they come from, if any.
 
     Args:
-        vessels: `(H, W)` bool, one an image.
-        targets: `(H, W)` integer with IGNORE outside the field of view, one an image, at least one image.
-        probabilities: `(H, W)` float32 in [0, 1], one an image, or none (a human observer has none).
+        vessels: `(H, W)` bool for each image, at least one.
+        targets: `(H, W)` integer for each image, IGNORE outside the field of view.
+        probabilities: `(H, W)` float32 in [0, 1] for each image; empty for a human observer.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
     calibres = [count_by_calibre(*pair) for pair in pairs]
-    soft: list[dict[str, float]] = [{} for _ in pairs]
-    soft_pooled: dict[str, float] = {}
+    ranked: list[dict[str, float]] = [{} for _ in pairs]
+    ranked_pooled: dict[str, float] = {}
     if probabilities:
-        soft = [_soft(*pair) for pair in zip(probabilities, targets, strict=True)]
-        soft_pooled = _soft(*(torch.cat([map_.flatten() for map_ in maps]) for maps in (probabilities, targets)))
+        ranked = [_of_probabilities(*pair) for pair in zip(probabilities, targets, strict=True)]
+        flat = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
+        ranked_pooled = _of_probabilities(*flat)
+    topology = [dict(zip(TOPOLOGY, (centreline_dice(*pair), component_error(*pair)), strict=True)) for pair in pairs]
     per_image = [
-        _rates(counts[index]) | soft[index] | _topology(*pair) | _calibres(calibres[index])
-        for index, pair in enumerate(pairs)
+        _rates(counts[index], RATES) | ranked[index] | topology[index] | _rates(calibres[index], CALIBRES)
+        for index in range(len(pairs))
     ]
-    pooled = _rates(functools.reduce(operator.add, counts)) | soft_pooled
-    pooled |= _calibres(functools.reduce(operator.add, calibres))
-    columns = {name: _having([row[name] for row in per_image], name) for name in per_image[0]}
+    pooled = _rates(functools.reduce(operator.add, counts), RATES) | ranked_pooled
+    pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
+    columns = {name: _without_missing([row[name] for row in per_image], name) for name in per_image[0]}
     mean = {name: statistics.fmean(values) if values else math.nan for name, values in columns.items()}
     sd = {name: _sd(values) for name, values in columns.items()}
     return Summary(per_image, mean, sd, _intervals(columns), pooled)
 
 
-def _having(values: list[float], name: str) -> list[float]:
-    """The values that count for mean, SD and interval."""
+def _without_missing(values: list[float], name: str) -> list[float]:
+    """The values over which mean, SD and interval are taken."""
     return [value for value in values if not math.isnan(value)] if name in CALIBRES else values
 
 
 def _sd(values: Sequence[float]) -> float:
-    """Sample standard deviation; NaN for a single value or none, and where one is NaN."""
+    """Sample standard deviation; NaN for fewer than two values, and where one of them is NaN."""
     return statistics.stdev(values) if len(values) > 1 and not any(map(math.isnan, values)) else math.nan
 
 
 def _intervals(columns: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
-    """The bootstrap intervals, of the figures with equally many images at once."""
+    """The bootstrap intervals; figures with equally many images share the resamples."""
     intervals = dict.fromkeys(columns, (math.nan, math.nan))
     for images in {len(values) for values in columns.values()}:
         names = [name for name, values in columns.items() if len(values) == images]
@@ -98,23 +100,13 @@ def _intervals(columns: dict[str, list[float]]) -> dict[str, tuple[float, float]
     return intervals
 
 
-def _rates(counts: Counts) -> dict[str, float]:
-    """The rates of a set of pixels by name."""
-    return {name: getattr(counts, name) for name in RATES}
+def _rates(counts: Counts | CalibreCounts, names: Sequence[str]) -> dict[str, float]:
+    """The rates of counted pixels, by name."""
+    return {name: getattr(counts, name) for name in names}
 
 
-def _soft(probability: Tensor, target: Tensor) -> dict[str, float]:
-    """The figures of probabilities by name."""
+def _of_probabilities(probability: Tensor, target: Tensor) -> dict[str, float]:
+    """The figures of probabilities, by name."""
     rankings = (area_under_roc(probability, target), average_precision(probability, target))
     calibration = (expected_calibration_error(reliability(probability, target)), brier_score(probability, target))
     return dict(zip(RANKINGS + CALIBRATION, rankings + calibration, strict=True))
-
-
-def _topology(vessels: Tensor, target: Tensor) -> dict[str, float]:
-    """The figures of topology by name."""
-    return dict(zip(TOPOLOGY, (centreline_dice(vessels, target), component_error(vessels, target)), strict=True))
-
-
-def _calibres(counts: CalibreCounts) -> dict[str, float]:
-    """The sensitivities by calibre by name."""
-    return {name: getattr(counts, name) for name in CALIBRES}

@@ -1,4 +1,4 @@
-"""From probabilities to vessels, and the threshold that serves Dice best."""
+"""From probabilities to vessels, and the threshold with the best Dice."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,18 @@ from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE, VESSEL
 
-CANDIDATES = 99  # 0.01, 0.02, ... 0.99: finer steps follow the noise of a few images
+CANDIDATES = 99  # 0.01, 0.02, ... 0.99: finer steps would follow the noise of a few images
 
 
 def decide(probability: Tensor, threshold: float) -> Tensor:
-    """Which pixels are of each class but the background: `(C - 1, H, W)` float32 in, bool out.
+    """The pixels of each class except the background, `(C - 1, H, W)` bool.
 
-    One class: those that reach the threshold. More: those where it is the most probable, the background included.
+    With one class these are the pixels that reach the threshold; with more, those where it is the most probable class,
+    the background included.
+
+    Args:
+        probability: of each class except the background, `(C - 1, H, W)` float32 in [0, 1].
+        threshold: least probability of a vessel; not used with more classes.
     """
     if len(probability) == 1:
         return probability >= threshold
@@ -23,13 +28,11 @@ def decide(probability: Tensor, threshold: float) -> Tensor:
 
 
 def best_threshold(probabilities: Sequence[Tensor], targets: Sequence[Tensor]) -> tuple[float, float]:
-    """The threshold with the highest mean Dice per image, and that Dice.
-
-    The lowest of several that are equally good is taken.
+    """The threshold with the highest mean Dice per image, and that Dice; the lowest of equally good thresholds.
 
     Args:
-        probabilities: `(H, W)` float32 in [0, 1], one an image, at least one.
-        targets: `(H, W)` integer, one an image: BACKGROUND, VESSEL or IGNORE.
+        probabilities: `(H, W)` float32 in [0, 1] for each image, at least one.
+        targets: `(H, W)` integer for each image: BACKGROUND, VESSEL or IGNORE.
     """
     candidates = torch.arange(1, CANDIDATES + 1) / (CANDIDATES + 1)
     dice = torch.stack(
@@ -40,7 +43,7 @@ def best_threshold(probabilities: Sequence[Tensor], targets: Sequence[Tensor]) -
 
 
 def dice_by_threshold(probability: Tensor, target: Tensor, thresholds: Tensor) -> Tensor:
-    """Dice of one image at each threshold, where a vessel is what reaches it.
+    """Dice of one image at each threshold; pixels that reach the threshold are vessels.
 
     Args:
         probability: `(H, W)` float32.
@@ -48,11 +51,11 @@ def dice_by_threshold(probability: Tensor, target: Tensor, thresholds: Tensor) -
         thresholds: `(T,)` float32, ascending.
 
     Returns:
-        `(T,)` float64; 1 where neither has a vessel.
+        `(T,)` float64; 1 where neither map nor target has a vessel.
     """
     counted = target != IGNORE
     vessel = target[counted] == VESSEL
-    # How many thresholds a pixel reaches: its place in one histogram a class.
+    # The number of thresholds that each pixel reaches; one histogram then serves all thresholds.
     reached = torch.bucketize(probability[counted], thresholds, right=True)
     found, right = (_reaching(reached[chosen], len(thresholds)) for chosen in (slice(None), vessel))
     both = found + vessel.sum()
@@ -60,6 +63,6 @@ def dice_by_threshold(probability: Tensor, target: Tensor, thresholds: Tensor) -
 
 
 def _reaching(reached: Tensor, thresholds: int) -> Tensor:
-    """Number of pixels that reach each threshold, `(T,)` float64."""
+    """The number of pixels that reach each threshold, `(T,)` float64."""
     histogram = torch.bincount(reached, minlength=thresholds + 1)
     return histogram.flip(0).cumsum(0).flip(0)[1:].double()

@@ -1,4 +1,4 @@
-"""Whether a vessel map has the tree's form: centrelines that meet, and no pieces too many."""
+"""Topology of a vessel map: whether centrelines agree, and how many pieces there are."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,9 @@ Mask = npt.NDArray[np.bool_]
 
 
 def centreline_dice(vessels: Tensor, target: Tensor) -> float:
-    """Centreline Dice (clDice) inside the field of view: of lengths, so that thin vessels weigh as much as thick.
+    """Centreline Dice (clDice) inside the field of view: Dice of lengths, so that thin vessels count like thick ones.
 
-    The harmonic mean of the share of the map's centreline that lies on vessels of the target, and of the share of the
+    The harmonic mean of two shares: that of the map's centreline that lies on vessels of the target, and that of the
     target's centreline that lies on vessels of the map.
 
     Args:
@@ -22,12 +22,12 @@ def centreline_dice(vessels: Tensor, target: Tensor) -> float:
         target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
 
     Returns:
-        from 0 to 1; 1 where neither has a vessel, 0 where one alone has.
+        from 0 to 1; 1 where neither map nor target has a vessel, 0 where only one of them has.
 
     Source: S. Shit et al., "clDice - a novel topology-preserving loss function for tubular structure segmentation",
     CVPR 2021, equations 1 and 2.
     """
-    found, there = _inside(vessels, target)
+    found, there = _masks(vessels, target)
     if not found.any() or not there.any():
         return float(found.any() == there.any())
     precision = there[centreline(found)].mean()
@@ -37,10 +37,10 @@ def centreline_dice(vessels: Tensor, target: Tensor) -> float:
 
 
 def component_error(vessels: Tensor, target: Tensor) -> float:
-    """How many pieces more or fewer than the target a map has inside the field of view; 0 is best.
+    """The difference between map and target in the number of connected components inside the field of view; 0 is best.
 
-    Pixels that touch at a side or a corner are of one piece. The error in Betti number 0, which the authors of clDice
-    report beside it; there in patches, here over the image.
+    Pixels that touch at a side or a corner are connected. This is the error in Betti number 0, which the authors of
+    clDice report too, over patches; here it is over the image.
 
     Args:
         vessels: `(H, W)` bool.
@@ -49,12 +49,12 @@ def component_error(vessels: Tensor, target: Tensor) -> float:
     Returns:
         the absolute difference, a whole number.
     """
-    found, there = (label(mask, structure=np.ones((3, 3)))[1] for mask in _inside(vessels, target))
+    found, there = (label(mask, structure=np.ones((3, 3)))[1] for mask in _masks(vessels, target))
     return float(abs(found - there))
 
 
 def centreline(mask: Mask) -> Mask:
-    """The mask thinned to lines a pixel wide that hang together as it does, `(H, W)`.
+    """The mask thinned to lines one pixel wide, connected as the mask is, `(H, W)`.
 
     Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
     the ACM 27(3), 1984.
@@ -63,6 +63,6 @@ def centreline(mask: Mask) -> Mask:
     return skeleton
 
 
-def _inside(vessels: Tensor, target: Tensor) -> tuple[Mask, Mask]:
-    """Vessels of the map and of the target inside the field of view, `(H, W)` each."""
+def _masks(vessels: Tensor, target: Tensor) -> tuple[Mask, Mask]:
+    """The vessels of map and target inside the field of view, `(H, W)` each."""
     return (vessels & (target != IGNORE)).numpy(), (target == VESSEL).numpy()
