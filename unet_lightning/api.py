@@ -126,7 +126,8 @@ def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array
 
 def _several(given: Array | Sequence[Array]) -> list[Array]:
     """One array, or several, as a list."""
-    return [given] if isinstance(given, np.ndarray | Tensor) else list(given)
+    several: Any = [given] if isinstance(given, np.ndarray | Tensor) else given
+    return list(several)
 
 
 def _target(label: Array) -> Tensor:

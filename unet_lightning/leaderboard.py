@@ -45,12 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from unet_lightning.files import write_rows, write_text
     from unet_lightning.results.boards import board_of
-    from unet_lightning.results.leaderboard.formats import markdown, page, table_rows, terminal
+    from unet_lightning.results.leaderboard.formats import csv_rows, markdown, page, terminal
     from unet_lightning.training.folder import followed
 
     board = board_of(*map(followed, args.runs), on=args.on, figure=args.figure, class_name=args.class_name)
     write_text(args.out / "leaderboard.md", markdown(board))
-    write_rows(table_rows(board), args.out / "leaderboard.csv")
+    write_rows(csv_rows(board), args.out / "leaderboard.csv")
     write_text(args.out / "leaderboard.html", page(board))
     console = Console()
     console.print(terminal(board, console.width))

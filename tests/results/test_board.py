@@ -50,8 +50,8 @@ def test_the_second_observer_stands_among_the_models_and_leaks_behind_all():
     board = make_leaderboard(entries, "dice")
     assert names(board) == [(1, "a"), (None, "second observer"), (2, "c"), (None, "leaky")]
     assert list(board.lines["kind"]) == ["model", "human", "model", "leak"]
-    assert board.human == pytest.approx(0.805)
-    assert math.isnan(make_leaderboard(entries[:3], "dice").human)
+    assert board.human_mean == pytest.approx(0.805)
+    assert math.isnan(make_leaderboard(entries[:3], "dice").human_mean)
 
 
 def test_a_leak_is_shown_and_not_compared():
@@ -79,7 +79,7 @@ def test_low_is_good_for_errors(figure):
 def test_a_figure_that_the_second_observer_lacks_puts_them_behind_the_models():
     board = make_leaderboard([entry("a", dice=LOW, auroc=LOW), human(dice=HIGH)], "auroc")
     assert names(board) == [(1, "a"), (None, "second observer")]
-    assert math.isnan(board.human)
+    assert math.isnan(board.human_mean)
 
 
 def test_images_without_thin_vessels_do_not_count_for_them():

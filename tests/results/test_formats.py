@@ -10,7 +10,7 @@ from rich.console import Console
 from unet_lightning.files import write_rows
 from unet_lightning.results.leaderboard.board import make_leaderboard
 from unet_lightning.results.leaderboard.entries import Run, make_entries
-from unet_lightning.results.leaderboard.formats import markdown, page, table_rows, terminal
+from unet_lightning.results.leaderboard.formats import csv_rows, markdown, page, terminal
 from unet_lightning.results.stored import AGAINST_SECOND, SECOND, read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 
@@ -127,7 +127,7 @@ def test_the_terminal_keeps_to_the_main_columns(board):
 
 
 def test_csv_holds_everything_in_full(board, tmp_path):
-    write_rows(table_rows(board), tmp_path / "t.csv")
+    write_rows(csv_rows(board), tmp_path / "t.csv")
     with (tmp_path / "t.csv").open() as file:
         first, second, human, leaky = csv.DictReader(file)
     assert [row["rank"] for row in (first, second, human, leaky)] == ["1", "2", "", ""]

@@ -12,7 +12,7 @@ from unet_lightning.errors import RunError
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
 from unet_lightning.results.leaderboard.choices import Config
 from unet_lightning.results.leaderboard.entries import Run, make_entries, without_missing_folds
-from unet_lightning.results.leaderboard.tables import counted
+from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import FILE, state_or_fault
@@ -38,7 +38,7 @@ def board_of(
         UserError: nothing to rank, or it cannot be compared.
     """
     found = [find_evaluations(Path(folder)) for folder in folders]
-    on = choose(found, on)
+    on = choose_evaluation(found, on)
     runs, notes = read_runs(found, on)
     runs, incomplete = without_missing_folds(runs)
     notes += [f"Lacks the images of folds that are missing, and is left out: {name}." for name in incomplete]
@@ -91,7 +91,7 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
     unfinished = unfinished_jobs(folder, {job for one in holders.values() for job in one})
     if not holders:
         example = jobs[0] if jobs else folder
-        states = counted(job["state"] for job in unfinished)
+        states = counted_states(job["state"] for job in unfinished)
         raise RunError(
             f"{folder} has no evaluation: looked for {example}/evaluation/<data set>-<split>/metrics.json."
             + (f" Of its jobs did not finish: {states}." if states else "")
@@ -121,7 +121,7 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
     return found
 
 
-def choose(found: Sequence[EvaluatedFolder], on: str | None) -> str:
+def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
     """The evaluation to rank: the one named; else the only one that all have, or the only one of a test split.
 
     Of a sweep of which some jobs alone were measured on test, validation compares all. Jobs without any evaluation do
@@ -178,16 +178,7 @@ def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], lis
 
 
 def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
-    """An evaluated run, with what its training cost.
-
-    Args:
-        folder: of the run, or of the cross-validation.
-        name: for the leaderboard.
-        jobs: of the sweep that was given; those of the cross-validation, where `folder` is none of them.
-        on: the evaluation.
-
-    Returns:
-        without cost and command line, where its state.json is missing or broken.
+    """An evaluated run with what its training cost, where its state.json says so; or a cross-validation of `jobs`.
 
     Raises:
         RunError: the evaluation is missing or broken, or a config.yaml is.

@@ -51,7 +51,7 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredEvaluation:
     """What was measured on the images of a split.
 
@@ -126,21 +126,21 @@ def write_stored(
     ]
     figures = {
         observer: {
-            "mean": known(summary.mean),
-            "sd": known(summary.sd),
-            "low": known({name: low for name, (low, _) in summary.interval.items()}),
-            "high": known({name: high for name, (_, high) in summary.interval.items()}),
-            "pooled": known(summary.pooled),
+            "mean": _for_json(summary.mean),
+            "sd": _for_json(summary.sd),
+            "low": _for_json({name: low for name, (low, _) in summary.interval.items()}),
+            "high": _for_json({name: high for name, (_, high) in summary.interval.items()}),
+            "pooled": _for_json(summary.pooled),
         }
         for observer, summary in summaries.items()
     }
-    bins = {observer: [known(one) for one in found] for observer, found in calibration.items()}
+    bins = {observer: [_for_json(one) for one in found] for observer, found in calibration.items()}
     write_rows(rows, folder / PER_IMAGE)
     content = {"protocol": protocol, "figures": figures, "calibration": bins}
     write_text(folder / METRICS, json.dumps(content, indent=2))
 
 
-def known(figures: Mapping[str, float | None]) -> dict[str, float | None]:
+def _for_json(figures: Mapping[str, float | None]) -> dict[str, float | None]:
     """Figures for JSON, which has no NaN: null where there is none, such as the SD of one image."""
     return {name: None if value is None or math.isnan(value) else value for name, value in figures.items()}
 
@@ -192,7 +192,7 @@ def _read_metrics(
             observer: {name: math.nan if value is None else float(value) for name, value in figures["pooled"].items()}
             for observer, figures in content["figures"].items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _broken(path, "its figures have no pooled numbers") from error
     return protocol, pooled, _reasons(protocol.get("leak_reasons"))
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
@@ -16,7 +16,10 @@ from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
 from unet_lightning.results.leaderboard.notes import make_notes
 
-COSTS = ("seconds", "peak_memory_mb")
+COSTS = {
+    "seconds": "seconds\na job",
+    "peak_memory_mb": "peak MB\nof training",
+}  # columns of `lines`, and their headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
@@ -53,7 +56,7 @@ class Leaderboard:
     choices: pd.DataFrame
     effects: pd.DataFrame
     balanced: bool
-    unfinished: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=UNFINISHED))
+    unfinished: pd.DataFrame
 
     @property
     def lead(self) -> str:
@@ -66,7 +69,7 @@ class Leaderboard:
         return self.lines[self.lines["rank"].notna()]
 
     @property
-    def human(self) -> float:
+    def human_mean(self) -> float:
         """The second observer's mean; NaN without one."""
         found = self.lines.loc[self.lines["kind"] == "human", f"{self.figure}_per_image"]
         return float(found.iloc[0]) if len(found) else math.nan
@@ -109,18 +112,22 @@ def make_leaderboard(
     _check_figure(models, figure)
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
-    leaked = [entry for entry in entries if entry.leak and not (validation and entry.for_choosing)]
-    clean = [entry for entry in entries if entry not in leaked]
-    placed = standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower)
+    kinds = [
+        "human" if entry.human else "leak" if entry.leak and not (validation and entry.for_choosing) else "model"
+        for entry in entries
+    ]
+    clean = [entry for kind, entry in zip(kinds, entries, strict=True) if kind != "leak"]
+    placed = iter(standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower))
     # A leak is shown and not compared: it may be as good as it is for the wrong reason.
-    placed += [Standing(None, *mean_interval(entry.counting(figure))) for entry in leaked]
-    kinds = ["human" if entry.human else "model" for entry in clean] + ["leak"] * len(leaked)
-    rows = sorted(zip(kinds, [*clean, *leaked], placed, strict=True), key=lambda row: _place(row[0], row[2], lower))
-    ordered = [entry for _, entry, _ in rows]
+    rows = [
+        (kind, entry, Standing(None, *mean_interval(entry.counting(figure))) if kind == "leak" else next(placed))
+        for kind, entry in zip(kinds, entries, strict=True)
+    ]
+    rows.sort(key=lambda row: _place(row[0], row[2], lower))
     lines = _lines(rows, figure)
     # What the ranked entries with a config differ in, and what that changes.
-    places = [place for place in lines.index[lines["rank"].notna()] if ordered[place].runs[0].config]
-    trained = [ordered[place] for place in places]
+    places = [n for n, (_, entry, standing) in enumerate(rows) if standing.rank is not None and entry.runs[0].config]
+    trained = [rows[place][1] for place in places]
     choices = find_choices([one.runs[0].config for one in trained], [one.runs[0].overrides for one in trained])
     balanced = is_balanced(choices)
     values, jobs = [entry.counting(figure) for entry in trained], [len(entry.runs) for entry in trained]
@@ -183,8 +190,7 @@ def _line(entry: Entry, standing: Standing, figure: str, figures: Sequence[str])
         row |= dict(zip((f"{name}_per_image", f"{name}_low", f"{name}_high"), ends, strict=True))
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
     row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
-    compared = ("difference", "difference_low", "difference_high", "p", "p_holm")
-    row |= {key: value for key, value in asdict(standing).items() if key in compared}
+    row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
     seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
     row |= {

@@ -17,24 +17,10 @@ Config = Mapping[str, Any]
 
 # Runs that differ in these alone trained by one method: chance, fold, place, machine and what is shown meanwhile.
 NOT_THE_METHOD = (
-    "name",
-    "seed",
-    "resume",
-    "score",
-    "logger",
-    "deterministic",
-    "callbacks.panels",
-    "callbacks.gradients",
-    "data.seed",
-    "data.fold",
-    "data.root",
-    "data.num_workers",
-    "trainer.accelerator",
-    "trainer.default_root_dir",
-    "trainer.enable_progress_bar",
-    "trainer.enable_model_summary",
-    "trainer.log_every_n_steps",
-)
+    "name seed resume score logger deterministic callbacks.panels callbacks.gradients "
+    "data.seed data.fold data.root data.num_workers trainer.accelerator trainer.default_root_dir "
+    "trainer.enable_progress_bar trainer.enable_model_summary trainer.log_every_n_steps"
+).split()
 NULL = "null"
 MANY = 8  # numbers beyond which a choice is a range searched, and no list of values tried
 LONGEST, BRIEF = 32, 24  # characters of a value
@@ -146,7 +132,11 @@ def levels(values: pd.Series) -> dict[str, str]:
     """Each value of a choice once, with a short text that no other has: numbers ascending, others by their names."""
     found = pd.Series(values.dropna().unique(), dtype=object)
     numbers = found.map(as_number)
-    found = list(found[numbers.sort_values().index]) if numbers.notna().all() else sorted(found, key=str.casefold)
+    found = (
+        list(found[numbers.sort_values(kind="stable").index])
+        if numbers.notna().all()
+        else sorted(found, key=str.casefold)
+    )
     shorts = [brief(value) for value in found]
     return {value: short if shorts.count(short) == 1 else value for value, short in zip(found, shorts, strict=True)}
 
@@ -163,10 +153,10 @@ def as_number(text: str) -> float | None:
     """The number that a text is; None where it is none, as `true`."""
     try:
         value = json.loads(text)
-    except ValueError:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
         return None
-    finite = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if finite else None
+    return number if math.isfinite(number) else None
 
 
 def is_balanced(choices: pd.DataFrame) -> bool:

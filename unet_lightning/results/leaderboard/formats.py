@@ -113,10 +113,11 @@ def page(board: Leaderboard) -> str:
         sections={section.attrs["name"]: section for section in sections(board)},
         words=WORDS,
         plots=draw(board),
+        second_observer=not math.isnan(board.human_mean),
     )
 
 
-def table_rows(board: Leaderboard) -> list[dict[str, Any]]:
+def csv_rows(board: Leaderboard) -> list[dict[str, Any]]:
     """A row an entry, everything in full, for CSV; empty where there is nothing."""
     rows = board.lines.drop(columns="kind").to_dict("records")
     return [{key: _written(value, " " if key in BY_SPACES else "; ") for key, value in row.items()} for row in rows]

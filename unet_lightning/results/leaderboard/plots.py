@@ -1,6 +1,7 @@
 """What a leaderboard draws into its page: means with intervals, choices over the figure, and the figure over costs."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -10,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg
-from unet_lightning.results.leaderboard.board import Leaderboard
+from unet_lightning.results.leaderboard.board import COSTS, Leaderboard
 from unet_lightning.results.leaderboard.choices import as_number, levels, searched, shortened
 
-COSTS = {"seconds": "seconds a job", "peak_memory_mb": "peak MB of training"}
 ORDERS = 30  # highest over lowest value from which on a scale is logarithmic
 FAINTEST = 0.25  # opacity of the line of the worst entry
 LABEL, NAME = 18, 40  # characters of a value, and of an entry
@@ -42,8 +42,8 @@ def forest(board: Leaderboard) -> Figure | None:
         some = lines[lines["kind"] == kind]
         axes.hlines(some.index, some[f"{board.figure}_low"], some[f"{board.figure}_high"], color=colour)
         axes.plot(some[mean], some.index, mark, color=colour, ms=5, mfc="none" if kind == "leak" else colour)
-    if not math.isnan(board.human):
-        axes.axvline(board.human, zorder=0, **SECOND)
+    if not math.isnan(board.human_mean):
+        axes.axvline(board.human_mean, zorder=0, **SECOND)
     ranks = ["" if pd.isna(rank) else f"{rank}. " for rank in lines["rank"]]
     names = [shortened(name, NAME) for name in lines["entry"]]
     axes.set_yticks(lines.index, [rank + name for rank, name in zip(ranks, names, strict=True)])
@@ -59,15 +59,14 @@ def parallel_coordinates(board: Leaderboard) -> Figure | None:
     if not names:
         return None
     lines, mean = board.lines.loc[board.choices.index], f"{board.figure}_per_image"
-    columns = {name: board.choices[name] for name in names} | {mean: lines[mean]}
-    values = max((column.nunique() for name, column in columns.items() if not _is_range(column)), default=0)
-    size = 1.8 * len(names) + 2, min(max(3.6, ROW * values), 9)
-    figure = Figure(figsize=size, layout="constrained")
+    axes = [(name, *_positions(board.choices[name])) for name in names] + [(mean, lines[mean], [])]
+    most = max(len(ticks) for _, _, ticks in axes)
+    figure = Figure(figsize=(1.8 * len(axes), min(max(3.6, ROW * most), 9)), layout="constrained")
     host = figure.subplots()
     host.set(xlim=(0, 1), ylim=(0, 1))
     host.set_axis_off()
-    places = [number / len(names) for number in range(len(columns))]
-    heights = [_coordinate(host, place, *named) for place, named in zip(places, columns.items(), strict=True)]
+    places = [number / len(names) for number in range(len(axes))]
+    heights = [_coordinate(host, place, *one) for place, one in zip(places, axes, strict=True)]
     for number in reversed(range(len(lines))):  # the best are drawn over the others
         opacity = 1 - (1 - FAINTEST) * number / max(1, len(lines) - 1)
         width = 3 if lines["rank"].iloc[number] == 1 else 1.2
@@ -75,15 +74,20 @@ def parallel_coordinates(board: Leaderboard) -> Figure | None:
     return figure
 
 
-def _is_range(values: pd.Series) -> bool:
-    """Whether these are numbers on a scale, and no values that were listed."""
-    return values.dtype == float or searched(values)
+def _positions(values: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Where entries stand on the axis of a choice, NaN for those that it does not concern; its ticks, if from 0 on."""
+    if searched(values):
+        return values.map(as_number).astype(float), []
+    texts = levels(values)
+    places = {value: place for place, value in enumerate(texts)}
+    return values.map(places).astype(float), [shortened(text, LABEL) for text in texts.values()]
 
 
-def _coordinate(host: Axes, place: float, name: str, values: pd.Series) -> list[float]:
-    """Draws the axis of a choice, or of the figure, at a part of the width; the heights of the entries on it, 0 to 1.
+def _coordinate(host: Axes, place: float, name: str, numbers: pd.Series, ticks: Sequence[str]) -> list[float]:
+    """Draws the axis of a choice, or of the figure, at a part of the width; `ticks` stand at 0, 1, ...
 
-    Entries that a choice does not concern are lowest.
+    Returns:
+        the height of each entry on it, 0 to 1; those without a number are lowest.
     """
     axes = host.twinx()
     side: Literal["left", "right"] = "right" if place == 1 else "left"  # no line is right of the last
@@ -91,25 +95,21 @@ def _coordinate(host: Axes, place: float, name: str, values: pd.Series) -> list[
     axes.spines[side].set(visible=True, position=("axes", place))
     axes.yaxis.set_ticks_position(side)
     axes.grid(visible=False)
-    if _is_range(values):
-        numbers = values.astype(float) if values.dtype == float else values.map(as_number).astype(float)
+    if ticks:
+        axes.set_yticks(range(len(ticks)), ticks)
+        axes.set_ylim(-0.5, len(ticks) - 0.5)
+    else:
         axes.margins(y=0.08)
         _scale(axes, "y", numbers)
-    else:
-        texts = levels(values)
-        numbers = values.map({value: number for number, value in enumerate(texts)}).astype(float)
-        axes.set_yticks(range(len(texts)), [shortened(text, LABEL) for text in texts.values()])
-        axes.set_ylim(-0.5, len(texts) - 0.5)
     axes.plot([place] * len(numbers), numbers, "o", color=INK, ms=2.5)
     axes.get_ylim()  # Matplotlib now finds the limits
     heights = (axes.transScale + axes.transLimits).transform([(0, number) for number in numbers])[:, 1]
-    known = numbers.notna()
-    if not known.all():
+    if numbers.isna().any():
         host.annotate("-", (place, 0), (-7, 0), textcoords="offset points", ha="right", va="center")
     head, dot, tail = name.rpartition(".")
     title = name if len(name) <= LABEL else f"{head}{dot}\n{tail}".replace(", ", ",\n")
     host.text(place, 1.03, title, ha="center", va="bottom", weight="bold")
-    return [float(height) if there else 0.0 for height, there in zip(heights, known, strict=True)]
+    return [0.0 if math.isnan(height) else float(height) for height in heights]
 
 
 def _scale(axes: Axes, which: str, values: pd.Series) -> None:
@@ -149,9 +149,9 @@ def cost_plot(board: Leaderboard) -> Figure | None:
         for line in front.to_dict("records"):
             at = (line[cost], line[mean])
             axes.annotate(str(line["rank"]), at, (-5, 4), textcoords="offset points", ha="right", weight="bold")
-        if not math.isnan(board.human):
-            axes.axhline(board.human, zorder=0, **SECOND)
-        axes.set_xlabel(COSTS[cost])
+        if not math.isnan(board.human_mean):
+            axes.axhline(board.human_mean, zorder=0, **SECOND)
+        axes.set_xlabel(COSTS[cost].replace("\n", " "))
     plots[0].set_ylabel(mean)
     for axes in plots[len(known) :]:
         axes.set_visible(False)

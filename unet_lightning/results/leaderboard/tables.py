@@ -13,14 +13,13 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.metrics.statistics import RESAMPLES
-from unet_lightning.results.leaderboard.board import Leaderboard
+from unet_lightning.results.leaderboard.board import COSTS, Leaderboard
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
 from unet_lightning.results.leaderboard.notes import pooled_columns
 from unet_lightning.results.tables import DECIMALS, readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
 INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 % interval"
-COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}
 FURTHER = ("dice", "cldice")  # means over images beside the figure of the ranking
 
 Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
@@ -121,15 +120,14 @@ def jobs_table(board: Leaderboard) -> pd.DataFrame:
         "choices": (jobs["choices"], 2),
         "error": (jobs["error"], 1),
     }
-    notes = [
-        f"{counted(jobs['state'])}. A running job may also have been killed. Rerun them by resume=<the sweep's folder>."
-    ]
+    states = counted_states(jobs["state"])
+    notes = [f"{states}. A running job may also have been killed. Rerun them by resume=<the sweep's folder>."]
     if jobs["ranked"].any():
         notes.append("Ranked: by what the job had reached.")
     return _table("jobs", "Jobs that did not finish", columns, notes)
 
 
-def counted(states: Iterable[str]) -> str:
+def counted_states(states: Iterable[str]) -> str:
     """Such as `2 failed, 1 running`."""
     return ", ".join(f"{number} {state}" for state, number in Counter(states).items())
 
@@ -144,7 +142,8 @@ def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows by column."""
-    return frame.to_dict("records")  # type: ignore[no-any-return]
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return rows
 
 
 def _entries(lines: pd.DataFrame) -> list[str]:
