@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from forks import Forks
 
+from unet_lightning import specs
 from unet_lightning.data.synthetic import draw_dataset
 
 TINY = (48, 46)  # (height, width): DRIVE's shape, a twelfth of its side
@@ -33,6 +34,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_user_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test types is not trusted in the next."""
+    monkeypatch.setattr(specs, "_of_the_user", set())
 
 
 @pytest.fixture(scope="session")

@@ -141,13 +141,8 @@ def test_a_mapping_without_target_is_refused(spec):
         build(spec)
 
 
-@pytest.fixture
-def nothing_trusted(monkeypatch):
-    monkeypatch.setattr(specs, "_of_the_user", set())
-
-
 @pytest.mark.parametrize("named", ["", "grown_here", "grown_here.Los", "other.Loss"])
-def test_an_own_class_is_refused_without_its_name(named, package, nothing_trusted):
+def test_an_own_class_is_refused_without_its_name(named, package):
     specs.trust([named])
     with pytest.raises(ConfigError, match=r"grown_here\.Loss is not trusted.*--config-dir"):
         build({"_target_": "grown_here.Loss", "folder": str(package)})
@@ -155,14 +150,14 @@ def test_an_own_class_is_refused_without_its_name(named, package, nothing_truste
     assert not package.exists()
 
 
-def test_an_own_class_is_built_once_its_name_is_trusted(package, nothing_trusted):
+def test_an_own_class_is_built_once_its_name_is_trusted(package):
     specs.trust(["grown_here.Loss"])
     build({"_target_": "grown_here.Loss", "folder": str(package)})
     assert package.is_dir()
     assert specs.trusted_names() == ["grown_here.Loss"]
 
 
-def test_what_the_module_of_an_own_class_imports_is_not_trusted(package, nothing_trusted):
+def test_what_the_module_of_an_own_class_imports_is_not_trusted(package):
     specs.trust(["grown_here.Loss"])
     with pytest.raises(ConfigError, match=r"grown_here\.mkdir is not trusted"):
         build({"_target_": "grown_here.mkdir", "path": str(package)})

@@ -104,15 +104,12 @@ def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array
     Raises:
         ConfigError: sizes or values that do not go together.
     """
-    maps = [torch.as_tensor(one) for one in (predictions if isinstance(predictions, list | tuple) else [predictions])]
-    targets = [_target(one) for one in (labels if isinstance(labels, list | tuple) else [labels])]
-    if [one.shape for one in maps] != [one.shape for one in targets] or any(one.ndim != 2 for one in maps):
-        shapes = ", ".join(
-            f"{tuple(one.shape)} and {tuple(two.shape)}" for one, two in zip(maps, targets, strict=False)
-        )
+    maps, targets = [torch.as_tensor(one) for one in _several(predictions)], [_target(one) for one in _several(labels)]
+    found = [[tuple(one.shape) for one in some] for some in (maps, targets)]
+    if found[0] != found[1] or any(len(shape) != 2 for shape in found[0]):
         raise ConfigError(
-            f"Expected one label (H, W) a prediction, of its size; found {len(maps)} predictions and {len(targets)} "
-            f"labels, of {shapes}."
+            f"Expected a label (H, W) for each prediction, of its size; found predictions {found[0]} and labels "
+            f"{found[1]}."
         )
     if not all(one.dtype == torch.bool or (0 <= float(one.min()) and float(one.max()) <= 1) for one in maps):
         raise ConfigError("Predictions must be bool, or probabilities from 0 to 1, without NaN.")
@@ -124,10 +121,9 @@ def measure(predictions: Array | Sequence[Array], labels: Array | Sequence[Array
     )
 
 
-def _several(given: Array | Sequence[Array]) -> list[Array]:
+def _several(given: Any) -> list[Any]:
     """One array, or several, as a list."""
-    several: Any = [given] if isinstance(given, np.ndarray | Tensor) else given
-    return list(several)
+    return [given] if isinstance(given, np.ndarray | Tensor) else list(given)
 
 
 def _target(label: Array) -> Tensor:

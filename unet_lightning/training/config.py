@@ -127,7 +127,7 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     """A config as this version writes it."""
     config = _without_run_folder(config)
     for section, key, leader in (("data", "seed", "seed"), ("trainer", "deterministic", "deterministic")):
-        if config.get(section) and config[section].get(key) == config.get(leader):
+        if isinstance(config.get(section), dict) and config[section].get(key, ABSENT) == config.get(leader):
             config[section][key] = None  # follows the leader
     if isinstance(config.get("callbacks"), dict):
         config["callbacks"].pop("prune", None)  # a search adds it

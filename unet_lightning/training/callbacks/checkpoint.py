@@ -60,8 +60,8 @@ class RunCheckpoint(ModelCheckpoint):
         ConfigError: the name of a file with a folder.
     """
 
-    def __init__(self, filename: str, **arguments: Any) -> None:
-        if PurePath(filename).name != filename:
+    def __init__(self, filename: str | None = None, **arguments: Any) -> None:
+        if filename is not None and PurePath(filename).name != filename:
             raise ConfigError(f"A checkpoint is called by a name without a folder, found {filename}.")
         super().__init__(filename=filename, **arguments)
 
