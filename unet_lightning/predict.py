@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that the terminal cannot write
         sys.stdout.reconfigure(errors="backslashreplace")
-    photographs = collect(args.photos, args.fov, args.out)
+    photographs = find_photographs(args.photos, args.fov, args.out)
     names = [photograph.name for photograph in photographs]
     if args.submission is not None:
         check_ids([str(name) for name in names])
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"Pictures: {args.out}/NAME_{{mask,probability,overlay}}.png")
 
 
-def collect(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
+def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
     """The photographs that a command names: paths, or Hydra's words for a data set.
 
     Raises:

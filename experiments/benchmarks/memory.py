@@ -39,8 +39,8 @@ def prepare(folder: str, size: str, suffix: str, bilinear: bool) -> None:
     import torch
     from PIL import Image
 
+    from unet_lightning.models.contents import DATA_STATE
     from unet_lightning.models.unet import UNet
-    from unet_lightning.models.weights import DATA_STATE
     from unet_lightning.training.folder import RunFolder
 
     width, height = map(int, size.split("x"))

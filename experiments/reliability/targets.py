@@ -29,7 +29,7 @@ from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_weights
-from unet_lightning.predict import collect, parse, threshold_of
+from unet_lightning.predict import find_photographs, parse, threshold_of
 from unet_lightning.program import CONF, from_composition, instantiate, plain
 from unet_lightning.results.leaderboard.entries import Run, make_entries
 from unet_lightning.results.stored import read_stored
@@ -255,7 +255,7 @@ def photographs(material: Material, rng: random.Random) -> Callable[[], object]:
     if os.path.isdir(given[0]) and not Path(given[0]).resolve().is_relative_to(material.work):
         given[0] = str(folder)  # to look for photographs in all of / takes its time
     fov = rng.choice(("auto", "none", str(folder), given[0]))
-    return lambda: [photograph.name for photograph in collect(given, fov)]
+    return lambda: [photograph.name for photograph in find_photographs(given, fov)]
 
 
 @contextmanager

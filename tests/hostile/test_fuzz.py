@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from unet_lightning.data.collate import collate
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.errors import UserError
-from unet_lightning.predict import collect
+from unet_lightning.predict import find_photographs
 
 FUZZER = Path(__file__).parents[2] / "experiments/reliability"
 QUICK = settings(derandomize=True, deadline=None, max_examples=50)
@@ -101,7 +101,7 @@ def test_a_batch_holds_every_sample_and_nothing_else(sizes):
 def test_whatever_is_named_to_predict_is_found_or_refused(tmp_path_factory, named, fov):
     os.chdir(tmp_path_factory.getbasetemp())
     try:
-        found = collect(named, fov)
+        found = find_photographs(named, fov)
     except UserError:
         return
     assert len({photograph.name for photograph in found}) == len(found)

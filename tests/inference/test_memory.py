@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from unet_lightning.inference.memory import return_large_blocks
+
 
 def test_prediction_does_not_import_torchvision():
     # It would take 2 s and 170 MB, an eighth of what a photograph of 8000 x 8000 pixels may take.
@@ -45,3 +47,16 @@ def test_large_blocks_go_back_to_the_system_at_once():
         returned[setting] = int(done.stdout)
     assert returned["set"] >= 15
     assert returned["left"] <= 1
+
+
+@pytest.mark.parametrize(
+    "library",
+    [TypeError("argument of type 'NoneType' is not iterable"), AttributeError("mallopt: symbol not found"), OSError()],
+    ids=["Windows", "macOS", "no library"],
+)
+def test_elsewhere_nothing_changes(monkeypatch, library):
+    def load(name):
+        raise library
+
+    monkeypatch.setattr("ctypes.CDLL", load)
+    return_large_blocks()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.inference.photographs import Photograph
-from unet_lightning.inference.pictures import PictureFolder, describe, predict_photograph
+from unet_lightning.inference.pictures import PictureFolder, predict_photograph
 from unet_lightning.inference.predictor import Prediction
 
 NAME = Path("left/03")
@@ -73,12 +73,6 @@ def test_without_a_folder_no_picture_is_written(predictor, tmp_path, monkeypatch
     photo = torch.full((3, 2, 2), 0, dtype=torch.uint8)
     drawn, _ = predict_photograph(photograph(photo), predictor, 0.0, None)
     assert drawn.all() and not list(tmp_path.iterdir())
-
-
-def test_what_was_done_is_said():
-    assert describe(Prediction(torch.zeros(1), "whole image", 1.0, 12.6)) == "13 ms forward"
-    found = Prediction(torch.zeros(1), "tiles of 768", 0.5, 1200)
-    assert describe(found) == "1200 ms forward, scaled by 0.500, tiles of 768"
 
 
 def write_all(pictures):

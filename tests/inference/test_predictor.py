@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from unet_lightning.data.labels import VESSEL
 from unet_lightning.data.reading import read_photo
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.predictor import Ensemble, PredictionOptions, Predictor
+from unet_lightning.inference.predictor import Ensemble, Prediction, PredictionOptions, Predictor, make_predictor
 from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import same_size
 from unet_lightning.models.probability import class_probabilities
@@ -189,6 +191,12 @@ def test_what_was_done_is_said(network):
     assert predictor.predict(photograph()).tiles == "whole image"  # a single tile
 
 
+def test_how_a_photograph_passed_is_said_in_words():
+    assert str(Prediction(torch.zeros(1), "whole image", 1.0, 12.6)) == "13 ms forward"
+    found = Prediction(torch.zeros(1), "tiles of 768", 0.5, 1200)
+    assert str(found) == "1200 ms forward, scaled by 0.500, tiles of 768"
+
+
 class Pixelwise(nn.Module):
     """A network of one's own that says nothing of itself."""
 
@@ -313,3 +321,15 @@ def test_an_ensemble_is_the_mean_of_networks_each_normalised_as_in_its_training(
     assert torch.allclose(found.probabilities, expected, atol=1e-7)
     assert (found.tiles, found.scale) == ("whole image", 1)
     assert ensemble.describe() == first.describe()
+
+
+def test_networks_of_a_run_or_of_folds_make_a_predictor(network):
+    first = SimpleNamespace(network=network, mean=MEAN, std=STD, diameter=30)
+    second = SimpleNamespace(network=UNet(base_c=3), mean=STD, std=MEAN, diameter=None)
+    options = PredictionOptions("cpu", tta="flips")
+    alone = make_predictor([first], options)
+    assert (alone.network, alone.diameter, alone.options) == (network, 30, options)
+    both = make_predictor([first, second], options)
+    assert [one.diameter for one in both.predictors] == [30, None]
+    expected = (alone(photograph()) + both.predictors[1](photograph())) / 2
+    assert torch.allclose(both(photograph()), expected, atol=1e-7)

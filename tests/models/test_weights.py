@@ -55,6 +55,14 @@ def test_weights_load_from_each_form_of_file(form, bilinear, tmp_path):
         assert torch.equal(network(image)["out"], source(image)["out"])
 
 
+@pytest.mark.parametrize("name", ["SegmentationDataModule", "RetinalDataModule"])
+def test_what_the_data_module_has_kept_is_read_under_its_former_name_too(name, tmp_path):
+    kept = {"dataset": "drive", "train_ids": ["21"], "val_ids": ["22"]}
+    torch.save({"state_dict": UNet(base_c=2).state_dict(), name: kept}, tmp_path / "model.ckpt")
+    assert read_checkpoint(tmp_path / "model.ckpt").keys() == {"state_dict", "SegmentationDataModule"}
+    assert load_weights(UNet(base_c=2), tmp_path / "model.ckpt") == kept
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("options", [{"base_c": 3}, {"bilinear": False}, {"num_classes": 3}], ids=str)
 def test_weights_of_another_network_are_refused_and_change_nothing(options, form, tmp_path):

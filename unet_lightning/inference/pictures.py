@@ -13,7 +13,7 @@ from unet_lightning.files import write_text
 from unet_lightning.inference.maps import save_image, save_mask, save_probability
 from unet_lightning.inference.overlay import overlay
 from unet_lightning.inference.photographs import Photograph
-from unet_lightning.inference.predictor import Ensemble, Prediction, Predictor
+from unet_lightning.inference.predictor import Ensemble, Predictor
 from unet_lightning.metrics.threshold import decide
 
 SETTINGS = "predict.json"
@@ -140,7 +140,7 @@ def predict_photograph(
     """
     photo, fov = photograph.read()
     found = predictor.predict(photo, fov, warm_up)
-    probability, drawn, words = found.probabilities, decide(found.probabilities, threshold), describe(found)
+    probability, drawn, words = found.probabilities, decide(found.probabilities, threshold), str(found)
     if fov is not None:
         probability.masked_fill_(~fov, 0.0)
         drawn &= fov
@@ -149,10 +149,3 @@ def predict_photograph(
         del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
         pictures.save_overlay(photograph.name, photo, drawn)
     return drawn, words
-
-
-def describe(found: Prediction) -> str:
-    """How long the forward passes took, and what was done beyond passing the photograph whole."""
-    scale = "" if found.scale == 1 else f", scaled by {found.scale:.3f}"
-    tiles = "" if found.tiles == "whole image" else f", {found.tiles}"
-    return f"{found.milliseconds:.0f} ms forward{scale}{tiles}"

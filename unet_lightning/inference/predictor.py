@@ -68,6 +68,11 @@ class Prediction:
     scale: float
     milliseconds: float
 
+    def __str__(self) -> str:
+        scale = "" if self.scale == 1 else f", scaled by {self.scale:.3f}"
+        tiles = "" if self.tiles == "whole image" else f", {self.tiles}"
+        return f"{self.milliseconds:.0f} ms forward{scale}{tiles}"
+
 
 class Predictor:
     """Applies a trained network to photographs as it saw them in training.

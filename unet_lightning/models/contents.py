@@ -11,15 +11,15 @@ from torch import Tensor
 
 from unet_lightning.errors import RunError
 
-# Lightning keeps the state of a data module under the name of its class; versions up to 0.1 had another name.
-DATA_STATE, OLD_DATA_STATE = "SegmentationDataModule", "RetinalDataModule"
+DATA_STATE = "SegmentationDataModule"  # Lightning keeps the state of a data module under the name of its class
+FORMER_DATA_STATE = "RetinalDataModule"  # what the class was called once
 MOST_VALUES = 2_000_000  # a run of 10,000 epochs has about 200,000
 DEEPEST = 50  # mappings and lists within one another
 MOST_SHARED = 4  # times that the tensors together may exceed the file: parameters can share memory
 
 
 def check_archive(path: Path) -> None:
-    """Looks at a checkpoint before torch does, which would unpack a record of any size.
+    """Refuses a checkpoint that torch would unpack to any size; to be called before torch reads it.
 
     Raises:
         RunError: a zip whose records are packed; torch.save stores them as they are.
@@ -32,7 +32,7 @@ def check_archive(path: Path) -> None:
 
 
 def check_values(path: Path, checkpoint: Any) -> None:
-    """Looks at a loaded checkpoint before anybody walks through it or copies from it.
+    """Refuses a loaded checkpoint that nobody could walk through or copy from.
 
     Raises:
         RunError: a value that holds itself or a flood of others, or a tensor that is far larger than its file.
@@ -58,11 +58,10 @@ def check_values(path: Path, checkpoint: Any) -> None:
                 raise RunError(f"The checkpoint {path} holds tensors far larger than the file: it was not loaded.")
 
 
-def with_present_names(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint of any version with the names of this one."""
-    if OLD_DATA_STATE in checkpoint:
-        checkpoint[DATA_STATE] = checkpoint.pop(OLD_DATA_STATE)
-    return checkpoint
+def rename_data_state(checkpoint: dict[str, Any]) -> None:
+    """Gives what the data module has kept its present name, in a checkpoint from before the class was renamed."""
+    if FORMER_DATA_STATE in checkpoint:
+        checkpoint.setdefault(DATA_STATE, checkpoint.pop(FORMER_DATA_STATE))
 
 
 def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,32 +73,22 @@ def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     state = checkpoint.get(DATA_STATE)
     if state is None:
         return {}
-    wrong = ["all"] if not isinstance(state, Mapping) else [k for k, v in state.items() if not _FORMS.get(k, _any)(v)]
+    wrong = ["all"]
+    if isinstance(state, Mapping):
+        wrong = [name for name, fits in _FORMS.items() if name in state and not fits(state[name])]
     if wrong:
         raise RunError(f"The checkpoint {path} was not written by a run: {DATA_STATE} has a wrong {wrong[0]}.")
     return dict(state)
 
 
-def _any(value: Any) -> bool:
-    """Of what is not read."""
-    return True
+def _is_number(value: Any) -> bool:
+    """A finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_names(value: Any) -> bool:
     """A list of texts."""
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def _is_channels(value: Any) -> bool:
-    """Three figures in [0, 1]; or None where the run had not read its photographs yet."""
-    return value is None or (
-        isinstance(value, list) and len(value) == 3 and all(_is_number(figure) and 0 <= figure <= 1 for figure in value)
-    )
-
-
-def _is_number(value: Any) -> bool:
-    """A finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_seen(value: Any) -> bool:
@@ -112,13 +101,20 @@ def _is_classes(value: Any) -> bool:
     return _is_names(value) and not any(letter in name for name in value for letter in "/\\:\0")
 
 
+def _is_moments(value: Any) -> bool:
+    """A figure in [0, 1] for each channel; or None where the run had not read its photographs yet."""
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) == 3 and all(_is_number(one) and 0 <= one <= 1 for one in value)
+
+
 _FORMS: dict[str, Callable[[Any], bool]] = {
     "dataset": lambda value: value is None or isinstance(value, str),
     "train_ids": _is_names,
     "val_ids": _is_names,
     "inherited": _is_seen,
     "classes": _is_classes,
-    "mean": _is_channels,
-    "std": lambda value: _is_channels(value) and (value is None or min(value) > 0),
+    "mean": _is_moments,
+    "std": lambda value: _is_moments(value) and (value is None or min(value) > 0),
     "diameter": lambda value: value is None or (_is_number(value) and 0 < value <= 20_000),  # pixels
 }

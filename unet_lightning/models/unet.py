@@ -15,7 +15,7 @@ from unet_lightning.models.norm import NORMS
 SMALLEST = 16  # four poolings halve the side to 1 pixel
 
 
-def check_numbers(in_channels: int, num_classes: int, base_c: int) -> None:
+def check_channels(in_channels: int, num_classes: int, base_c: int) -> None:
     """Raises ConfigError for a number below 1, or for a single class: background is one."""
     for name, value, least in (
         ("in_channels", in_channels, 1),
@@ -129,7 +129,7 @@ class UNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        check_numbers(in_channels, num_classes, base_c)
+        check_channels(in_channels, num_classes, base_c)
         if norm not in tuple(NORMS):
             raise ConfigError(f"model.norm must be one of {', '.join(NORMS)}, found {norm}.")
         self.halo: int | None = 128 if bilinear else 112  # 122 and 107 by measurement (see the tests), in whole strides

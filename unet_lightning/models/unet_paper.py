@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.models.unet import check_numbers
+from unet_lightning.models.unet import check_channels
 
 
 class UnpaddedDoubleConv(nn.Sequential):
@@ -65,7 +65,7 @@ class UNetPaper(nn.Module):
 
     def __init__(self, in_channels: int = 3, num_classes: int = 2, base_c: int = 64) -> None:
         super().__init__()
-        check_numbers(in_channels, num_classes, base_c)
+        check_channels(in_channels, num_classes, base_c)
         self.in_conv = UnpaddedDoubleConv(in_channels, base_c)
         self.down1 = UnpaddedDoubleConv(base_c, base_c * 2)
         self.down2 = UnpaddedDoubleConv(base_c * 2, base_c * 4)

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError, RunError, UserError
-from unet_lightning.models.contents import DATA_STATE as DATA_STATE
-from unet_lightning.models.contents import check_archive, check_values, data_state, with_present_names
+from unet_lightning.models.contents import check_archive, check_values, data_state, rename_data_state
 from unet_lightning.specs import build, trusted_names
 
 TASK_PREFIX = "network."  # the name of the network within SegmentationTask
@@ -45,7 +44,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"The checkpoint {path} is broken, or no checkpoint: {str(error)[:300]}") from error
     if not isinstance(checkpoint, dict):
         raise RunError(f"The checkpoint {path} holds {type(checkpoint).__name__}, expected a mapping of tensors.")
-    return with_present_names(checkpoint)
+    rename_data_state(checkpoint)
+    return checkpoint
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
     """
     checkpoint = read_checkpoint(path)
     state, found = data_state(path, checkpoint), tensors_of(checkpoint)
-    check_fit(path, network.state_dict(), found)
+    check_fit(path, network, found)
     network.load_state_dict(found)
     return state
 
@@ -81,32 +81,28 @@ def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
         RunError: hyper-parameters and weights are of two networks, or those of none.
         ConfigError: from `build`.
     """
-    given, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
-    spec = given.get("model") if isinstance(given, Mapping) else None
+    parameters, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
+    spec = parameters.get("model") if isinstance(parameters, Mapping) else None
     if not isinstance(spec, Mapping):
         raise RunError(f"The checkpoint {path} was not written by a run: its hyper_parameters have no model.")
     try:
         with torch.device("meta"):
-            _fits(path, build(spec), found)
+            check_fit(path, build(spec), found)
     except ConfigError:
         if spec.get("_target_") not in trusted_names():
             raise
         # A network of the user's own may need numbers while it is built.
-    network = _fits(path, build(spec), found)
+    network: nn.Module = build(spec)
+    check_fit(path, network, found)
     network.load_state_dict(found)
     return network
 
 
-def _fits(path: Path, network: Any, found: Mapping[str, Tensor]) -> nn.Module:
-    """The network, where the weights are its own."""
+def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
+    """Raises RunError where this is no network, or the weights are not its own."""
     if not isinstance(network, nn.Module):
         raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
-    check_fit(path, network.state_dict(), found)
-    return network
-
-
-def check_fit(path: Path, expected: Mapping[str, Any], found: Mapping[str, Tensor]) -> None:
-    """Raises RunError where weights are not those of a network."""
+    expected = network.state_dict()
     missing = sorted(expected.keys() - found.keys())
     unexpected = sorted(found.keys() - expected.keys())
     other = [
@@ -126,7 +122,12 @@ def check_fit(path: Path, expected: Mapping[str, Any], found: Mapping[str, Tenso
 def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights in a checkpoint of any form, named as the network names them."""
     states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
-    return network_state(next(state for state in states if isinstance(state, Mapping)))
+    state = next(state for state in states if isinstance(state, Mapping))
+    return {
+        name.removeprefix(TASK_PREFIX): value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
 
 
 def _form(value: Any) -> str:
@@ -134,12 +135,3 @@ def _form(value: Any) -> str:
     if not isinstance(value, Tensor):  # a module may keep what it likes beside its parameters
         return type(value).__name__
     return f"{tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
-
-
-def network_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a state dict, named as the network names them."""
-    return {
-        name.removeprefix(TASK_PREFIX): value
-        for name, value in state.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }

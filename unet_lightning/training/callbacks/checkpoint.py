@@ -12,7 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import whole_file
-from unet_lightning.models.contents import with_present_names
+from unet_lightning.models.contents import rename_data_state
 
 SCORES = ("best_model_score", "current_score", "kth_value")
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -44,7 +44,8 @@ class WholeCheckpoints(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
         """Reads a checkpoint, also one of a version that called the data module otherwise."""
         checkpoint: dict[str, Any] = super().load_checkpoint(path, *arguments, **named)
-        return with_present_names(checkpoint)
+        rename_data_state(checkpoint)
+        return checkpoint
 
 
 class RunCheckpoint(ModelCheckpoint):
