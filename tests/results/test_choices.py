@@ -78,6 +78,7 @@ def test_numbers_ascend_and_words_are_in_the_order_of_their_names():
     assert list(levels(values("b", "A", "b"))) == ["A", "b"]
     assert list(levels(values("auto", "8", "16"))) == ["16", "8", "auto"]
     assert list(levels(values("true", "1"))) == ["1", "true"]
+    assert list(levels(values("2", "1" + "0" * 400))) == ["1" + "0" * 400, "2"]  # too large for a number
 
 
 def test_a_long_value_is_short_unless_another_would_look_the_same():

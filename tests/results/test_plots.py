@@ -113,3 +113,11 @@ def test_the_same_board_gives_the_same_page():
     board = make_board(choices={"size": ["8", "16", "8", "16"]}, seconds=[1.0, 2.0, 3.0, 4.0])
     assert draw(board) == draw(board)
     assert list(draw(board)) == ["forest", "parallel", "cost"]
+
+
+def test_names_in_any_script_are_text():
+    board = make_board(choices={"größe": ["眼", "c$x^2$", "眼", "b"]})
+    board.lines["entry"] = ["眼科/0", "<b>&x", "$a_b$", "x"]
+    svg = draw(board)
+    assert all(text in svg["forest"] for text in ("眼科/0", "&lt;b&gt;&amp;x", "$a_b$"))
+    assert all(f">{text}</text>" in svg["parallel"] for text in ("眼", "c$x^2$", "größe"))

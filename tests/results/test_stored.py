@@ -159,6 +159,7 @@ def test_a_protocol_that_cannot_be_is_refused(home, changes, message):
     [
         ({"model": {}, SECOND: {"pooled": {}}}, "its figures have no pooled numbers"),
         ({"model": {"pooled": {"dice": "high"}}, SECOND: {"pooled": {}}}, "its figures have no pooled numbers"),
+        ({"model": {"pooled": {"dice": 10**400}}, SECOND: {"pooled": {}}}, "its figures have no pooled numbers"),
         ({"model": {"pooled": {"dice": 0.85}}}, "it lacks figures of second observer"),
     ],
 )

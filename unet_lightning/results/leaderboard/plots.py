@@ -1,6 +1,7 @@
 """What a leaderboard draws into its page: means with intervals, choices over the figure, and the figure over costs."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -24,7 +25,8 @@ SECOND: dict[str, Any] = {"color": HUMAN_COLOUR, "linestyle": "--", "linewidth":
 
 def draw(board: Leaderboard) -> dict[str, str]:
     """The plots as SVG, by `forest`, `parallel` and `cost`; those with nothing to show are left out."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has fonts of its own for names
         figures = {"forest": forest(board), "parallel": parallel_coordinates(board), "cost": cost_plot(board)}
         drawn = {name: figure for name, figure in figures.items() if figure is not None}
         sizes = {name: f'<svg style="width: {REM * figure.get_figwidth():.0f}rem" ' for name, figure in drawn.items()}
