@@ -9,10 +9,16 @@ import torch
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.files import write_text
-from unet_lightning.inference.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, overlay_errors
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
+from unet_lightning.results.overlay_errors import (
+    FALSE_NEGATIVE,
+    FALSE_POSITIVE,
+    IGNORED,
+    TRUE_POSITIVE,
+    overlay_errors,
+)
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND, Leak
 from unet_lightning.results.tables import DECIMALS, mean_and_sd, readable, readable_name
