@@ -131,7 +131,7 @@ def test_a_size_that_an_archive_lies_about_is_not_unpacked(tmp_path):
     archive = zipped(tmp_path / "drive.zip", {"training/x": bytes(5000)}, zipfile.ZIP_DEFLATED)
     data = archive.read_bytes().replace(struct.pack("<I", 5000), struct.pack("<I", 50))
     archive.write_bytes(data)
-    with pytest.raises(DataError, match="no zip, or a broken one"):
+    with pytest.raises(DataError, match="not a zip, or a broken one"):
         import_drive([archive], tmp_path / "out")
     assert list(tmp_path.iterdir()) == [archive]
 
