@@ -25,7 +25,7 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, **given: Any) -> None:
         """Keeps what a search needs: `config`, `hydra_context` and `task_function`."""
-        self.given = given
+        self.setup_arguments = given
 
     def sweep(self, arguments: list[str]) -> None:
         """Searches.
@@ -38,7 +38,7 @@ class OptunaSweeper(Sweeper):
                 raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
         from unet_lightning.sweeps.search.sweeper import sweep
 
-        sweep(arguments=arguments, **self.given)
+        sweep(arguments=arguments, **self.setup_arguments)
 
 
 def register() -> None:

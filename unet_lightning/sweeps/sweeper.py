@@ -40,8 +40,8 @@ class RecordedSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra before `sweep`."""
         prepare(config)
-        self.given, self.loader = config, hydra_context.config_loader
-        self.runs_jobs = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        self.master_config, self.loader = config, hydra_context.config_loader
+        self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done.
@@ -55,7 +55,7 @@ class RecordedSweeper(Sweeper):
 
         if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
-        folder = Path(self.given.hydra.sweep.dir)
+        folder = Path(self.master_config.hydra.sweep.dir)
         if is_sweep(folder):
             record = read(folder)
             record.check_same(arguments, folder)
@@ -63,15 +63,15 @@ class RecordedSweeper(Sweeper):
             left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
             log.info(f"{len(states) - len(left)} of {len(states)} jobs are done already.")
         else:
-            record = replace(record_of(self.given, folder), jobs=self.expand(arguments))
+            record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
             record.write(folder)
-            OmegaConf.save(self.given, folder / "multirun.yaml")
+            OmegaConf.save(self.master_config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
         size = self.max_batch_size or max(1, len(left))
         refused: dict[str, str] = {}
         for start in range(0, len(left), size):
-            refused |= launch(self.runs_jobs, record, left[start : start + size], folder)
+            refused |= launch(self.jobs_launcher, record, left[start : start + size], folder)
         report(record, folder, refused)
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
@@ -80,7 +80,7 @@ class RecordedSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
         jobs: dict[str, list[str]] = {}
         for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
-            config = self.loader.load_sweep_config(self.given, list(job))
+            config = self.loader.load_sweep_config(self.master_config, list(job))
             with read_write(config), open_dict(config):
                 config.hydra.job.num = config.hydra.job.id = number
             name = str(config.hydra.sweep.subdir)
