@@ -12,11 +12,12 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.launchers.checks import LOCAL, NAMES, PACKAGES, SLURM, is_installed
+from unet_lightning.sweeps.launchers.checks import LOCAL, NAMES, SLURM
 from unet_lightning.sweeps.sweeper import RecordedSweeper
 
 RECORDED = "hydra_plugins.unet_lightning.RecordedSweeper"
 OPTUNA = "hydra_plugins.unet_lightning.OptunaSweeper"
+SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
 
 
 class OptunaSweeper(Sweeper):
@@ -24,7 +25,7 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, **given: Any) -> None:
         """Keeps what a search needs: `config`, `hydra_context` and `task_function`."""
-        self.given = given
+        self.setup_arguments = given
 
     def sweep(self, arguments: list[str]) -> None:
         """Searches.
@@ -37,7 +38,7 @@ class OptunaSweeper(Sweeper):
                 raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
         from unet_lightning.sweeps.search.sweeper import sweep
 
-        sweep(arguments=arguments, **self.given)
+        sweep(arguments=arguments, **self.setup_arguments)
 
 
 def register() -> None:
@@ -47,7 +48,7 @@ def register() -> None:
         for name in names:  # Hydra would hold our files against those of the packages, which have other fields
             stored.get(group, {}).pop(f"{name}.yaml", None)
     plugins.class_name_to_class |= {RECORDED: RecordedSweeper, OPTUNA: OptunaSweeper}
-    if is_installed(PACKAGES[SLURM]):
+    if SUBMITIT in plugins.class_name_to_class:  # its package is installed
         from unet_lightning.sweeps.launchers.local import LocalLauncher
         from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
 

@@ -66,20 +66,20 @@ class Record:
 
     def check_same(self, overrides: Iterable[str], folder: Path) -> None:
         """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change."""
-        if without_settings(self.overrides) != without_settings(overrides):
+        if set(filter(is_tried, self.overrides)) != set(filter(is_tried, overrides)):
             raise OtherRun(
                 f"{folder} holds another sweep. Go on with it by resume={as_typed(folder)}, or choose another folder "
                 "by hydra.sweep.dir."
             )
 
 
-def record_of(config: DictConfig, folder: Path) -> Record:
-    """What the present command makes of a sweep, without its jobs.
+def is_tried(override: str) -> bool:
+    """Whether an override is what a sweep tries, and does not say how it searches or where its jobs run."""
+    return not override.lstrip("+~").startswith(("hydra.", "hydra/", "sweep.", "sweep/"))
 
-    Args:
-        config: that the sweep begins from, with its `hydra` node.
-        folder: of the sweep.
-    """
+
+def record_of(config: DictConfig, folder: Path) -> Record:
+    """What the present command makes of a sweep in a folder, without its jobs; `config` has the `hydra` node."""
     hydra = config.hydra
     try:
         cwd = os.path.relpath(Path.cwd(), folder)
@@ -132,12 +132,7 @@ def is_search(folder: Path) -> bool:
 
 
 def signature_of(body: str) -> str:
-    """The signature of this user under a text.
-
-    Raises:
-        OSError: there is no key, and none can be made.
-        RuntimeError: the user has no home.
-    """
+    """The signature of this user under a text; OSError and RuntimeError where there is no key, and no place for one."""
     return hmac.new(key(), body.encode(), "sha256").hexdigest()
 
 
@@ -158,11 +153,6 @@ def key() -> bytes:
             temporary.replace(path)
         temporary.unlink(missing_ok=True)
     return path.read_bytes()
-
-
-def without_settings(overrides: Iterable[str]) -> set[str]:
-    """Overrides without those that say where jobs run, and how or how long to search."""
-    return {one for one in overrides if not one.startswith(("hydra.", "hydra/", "sweep.", "sweep/"))}
 
 
 def as_value(folder: Path | str) -> str:

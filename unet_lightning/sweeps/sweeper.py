@@ -23,78 +23,64 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.launchers.checks import check_launcher
-from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, read, record_of
+from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
 
 MOST = 100  # as exit code; those above 128 mean signals
-OF_SWEEPS = ("hydra.", "hydra/", "sweep.", "sweep/")
 
 
 class RecordedSweeper(Sweeper):
-    """Every combination of the values given, as Hydra's own sweeper has it; what is not done can be run later.
-
-    Args:
-        max_batch_size: jobs given to the launcher at a time; None: all.
-        params: values beside those of the command line, by the left side of their override.
-    """
+    """Every combination of the values given, as Hydra's own sweeper has it; what is not done can be run later."""
 
     def __init__(self, max_batch_size: int | None = None, params: Mapping[str, Any] | None = None) -> None:
         self.max_batch_size, self.params = max_batch_size, params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before `sweep`.
-
-        Raises:
-            ConfigError: the launcher cannot do its work.
-        """
+        """Called by Hydra before `sweep`."""
         prepare(config)
-        self.given, self.loader = config, hydra_context.config_loader
-        self.runs_jobs = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        self.master_config, self.loader = config, hydra_context.config_loader
+        self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done.
 
         Raises:
-            UserError: a value is not for a sweep, or the folder holds another one.
-            HydraException: a job does not compose.
+            ConfigError: a value is for a search.
+            OtherRun: the folder holds another sweep.
             SystemExit: with the number of jobs that failed.
         """
         from unet_lightning.training.folder import RunFolder  # imports torch
 
-        if settings := [one for one in arguments if one.startswith(("sweep.", "sweep/"))]:
+        if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
-        folder = Path(self.given.hydra.sweep.dir)
+        folder = Path(self.master_config.hydra.sweep.dir)
         if is_sweep(folder):
             record = read(folder)
             record.check_same(arguments, folder)
-            left = [name for name in record.jobs if not is_done(folder / name)]
-            log.info(f"{len(record.jobs) - len(left)} of {len(record.jobs)} jobs are done already.")
+            states = {name: state_of(folder / name) for name in record.jobs}
+            left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
+            log.info(f"{len(states) - len(left)} of {len(states)} jobs are done already.")
         else:
-            record = replace(record_of(self.given, folder), jobs=self.expand(arguments))
+            record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
             record.write(folder)
-            OmegaConf.save(self.given, folder / "multirun.yaml")
+            OmegaConf.save(self.master_config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
         size = self.max_batch_size or max(1, len(left))
         refused: dict[str, str] = {}
         for start in range(0, len(left), size):
-            refused |= launch(self.runs_jobs, record, left[start : start + size], folder)
+            refused |= launch(self.jobs_launcher, record, left[start : start + size], folder)
         report(record, folder, refused)
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
-        """The overrides of each job, by the name of its folder.
-
-        Raises:
-            ConfigError: two jobs have one folder.
-            HydraException: a job does not compose.
-        """
+        """The overrides of each job, by the name of its folder; a job that does not compose is an error of Hydra's."""
         given = [*(f"{name}={value}" for name, value in self.params.items()), *arguments]
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
         jobs: dict[str, list[str]] = {}
         for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
-            config = self.loader.load_sweep_config(self.given, list(job))
+            config = self.loader.load_sweep_config(self.master_config, list(job))
             with read_write(config), open_dict(config):
                 config.hydra.job.num = config.hydra.job.id = number
             name = str(config.hydra.sweep.subdir)
@@ -105,11 +91,7 @@ class RecordedSweeper(Sweeper):
 
 
 def prepare(config: DictConfig) -> None:
-    """Checks the launcher of a sweep, and keeps all its jobs in one folder, also one that changes `name`.
-
-    Raises:
-        ConfigError: the launcher cannot do its work.
-    """
+    """Checks the launcher of a sweep, and keeps all its jobs in one folder, also one that changes `name`."""
     for one in config.hydra.overrides.task:
         if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
             raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
@@ -118,6 +100,13 @@ def prepare(config: DictConfig) -> None:
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(folder)}"]
+
+
+def check_single(typed: Sequence[str]) -> None:
+    """Raises ConfigError for what only a sweep takes, in a command without -m."""
+    for one in typed:
+        if one.startswith(("hydra/launcher=", "sweep=", "sweep.", "sweep/")):
+            raise ConfigError(f"{one} is for the jobs of a sweep: add -m.")
 
 
 def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> None:
@@ -135,7 +124,7 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
     """
     folder, record = folder.resolve(), read(folder)
     typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]
-    if other := [one for one in typed if not one.lstrip("+~").startswith(OF_SWEEPS)]:
+    if other := [one for one in typed if is_tried(one)]:
         raise ConfigError(
             f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and sweep.* "
             "may change. Begin a new sweep for other values."
@@ -153,25 +142,8 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
     hydra.multirun(record.config_name, task_function, [*place, *of_hydra, *record.overrides, *typed])
 
 
-def check_single(typed: Sequence[str]) -> None:
-    """Raises ConfigError for what only a sweep takes, in a command without -m."""
-    for one in typed:
-        if one.startswith(("hydra/launcher=", "sweep=", "sweep.", "sweep/")):
-            raise ConfigError(f"{one} is for the jobs of a sweep: add -m.")
-
-
-def is_done(folder: Path) -> bool:
-    """Whether there is nothing left to do for a job."""
-    state = state_of(folder)
-    return state is not None and state.state in ("done", "pruned")
-
-
 def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
-    """Says what became of the jobs.
-
-    Raises:
-        SystemExit: with the number of those that failed.
-    """
+    """Says what became of the jobs and what comes next; raises SystemExit with the number of those that failed."""
     states = {name: state_of(folder / name) for name in record.jobs if name not in refused}
     words = ["missing" if state is None else state.state for state in states.values()] + ["refused"] * len(refused)
     log.info(f"{len(words)} jobs: " + ", ".join(f"{number} {word}" for word, number in Counter(words).items()))
@@ -182,20 +154,15 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
         several = f"jobs {', '.join(names)}" if len(names) > 1 else f"job {names[0]}"
         where = f" ({folder / names[0] / ERROR})" if names[0] in failed else ""
         print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
-    for line in what_next(record, folder, bool(errors)):
-        log.info(line)
+    train, place = "python -m unet_lightning.train", as_typed(folder)
+    if errors and record.search is not None:
+        log.info(f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
+    elif errors:
+        log.info(f"Go on: {train} resume={place}")
+    log.info(f"Sweep folder: {place}")
+    if any(one.startswith("data.fold=") for one in record.overrides):
+        log.info(f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={place}")
+    else:
+        log.info(f"Compare them: python -m unet_lightning.leaderboard {place}")
     if errors:
         sys.exit(min(len(errors), MOST))
-
-
-def what_next(record: Record, folder: Path, failed: bool) -> list[str]:
-    """What may be done with a sweep that has come to its end."""
-    train, place = "python -m unet_lightning.train", as_typed(folder)
-    lines = [f"Sweep folder: {place}"]
-    if failed and record.search is not None:
-        lines.insert(0, f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
-    elif failed:
-        lines.insert(0, f"Go on: {train} resume={place}")
-    if any(one.startswith("data.fold=") for one in record.overrides):
-        return [*lines, f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={place}"]
-    return [*lines, f"Compare them: python -m unet_lightning.leaderboard {place}"]

@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import TINY_RUN
 from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
 from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
@@ -21,7 +22,6 @@ from unet_lightning.program import CONF
 from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import note_lost
 from unet_lightning.sweeps.launchers import checks, slurm
-from unet_lightning.sweeps.launchers.launcher import Sent
 from unet_lightning.sweeps.launchers.local import LocalLauncher
 from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
 from unet_lightning.training.devices import check_devices
@@ -99,9 +99,10 @@ def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
 
 
 def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr(checks, "PACKAGES", dict.fromkeys(checks.NAMES, "no_such_plugin"))
+    config = composed(JOBLIB)
+    monkeypatch.delitem(Plugins.instance().class_name_to_class, checks.JOBLIB)
     with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
-        checks.check_launcher(composed(JOBLIB))
+        checks.check_launcher(config)
 
 
 def test_sweeps_one_after_the_other_are_not_checked():
@@ -196,7 +197,7 @@ def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, mo
     late = threading.Timer(0.15, paths[0].result_pickle.touch)
     begun = time.monotonic()
     late.start()
-    SlurmLauncher.wait(None, [Sent([], job) for n, job in enumerate(jobs)])
+    SlurmLauncher.wait(None, jobs)
     assert 0.3 <= time.monotonic() - begun < 10
     assert paths[0].result_pickle.exists()
 

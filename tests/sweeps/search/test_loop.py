@@ -49,7 +49,7 @@ class Launcher:
             number = int(subdir.removeprefix("hydra.sweep.subdir=").strip("'"))
             self.jobs[number] = overrides
             values = {name: value for name, value in (one.split("=") for one in overrides) if name in "xy"}
-            found = self.job(number, {name: float(value) for name, value in values.items() if value[0] not in "tf"})
+            found = self.job(number, {name: float(value) for name, value in values.items() if value[0] not in "TF"})
             ended = found if isinstance(found, State) else State("done", 0, value=found)
             if not isinstance(found, Refused):
                 (self.folder / str(number)).mkdir(exist_ok=True)
@@ -223,7 +223,7 @@ def test_a_grid_is_every_point_once_also_after_a_kill(n_jobs, tmp_path):
     with pytest.raises(Killed):
         search(tmp_path, launcher, space=GRID, n_jobs=n_jobs, **ALL)
     study = search(tmp_path, launcher, space=GRID, n_jobs=n_jobs, **ALL)
-    points = sorted([f"x={x}", f"y={y}"] for x in (0, 1, 2) for y in ("true", "false"))
+    points = sorted([f"x={x}", f"y={y}"] for x in (0, 1, 2) for y in ("True", "False"))
     assert sorted(launcher.jobs.values()) == points
     assert len(launcher.jobs) == len(study.trials) == 6
 

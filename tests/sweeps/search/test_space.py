@@ -63,11 +63,11 @@ def test_what_is_no_space_is_one_clear_error(written, said):
 
 def test_a_trial_has_the_fixed_overrides_and_its_values():
     space = parse(["experiment=quick", "sweep=optuna", "sweep.n_trials=5", "~logger", "a=8,16", "b=true,false"], {})
-    assert space.overrides({"a": 16, "b": False}) == ["experiment=quick", "sweep=optuna", "~logger", "a=16", "b=false"]
+    assert space.overrides({"a": 16, "b": False}) == ["experiment=quick", "sweep=optuna", "~logger", "a=16", "b=False"]
 
 
 def test_the_command_line_goes_before_the_configured_space():
-    space = parse(["a=3", "c=interval(0,1)"], {"a": "1,2", "b": [True, None], "c": "1,2"})
+    space = parse(["a=3", "c=interval(0,1)"], {"a": "1,2", "b": "true,null", "c": "1,2"})
     assert space.fixed == ("a=3",)
     assert space.swept == {"b": CategoricalDistribution([True, "null"]), "c": FloatDistribution(0, 1)}
 

@@ -1,11 +1,11 @@
 """Whether a sweep can begin where it is sent: one error before any work."""
 
-import importlib.util
 import shutil
 import subprocess
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from unet_lightning.errors import ConfigError
@@ -13,9 +13,7 @@ from unet_lightning.errors import ConfigError
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 LOCAL = "hydra_plugins.unet_lightning.LocalLauncher"
 SLURM = "hydra_plugins.unet_lightning.SlurmLauncher"
-# The choice, and the package that does the work.
-NAMES = {JOBLIB: "joblib", LOCAL: "submitit_local", SLURM: "submitit_slurm"}
-PACKAGES = {JOBLIB: "hydra_joblib_launcher", LOCAL: "hydra_submitit_launcher", SLURM: "hydra_submitit_launcher"}
+NAMES = {JOBLIB: "joblib", LOCAL: "submitit_local", SLURM: "submitit_slurm"}  # as they are chosen
 # What a launcher asks for once, for all jobs of a sweep.
 RESOURCES = ("trainer", "trainer.devices", "trainer.num_nodes", "trainer.accelerator")
 PATIENCE = 15  # seconds that Slurm has to answer
@@ -35,7 +33,7 @@ def check_launcher(config: DictConfig) -> None:
     if launcher not in NAMES:
         return
     name = f"hydra/launcher={NAMES[launcher]}"
-    if not is_installed(PACKAGES[launcher]):
+    if launcher not in Plugins.instance().class_name_to_class:
         raise ConfigError(f"{name} needs a package: pip install 'unet-lightning[cluster]'.")
     jobs = config.hydra.launcher.get("n_jobs", 1)
     if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
@@ -60,11 +58,7 @@ def check_launcher(config: DictConfig) -> None:
 
 
 def check_slurm(name: str) -> None:
-    """Raises ConfigError where there is no Slurm to send jobs to.
-
-    Args:
-        name: what asks for it, for the message.
-    """
+    """Raises ConfigError where there is no Slurm to send jobs to; `name` is what asks for it."""
     if missing := [command for command in ("sbatch", "srun", "squeue", "sinfo") if shutil.which(command) is None]:
         raise ConfigError(
             f"{name} needs Slurm, and there is no {missing[0]} here. Begin the sweep on a login node of the cluster; "
@@ -87,11 +81,3 @@ def check_same_devices(overrides: Sequence[str], name: str) -> None:
                 f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "
                 "sweep for each."
             )
-
-
-def is_installed(plugin: str) -> bool:
-    """Whether a plugin of Hydra is installed."""
-    try:
-        return importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None
-    except ModuleNotFoundError:  # there is none at all
-        return False

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from unet_lightning.sweeps.launchers.launcher import Launcher, Sent
+from unet_lightning.sweeps.launchers.launcher import Launcher
 
 POLL = 1.0  # seconds between two looks at the jobs
 
@@ -19,22 +19,22 @@ class LocalLauncher(Launcher):
 
     _EXECUTOR = "local"
 
-    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Sent]:
+    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Starts each job when a place is free, and waits for all."""
         free, waiting = list(range(self.params["n_jobs"])), list(tasks)
-        sent: list[Sent] = []
-        running: dict[int, Sent] = {}
-        with ended_with_this_process(lambda: [one.job.cancel() for one in running.values()]):
+        jobs: list[Any] = []
+        running: dict[int, Any] = {}
+        with ended_with_this_process(lambda: [job.cancel() for job in running.values()]):
             while waiting or running:
                 while waiting and free:
-                    place, task = free.pop(0), waiting.pop(0)
-                    running[place] = Sent(task[0], self.begin(place, self, *task))
-                    sent.append(running[place])
+                    place = free.pop(0)
+                    running[place] = self.begin(place, self, *waiting.pop(0))
+                    jobs.append(running[place])
                 time.sleep(POLL)
-                for place in [place for place, one in running.items() if one.job.done()]:
+                for place in [place for place, job in running.items() if job.done()]:
                     running.pop(place)
                     free.append(place)
-        return sent
+        return jobs
 
     def begin(self, place: int, job: Callable[..., Any], *arguments: Any) -> Any:
         """Submitit's object for a job that it starts at a place."""
@@ -51,8 +51,8 @@ class LocalLauncher(Launcher):
 
         count = torch.cuda.device_count()
         named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-        shown = [name for name in named if name] or [str(number) for number in range(count)]
-        return {"gpus_per_node": 1, "visible_gpus": [shown[place % count]]} if count else {}
+        visible = [name for name in named if name] or [str(number) for number in range(count)]
+        return {"gpus_per_node": 1, "visible_gpus": [visible[place % count]]} if count else {}
 
 
 @contextmanager

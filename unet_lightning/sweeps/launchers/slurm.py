@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.launchers.launcher import Launcher, Sent
+from unet_lightning.sweeps.launchers.launcher import Launcher, has_result
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class SlurmLauncher(Launcher):
 
     _EXECUTOR = "slurm"
 
-    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Sent]:
+    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Sends the jobs, and waits for their end."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -36,13 +36,12 @@ class SlurmLauncher(Launcher):
         log.info(
             f"Slurm job {array}: {len(jobs)} in the queue. See them by squeue -j {array}, end them by scancel {array}."
         )
-        sent = [Sent(task[0], job) for task, job in zip(tasks, jobs, strict=True)]
         try:
-            self.wait(sent)
+            self.wait(jobs)
         except KeyboardInterrupt:
             log.warning(f"The jobs go on without this process; end them by scancel {array}.")
             raise
-        return sent
+        return list(jobs)
 
     def flags(self, given: dict[str, Any]) -> dict[str, Any]:
         """Submitit's parameters from those of the config."""
@@ -57,23 +56,23 @@ class SlurmLauncher(Launcher):
             given["setup"] = [f"export SRUN_CPUS_PER_TASK={given['cpus_per_task']}", *given["setup"]]
         return given
 
-    def wait(self, sent: list[Sent]) -> None:
+    def wait(self, jobs: Sequence[Any]) -> None:
         """Returns when each job has left its result, or has left the queue without one."""
-        left, asked_at = list(sent), time.monotonic()
+        left, asked_at = list(jobs), time.monotonic()
         gone: dict[str, float] = {}  # since when, by the number that Slurm gave
-        while left := [one for one in left if not one.has_result()]:
+        while left := [job for job in left if not has_result(job)]:
             time.sleep(POLL)
             if time.monotonic() - asked_at < ASK:
                 continue
             asked_at, queue = time.monotonic(), queued()
             if queue is None:  # Slurm is away for a moment
                 continue
-            gone = {(name := one.job.job_id): gone.get(name, asked_at) for one in left if one.job.job_id not in queue}
-            left = [one for one in left if asked_at - gone.get(one.job.job_id, asked_at) < LATE]
+            gone = {job.job_id: gone.get(job.job_id, asked_at) for job in left if job.job_id not in queue}
+            left = [job for job in left if asked_at - gone.get(job.job_id, asked_at) < LATE]
 
-    def why(self, sent: Sent) -> str:
+    def why(self, job: Any) -> str:
         """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
-        found = answer_of(["scontrol", "--oneliner", "show", "job", sent.job.job_id])
+        found = answer_of(["scontrol", "--oneliner", "show", "job", job.job_id])
         fields = dict(field.partition("=")[::2] for field in (found or "").split())
         return f" (Slurm: {fields['JobState']})" if "JobState" in fields else ""
 

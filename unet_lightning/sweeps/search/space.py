@@ -10,12 +10,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep, Transformer
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from unet_lightning.errors import ConfigError
 
-# What a choice may be in Optuna; anything else is kept as the text of its override.
-PLAIN = (bool, int, float)
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 HINT = "A search understands a,b or choice(a,b), range(2,10), interval(0,1), tag(log, interval(1e-4, 1e-2))"
 
 
@@ -28,18 +27,21 @@ class Space:
         fixed: overrides of every trial.
     """
 
-    swept: dict[str, BaseDistribution]
+    swept: dict[str, Distribution]
     fixed: tuple[str, ...]
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """The command line of a trial."""
-        return [*self.fixed, *(f"{name}={as_text(values[name])}" for name in self.swept)]
+        return [*self.fixed, *(f"{name}={values[name]}" for name in self.swept)]
 
     def corners(self) -> list[dict[str, Any]]:
         """Every choice at least once, and the ends of what is not counted: to see that all of it composes."""
-        values = {name: ends(distribution) for name, distribution in self.swept.items()}
-        longest = max(map(len, values.values()))
-        return [{name: some[min(i, len(some) - 1)] for name, some in values.items()} for i in range(longest)]
+        ends = {
+            name: one.choices if isinstance(one, CategoricalDistribution) else (one.low, one.high)
+            for name, one in self.swept.items()
+        }
+        longest = max(map(len, ends.values()))
+        return [{name: some[min(i, len(some) - 1)] for name, some in ends.items()} for i in range(longest)]
 
     def size(self) -> int:
         """The number of its points.
@@ -49,12 +51,12 @@ class Space:
         """
         count = 1
         for name, one in self.swept.items():
-            if isinstance(one, FloatDistribution) and one.step is None:
-                raise ConfigError(f"A grid needs values that can be counted: write {name} as a choice or a range.")
             if isinstance(one, CategoricalDistribution):
                 count *= len(one.choices)
-            elif isinstance(one, IntDistribution | FloatDistribution):
-                count *= round((one.high - one.low) / (one.step or 1)) + 1
+            elif one.step is None:
+                raise ConfigError(f"A grid needs values that can be counted: write {name} as a choice or a range.")
+            else:
+                count *= round((one.high - one.low) / one.step) + 1
         return count
 
 
@@ -69,10 +71,10 @@ def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoa
     Raises:
         ConfigError: nothing to search, or a value that is no space.
     """
-    swept: dict[str, BaseDistribution] = {}
+    swept: dict[str, Distribution] = {}
     fixed: dict[str, str] = {}
     parser = OverridesParser.create(config_loader=loader)
-    for argument in [*(f"{name}={as_override(value)}" for name, value in params.items()), *arguments]:
+    for argument in [*(f"{name}={value}" for name, value in params.items()), *arguments]:
         try:
             (override,) = parser.parse_overrides([argument])
         except HydraException as error:
@@ -96,7 +98,7 @@ def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoa
     return Space(swept, tuple(fixed.values()))
 
 
-def distribution_of(override: Override) -> BaseDistribution:
+def distribution_of(override: Override) -> Distribution:
     """Optuna's distribution of one swept override.
 
     Raises:
@@ -118,7 +120,7 @@ def distribution_of(override: Override) -> BaseDistribution:
         if tags:
             raise ValueError("a choice has no scale: tag(log, ...) needs an interval or a range")
         choices = [
-            value if isinstance(value, PLAIN) else Transformer.str(value)
+            value if isinstance(value, bool | int | float) else Transformer.str(value)  # as an override has it
             for value in override.sweep_iterator(Transformer.identity)
         ]
         return CategoricalDistribution(list({repr(value): value for value in choices}.values()))  # each once
@@ -126,7 +128,7 @@ def distribution_of(override: Override) -> BaseDistribution:
         raise ConfigError(f"{override.input_line} is no space to search: {error}. {HINT}.") from error
 
 
-def distribution_of_range(sweep: RangeSweep, log: bool) -> BaseDistribution:
+def distribution_of_range(sweep: RangeSweep, log: bool) -> Distribution:
     """Optuna's distribution of a range, whose end Hydra leaves out.
 
     Raises:
@@ -143,24 +145,3 @@ def distribution_of_range(sweep: RangeSweep, log: bool) -> BaseDistribution:
     if log:
         raise ValueError("a logarithmic scale has no steps: write tag(log, interval(...))")
     return FloatDistribution(float(low), float(high), step=float(abs(step)))
-
-
-def ends(distribution: BaseDistribution) -> list[Any]:
-    """The choices, or the lowest and the highest number."""
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    return list(dict.fromkeys((distribution.low, distribution.high)))
-
-
-def as_override(value: Any) -> str:
-    """A value of YAML as the right side of an override; a list is a choice."""
-    if isinstance(value, list):
-        written = ",".join(as_override(one) for one in value)
-        return written if len(value) > 1 else f"choice({written})"  # which takes no null
-    return "null" if value is None else as_text(value)
-
-
-def as_text(value: Any) -> str:
-    """The right side of an override."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,6 +12,8 @@ from typing import Any
 import optuna
 from hydra.utils import get_class, instantiate
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import Trial, TrialState
@@ -20,14 +22,13 @@ from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.training.state import state_or_fault
 
 JOURNAL = "study.journal"
-ERROR = "error"  # a note at a trial that failed
 
 
 def begin_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
-    """A new study, as the record of a sweep describes it.
+    """A new study, as the record of a sweep describes it; where its storage cannot be opened, nothing is left behind.
 
     Raises:
-        UserError: the storage cannot be opened, or has a study of that name.
+        ConfigError: the storage has a study of that name.
     """
     if search["storage"] is None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,34 +53,22 @@ def open_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
     if search["storage"] is None and not (folder / JOURNAL).is_file():
         raise RunError(f"There is no study {folder / JOURNAL}: restore it, or begin a new search.")
     with one_line_faults(f"The study of {folder} cannot be read"):
-        return optuna.load_study(
-            study_name=search["study"],
-            storage=storage_of(search, folder),
-            sampler=optuna.samplers.RandomSampler(),  # until the search proposes
-            pruner=pruner_of(search["pruner"], search["warmup"]),
-        )
+        pruner, storage = pruner_of(search["pruner"], search["warmup"]), storage_of(search, folder)
+        # Its sampler comes when something is to be proposed.
+        return optuna.load_study(study_name=search["study"], storage=storage, sampler=RandomSampler(), pruner=pruner)
 
 
 def storage_of(search: Mapping[str, Any], folder: Path) -> Any:
     """Where a study is: a file in the folder of its sweep, or what Optuna makes of a URL."""
-    if search["storage"] is not None:
-        return search["storage"]
     path = str(folder / JOURNAL)
     # Optuna would take a link for its lock, which Windows may not allow.
-    return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path) if os.name == "nt" else None))
+    lock = JournalFileOpenLock(path) if os.name == "nt" else None
+    return search["storage"] or JournalStorage(JournalFileBackend(path, lock))
 
 
 @contextmanager
 def one_line_faults(what: str, faults: type[Exception] = Exception) -> Iterator[None]:
-    """One line for what a storage raises.
-
-    Args:
-        what: cannot be done.
-        faults: those that a storage raises; each driver has some of its own.
-
-    Raises:
-        RunError: instead.
-    """
+    """Raises RunError, one line that begins with `what`, for the faults of a storage; each driver has its own."""
     try:
         yield
     except UserError:
@@ -90,31 +79,22 @@ def one_line_faults(what: str, faults: type[Exception] = Exception) -> Iterator[
         raise RunError(f"{what}: {said.split(' [SQL')[0].split(' (Background on')[0]}") from error
 
 
-def sampler_of(spec: Mapping[str, Any], seed: int | None, present: int) -> optuna.samplers.BaseSampler:
+def sampler_of(spec: Mapping[str, Any], seed: int | None, present: int) -> BaseSampler:
     """The sampler of the next trials.
 
     Its seed depends on the number of trials present: a search that goes on proposes what one that was never stopped
     would have proposed, and not the first trials again.
-
-    Raises:
-        ConfigError: it is no sampler.
-        HydraException: it refuses its arguments.
     """
     if seed is not None:
         seed = int.from_bytes(hashlib.sha256(f"{seed}:{present}".encode()).digest()[:4], "big")
-    sampler: optuna.samplers.BaseSampler = built(spec, "sweep.sampler", optuna.samplers.BaseSampler, seed=seed)
+    sampler: BaseSampler = built(spec, "sweep.sampler", BaseSampler, seed=seed)
     return sampler
 
 
-def pruner_of(spec: Mapping[str, Any], warmup: int) -> optuna.pruners.BasePruner:
-    """What says which trials are not worth going on with, none of them in the first epochs.
-
-    Raises:
-        ConfigError: it is no pruner.
-        HydraException: it refuses its arguments.
-    """
+def pruner_of(spec: Mapping[str, Any], warmup: int) -> BasePruner:
+    """Says which trials are not worth going on with, after the epochs of `warmup`."""
     first = {"n_warmup_steps": warmup, "min_resource": max(1, warmup)}  # as the median rule and Hyperband call it
-    pruner: optuna.pruners.BasePruner = built(spec, "sweep.pruner", optuna.pruners.BasePruner, **first)
+    pruner: BasePruner = built(spec, "sweep.pruner", BasePruner, **first)
     return pruner
 
 
@@ -122,19 +102,19 @@ def built(spec: Any, key: str, kind: type, **late: Any) -> Any:
     """The object of `_target_` and arguments, with further ones as far as the class takes them.
 
     Raises:
-        ConfigError: it is not of that kind.
-        HydraException: it refuses its arguments.
+        ConfigError: it is not of that kind. What a class does not take is an error of Hydra's.
     """
     try:
-        taken = inspect.signature(get_class(spec["_target_"])).parameters
-    except Exception as error:  # no mapping, or no class
+        target = get_class(spec["_target_"])
+        if not issubclass(target, kind):
+            raise TypeError
+    except Exception as error:  # no mapping, no class, or another one
         raise ConfigError(f"{key} must be a mapping with the _target_ of a {kind.__name__}, found {spec}.") from error
+    taken = inspect.signature(target).parameters
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # who names a class has chosen it, experimental or not
-        made = instantiate({name: value for name, value in late.items() if name in taken} | dict(spec), _convert_="all")
-    if not isinstance(made, kind):
-        raise ConfigError(f"{key} must be a mapping with the _target_ of a {kind.__name__}, found {spec}.")
-    return made
+        more = {name: value for name, value in late.items() if name in taken}
+        return instantiate(more | dict(spec), _convert_="all")
 
 
 def handle(study: optuna.Study, number: int) -> Trial:
@@ -143,22 +123,18 @@ def handle(study: optuna.Study, number: int) -> Trial:
 
 
 def end_of(folder: Path, lost: str | None) -> tuple[TrialState, float | None, str | None]:
-    """What came of a trial, by the state of its job: its state, the monitored figure, and why it failed.
-
-    One that was stopped is still RUNNING: it can go on.
+    """What came of a trial: its state (RUNNING where it can go on), the monitored figure, and why it failed.
 
     Args:
-        folder: of the job.
+        folder: of its job, which has the state.
         lost: why a job failed that does not say so itself; None before it was run.
     """
     state, broken = state_or_fault(folder)
     if state is None or state.state == "running":
         error = broken or lost
-        return (TrialState.RUNNING, None, None) if error is None else (TrialState.FAIL, None, error)
-    if state.state == "stopped":
-        return TrialState.RUNNING, None, None
-    if state.state == "pruned":
-        return TrialState.PRUNED, None, None
+        return TrialState.FAIL if error else TrialState.RUNNING, None, error
+    if state.state in ("stopped", "pruned"):
+        return TrialState.RUNNING if state.state == "stopped" else TrialState.PRUNED, None, None
     if state.state == "done" and state.value is not None:
         return TrialState.COMPLETE, state.value, None
     lacks = "it has no validation figure that is a number: does it validate, and reach the first time?"

@@ -44,9 +44,7 @@ def sweep(config: DictConfig, hydra_context: HydraContext, task_function: TaskFu
         arguments: overrides of the command line.
 
     Raises:
-        UserError: the space, a setting, the launcher or the storage is wrong.
-        HydraException: a trial does not compose.
-        SystemExit: with the number of trials that failed.
+        RunError: another search is at work in the folder.
     """
     from unet_lightning.training.folder import RunFolder  # imports torch
 
@@ -80,17 +78,7 @@ def sweep(config: DictConfig, hydra_context: HydraContext, task_function: TaskFu
 
 @dataclass
 class Search:
-    """A search in the folder of a sweep.
-
-    Attributes:
-        study: with the trials so far.
-        space: what is searched.
-        settings: the section `sweep` of the config.
-        folder: of the sweep.
-        launcher: runs jobs.
-        record: of the sweep, with the jobs so far.
-        refused: why jobs did not get their folders, by their names.
-    """
+    """A search in the folder of a sweep, by the section `sweep` of its config."""
 
     study: optuna.Study
     space: Space
@@ -98,14 +86,13 @@ class Search:
     folder: Path
     launcher: Launcher
     record: Record
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)  # why jobs did not get their folders, by their names
 
     def run(self) -> None:
         """Goes on to `n_trials` in total: first what was stopped, then new trials."""
         if numbers := self.open_trials():
-            log.info(
-                f"Going on with trial{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}, which did not end."
-            )
+            several = f"trial{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+            log.info(f"Going on with {several}, which did not end.")
         for number in numbers:
             trial = studies.handle(self.study, number)
             for name, distribution in self.space.swept.items():
@@ -114,7 +101,6 @@ class Search:
         self.run_batch(self.open_trials())
         while (left := self.settings["n_trials"] - len(self.study.trials)) > 0:
             self.run_batch(self.ask(min(left, self.settings["n_jobs"])))
-        self.show()
 
     def open_trials(self) -> list[int]:
         """The numbers of the trials that have not ended."""
@@ -124,7 +110,7 @@ class Search:
         """The numbers of new trials."""
         settings, present = self.settings, len(self.study.trials)
         self.study.sampler = studies.sampler_of(settings["sampler"], settings["seed"], present)
-        asked = [self.study.ask(self.space.swept).number for _ in range(count)]
+        asked = [self.study.ask({**self.space.swept}).number for _ in range(count)]
         self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
         return asked
 
@@ -142,7 +128,10 @@ class Search:
             lost = one_line(error)
         for number in numbers:
             self.tell(number, lost)
-        self.show()
+        try:
+            summary.write_page(self.study, self.space, (self.record.search or {})["monitor"], self.folder)
+        except Exception as error:  # a full disk, a fault of a plotting library
+            log.warning(f"The search goes on without its page: {one_line(error)}")
 
     def tell(self, number: int, lost: str | None) -> None:
         """Notes what came of a trial; one that was stopped stays open.
@@ -156,23 +145,16 @@ class Search:
             state, value, error = TrialState.FAIL, None, refusal
         if error is not None:
             log.warning(f"Trial {number} failed and is passed over: {error}")
-            studies.handle(self.study, number).set_user_attr(studies.ERROR, error)
+            studies.handle(self.study, number).set_user_attr("error", error)
         if state != TrialState.RUNNING:
             self.study.tell(number, value, state)
-
-    def show(self) -> None:
-        """Writes search.html; what shows a search must not end it."""
-        try:
-            summary.write_page(self.study, self.space, (self.record.search or {})["monitor"], self.folder)
-        except Exception as error:  # a full disk, a fault of a plotting library
-            log.warning(f"The search goes on without its page: {one_line(error)}")
 
 
 def wanted(settings: Mapping[str, Any], space: Space) -> int:
     """The number of trials in total.
 
     Raises:
-        ConfigError: a setting is out of range, no sampler or no pruner; a grid has more points than trials.
+        ConfigError: a setting is out of range, or a grid has more points than trials are wanted.
     """
     for name, least in (("n_trials", 1), ("n_jobs", 1), ("warmup", 0), ("seed", 0)):
         value = settings[name]
@@ -214,7 +196,7 @@ def known(folder: Path, arguments: Sequence[str], search: Mapping[str, Any]) -> 
     """The record of a search that goes on, as `search` describes it now: the pruner may change.
 
     Raises:
-        UserError: it is another user's or broken, or its trials could not be compared with those to come.
+        ConfigError: its trials could not be compared with those to come.
     """
     record = read(folder)
     record.check_same(arguments, folder)
