@@ -6,7 +6,8 @@ import pytest
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 from unet_lightning.errors import Pruned
-from unet_lightning.sweeps.jobs import pruning_for
+from unet_lightning.specs import build
+from unet_lightning.sweeps.jobs import callbacks_for
 from unet_lightning.sweeps.record import Record
 from unet_lightning.sweeps.search.space import parse
 from unet_lightning.sweeps.search.study import begin_study
@@ -45,7 +46,7 @@ def fit(folder, figures, model=None):
         "limit_train_batches": 1,
         "limit_val_batches": 1,
     }
-    pruning = pruning_for(folder)
+    pruning = build(callbacks_for(folder)["prune"], ())
     trainer = L.Trainer(max_epochs=len(figures), callbacks=[pruning] if pruning else [], **quiet)
     trainer.fit(model or Known(figures))
     return trainer
@@ -124,9 +125,9 @@ def test_a_finished_trial_that_is_trained_by_itself_is_left_alone(tmp_path):
 
 
 def test_outside_of_a_search_nothing_is_pruned(tmp_path):
-    assert pruning_for(tmp_path / "0") is None
+    assert callbacks_for(tmp_path / "0") == {}
     study_of(tmp_path)
-    assert pruning_for(tmp_path / "mine") is None
+    assert callbacks_for(tmp_path / "mine") == {}
 
 
 def test_a_study_that_cannot_be_read_does_not_end_a_training(tmp_path, caplog):
