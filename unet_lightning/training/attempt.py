@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 TORN = re.compile(r"\..+\.\d+\.ckpt")  # what whole_file leaves of an attempt that was killed while it wrote
+NOTES = ("config.yaml", "repro.yaml", STATE, ERROR)  # the files that tell of an attempt
 REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has requeued the job
 # A run that begins; one that goes on by its folder; the configuration of another run once more, in a folder of its own;
 # one that goes on where the same command finds it, such as a job that was put into the queue again.
@@ -44,7 +45,7 @@ class Attempt(Callback):
     its checkpoints would come to lie in a folder that nobody can use.
 
     Args:
-        run: the run.
+        run: its folder.
         config: resolved.
         kind: how the run comes to be trained.
         trainer: of the run; only its first process writes.
@@ -86,7 +87,11 @@ class Attempt(Callback):
             with stop.listen(), self._loggers():
                 yield
             return
-        with stop.listen(), self._lock():
+        with stop.listen(), contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(self.run.path / LOCK))
+            except BlockingIOError as other:
+                raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
             self._begin()
             try:
                 with self._loggers():
@@ -109,36 +114,17 @@ class Attempt(Callback):
         self.trains = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Looks before a checkpoint may be written.
+        """Looks whether there still is a folder, before a checkpoint or a row may be written.
 
         Raises:
             RunError: the folder is gone.
         """
-        self._check_folder(trainer)
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Looks before anything is written.
-
-        Raises:
-            RunError: the folder is gone.
-        """
-        self._check_folder(trainer)
-
-    def _check_folder(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero and not self.run.config_file.is_file():
             raise RunError(
                 f"The run folder {self.run.path} was removed while its run was trained: nothing to write to."
             )
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Holds the lock of the folder."""
-        with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(locked(self.run.path / LOCK))
-            except BlockingIOError as other:
-                raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
-            yield
+    on_train_epoch_end = on_validation_start
 
     @contextmanager
     def _loggers(self) -> Iterator[None]:
@@ -155,7 +141,8 @@ class Attempt(Callback):
         for path in self.run.path.glob("checkpoints/.*"):
             if TORN.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
-        self.before = {path: path.read_bytes() for path in self._noted() if path.is_file()}
+        notes = [self.run.path / name for name in NOTES]
+        self.before = {path: path.read_bytes() for path in notes if path.is_file()}
         (self.run.path / ERROR).unlink(missing_ok=True)
         self.state = begun(read_state(self.run.path), self.overrides)
         self.state.write(self.run.path)
@@ -177,38 +164,31 @@ class Attempt(Callback):
     def _end(self, error: BaseException | None) -> None:
         """Notes what became of it. Where there is no room, the error on the way out says so."""
         refused = self.goes_on and not self.trains and isinstance(error, UserError)
-        if error is not None and not (refused or isinstance(error, Diverged | Pruned)):
-            if self.run.config_file.is_file():
-                log.info(self._how_to_go_on())
+        if (
+            error is not None
+            and self.run.config_file.is_file()
+            and not (refused or isinstance(error, Diverged | Pruned))
+        ):
+            kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
+            log.info(f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.again)}")
+        if not self.run.path.is_dir():  # where it is gone, it stays gone
+            return
+        word, code = outcome_of(error)
         with contextlib.suppress(UserError):
-            if self.run.path.is_dir():  # where it is gone, it stays gone
-                self._note(error)
-                if refused:
-                    self._put_back()
-
-    def _how_to_go_on(self) -> str:
-        """What to do about a run that ended early: the last whole epoch is kept."""
-        kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
-        return f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.again)}"
-
-    def _noted(self) -> list[Path]:
-        """The files that tell of an attempt."""
-        return [self.run.path / name for name in ("config.yaml", "repro.yaml", STATE, ERROR)]
+            message = None if error is None or word == "pruned" else one_line(error)
+            self.state.ended(word, code, **self._figures(), error=message).write(self.run.path)
+            if word == "failed":
+                write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
+            if refused:
+                self._put_back()
 
     def _put_back(self) -> None:
         """Leaves the run as it was before this attempt."""
         for path, content in self.before.items():  # each is there throughout, also where there is no room for the other
             with whole_file(path) as temporary:
                 temporary.write_bytes(content)
-        for path in set(self._noted()) - set(self.before):
-            path.unlink(missing_ok=True)
-
-    def _note(self, error: BaseException | None) -> None:
-        word, code = outcome_of(error)
-        said = None if error is None or word == "pruned" else one_line(error)
-        self.state.ended(word, code, **self._figures(), error=said).write(self.run.path)
-        if word == "failed":
-            write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
+        for name in set(NOTES) - {path.name for path in self.before}:
+            (self.run.path / name).unlink(missing_ok=True)
 
     def _figures(self) -> dict[str, Any]:
         """Cost and best figure."""
@@ -235,16 +215,17 @@ class Attempt(Callback):
 
 def outcome_of(error: BaseException | None) -> tuple[Word, int]:
     """What became of a run that ended with `error`, and its exit code."""
-    if error is None:
-        return "done", 0
-    if isinstance(error, Stopped):
-        return "stopped", error.exit_code
-    if isinstance(error, SystemExit):
-        return "stopped", REQUEUED
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped", 130
-    if isinstance(error, Pruned):
-        return "pruned", 0
+    match error:
+        case None:
+            return "done", 0
+        case Stopped():
+            return "stopped", error.exit_code
+        case SystemExit():
+            return "stopped", REQUEUED
+        case KeyboardInterrupt():
+            return "stopped", 130
+        case Pruned():
+            return "pruned", 0
     return "failed", 1
 
 

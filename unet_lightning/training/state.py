@@ -3,15 +3,16 @@
 import json
 import math
 import os
-import reprlib
 import socket
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args
 
-from unet_lightning.errors import RunError
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unet_lightning.errors import RunError, one_line
 from unet_lightning.files import write_text
 
 Word = Literal["running", "done", "failed", "stopped", "pruned"]
@@ -22,33 +23,29 @@ FILE, ERROR = "state.json", "error.txt"
 class State:
     """What became of a run.
 
-    Attributes:
-        state: `running` may also mean that it was killed.
-        exit_code: None while it runs.
-        seconds: wall clock of training and validation, of all attempts together.
-        peak_memory_mb: greatest resident memory of the first process, of the GPU where one trains; 10^6 bytes.
-        attempts: how often it began or went on.
-        monitor: the figure that chooses the best checkpoint, or None.
-        value: its best value.
-        epoch: of that value, from 0.
-        overrides: what the command line changed when it began.
-        error: one line, where it failed.
-        host: the machine.
-        pid: the process.
+    Raises:
+        ValueError: a word or a number that no run writes.
     """
 
-    state: Word
-    exit_code: int | None = None
-    seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-    attempts: int = 1
-    monitor: str | None = None
-    value: float | None = None
-    epoch: int | None = None
-    overrides: Sequence[str] = ()
-    error: str | None = None
+    state: str  # a Word; `running` may also mean that it was killed
+    exit_code: int | None = None  # None while it runs
+    seconds: float = 0.0  # wall clock of training and validation, of all attempts together
+    peak_memory_mb: float = 0.0  # of the first process, of the GPU where one trains; 10^6 bytes
+    attempts: int = 1  # how often it began or went on
+    monitor: str | None = None  # the figure that chooses the best checkpoint
+    value: float | None = None  # its best value
+    epoch: int | None = None  # of that value, from 0
+    overrides: list[str] = field(default_factory=list)  # what the command line changed when it began
+    error: str | None = None  # one line, where it failed
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+
+    def __post_init__(self) -> None:
+        if self.state not in get_args(Word):
+            raise ValueError(f"its state is {self.state}")
+        for name in ("seconds", "peak_memory_mb", "value"):
+            if not math.isfinite(getattr(self, name) or 0.0):
+                raise ValueError(f"its {name} is {getattr(self, name)}")
 
     def write(self, folder: Path) -> None:
         """Puts it into the run folder."""
@@ -62,24 +59,20 @@ class State:
 def begun(previous: State | None, overrides: Sequence[str]) -> State:
     """The state of a run that begins, or goes on after `previous`.
 
-    What the command line changed at first stays: that is what was tried, and a resume changes little.
-
-    Args:
-        previous: the state in its folder; None where there is none.
-        overrides: what the command line changes now.
+    What it has reached so far is kept, in case that it is killed before it reaches more; and what the command line
+    changed at first: that is what was tried, and a resume changes little.
     """
     if previous is None:
         return State("running", overrides=list(overrides))
-    # What it has reached so far is kept, in case that it is killed before it reaches more.
-    return State(
-        "running",
-        seconds=previous.seconds,
-        peak_memory_mb=previous.peak_memory_mb,
+    return replace(
+        previous,
+        state="running",
+        exit_code=None,
         attempts=previous.attempts + 1,
-        monitor=previous.monitor,
-        value=previous.value,
-        epoch=previous.epoch,
         overrides=previous.overrides or list(overrides),
+        error=None,
+        host=socket.gethostname(),
+        pid=os.getpid(),
     )
 
 
@@ -92,13 +85,16 @@ def read_state(folder: Path) -> State | None:
     path = folder / FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        state = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(State), {"state": None} | found))
+        assert isinstance(state, State)
+        return state
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is broken: {error}. Remove it: the run itself is in the checkpoints.") from error
-    if wrong := _wrong(found):
-        raise RunError(f"{path} is not the state of a run: {wrong}. Remove it: the run itself is in the checkpoints.")
-    return State(**found)
+    except (OSError, ValueError, TypeError, ArithmeticError, RecursionError, OmegaConfBaseException) as error:
+        raise RunError(
+            f"{path} is not the state of a run: {one_line(error)[:200]}. Remove it: the run itself is in the "
+            "checkpoints."
+        ) from error
 
 
 def state_or_fault(folder: Path) -> tuple[State | None, str]:
@@ -107,31 +103,6 @@ def state_or_fault(folder: Path) -> tuple[State | None, str]:
         return read_state(folder), ""
     except RunError as error:
         return None, str(error)
-
-
-def _wrong(found: Any) -> str:
-    """What keeps `found` from being the fields of a State; empty where nothing does."""
-    if not isinstance(found, dict):
-        return f"it is {reprlib.repr(found)}"
-    kinds = get_type_hints(State)
-    if unknown := [name for name in found if name not in kinds]:
-        return f"it has {reprlib.repr(unknown[0])}"
-    if "state" not in found:
-        return "it lacks state"
-    wrong = (f"{name} is {reprlib.repr(value)}" for name, value in found.items() if not _fits(value, kinds[name]))
-    return next(wrong, "")
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of the type of a field."""
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if get_origin(kind) is Sequence:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    kinds = get_args(kind) or (kind,)
-    if float in kinds and isinstance(value, int | float) and not isinstance(value, bool):
-        return abs(value) <= sys.float_info.max  # neither NaN nor infinite, nor a whole number beyond
-    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def finite(value: float | None) -> float | None:
