@@ -135,7 +135,7 @@ def test_a_second_setup_keeps_the_decoded_photographs(module):
 @pytest.mark.parametrize("name", ["21", "22"], ids=["validation", "training"])
 def test_a_broken_photograph_is_found_before_training_begins(module, tiny_drive, tmp_path, name):
     root = shutil.copytree(tiny_drive, tmp_path / "DRIVE")
-    (root / f"training/images/{name}_training.tif").write_text("broken")
+    (root / f"training/images/{name}_training.tif").write_text("broken", encoding="utf-8")
     data = module(root, val_ids=["21"], normalize=GIVEN)
     with pytest.raises(DataError, match=f"{name}_training.tif"):
         data.setup("fit")

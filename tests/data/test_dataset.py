@@ -123,7 +123,7 @@ def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
         ("label.gif", lambda path: path.unlink(), r"No label of image 21: looked for \S*label\.gif"),
         (
             "photo.tif",
-            lambda path: path.write_text("no photograph"),
+            lambda path: path.write_text("no photograph", encoding="utf-8"),
             r"photograph is not an image: \S*photo\.tif\. Expected TIFF",
         ),
         (
