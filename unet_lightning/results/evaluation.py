@@ -29,7 +29,7 @@ def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, ter
     folder = evaluation_folder(run, protocol["dataset"], protocol["split"])
     for stale in (*folder.glob("report*.html"), *folder.glob(f"{PROBABILITIES}/*.png")):
         stale.unlink()
-    endings = {name: name.removeprefix(MODEL).replace(": ", "_") for name in evaluation.images}  # "", or "_<class>"
+    endings = {name: name.removeprefix(MODEL).replace(": ", "_", 1) for name in evaluation.images}  # "", or "_<class>"
     for name, images in evaluation.images.items():
         for one in images:
             save_probability(one.probability, folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png")
