@@ -1,13 +1,15 @@
 """The LightningModule: network, loss and metrics around one shared step."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryF1Score
 from torchmetrics.functional.classification import binary_f1_score
@@ -29,8 +31,8 @@ class SegmentationTask(L.LightningModule):
     With two classes it is the Dice of vessels at threshold 0.5. With more it is the mean over all classes except the
     background, where each pixel has its most probable class.
 
-    Hyper-parameters are plain data, `{"_target_": "package.Class", ...}` (see `build`), so that loading a checkpoint
-    runs no code.
+    Each part is an object, or plain data, `{"_target_": "package.Class", ...}` (see `build`): that a checkpoint keeps,
+    so that loading it runs no code.
 
     Args:
         model: the network.
@@ -46,16 +48,18 @@ class SegmentationTask(L.LightningModule):
 
     def __init__(
         self,
-        model: Mapping[str, Any],
-        loss: Mapping[str, Any],
-        optimizer: Mapping[str, Any],
-        scheduler: Mapping[str, Any] | None = None,
+        model: Mapping[str, Any] | nn.Module,
+        loss: Mapping[str, Any] | nn.Module,
+        optimizer: Mapping[str, Any] | Callable[..., Optimizer],
+        scheduler: Mapping[str, Any] | Callable[..., LRScheduler] | None = None,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)  # loggers get the whole config instead
-        self.network = build(model)
-        self.loss = build(loss)
+        given = {"model": model, "loss": loss, "optimizer": optimizer, "scheduler": scheduler}
+        plain = {name: value for name, value in given.items() if isinstance(value, Mapping | None)}
+        # Loggers get the whole config instead.
+        self.save_hyperparameters(plain | {"channels_last": channels_last}, logger=False)
+        self.network, self.loss = _made(model), _made(loss)
         self.optimizer, self.scheduler = optimizer, scheduler
         self.weights_from: dict[str, Any] = {}  # state of the data module that trained the initial weights, if known
         self.planned_steps: int | None = None  # optimizer steps of the run that is resumed
@@ -94,7 +98,7 @@ class SegmentationTask(L.LightningModule):
                         f"({', '.join(classes)}): set model.num_classes={len(classes)}."
                     )
                 loss_of_outputs(self.loss, outputs, target)
-            build(self.optimizer, params=self.network.parameters())
+            _made(self.optimizer, params=self.network.parameters())
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f"Network, loss and optimizer do not fit together: {error}") from error
         finally:
@@ -102,7 +106,7 @@ class SegmentationTask(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a learning rate for each step where there is a scheduler."""
-        optimizer = build(self.optimizer, params=self.network.parameters())
+        optimizer = _made(self.optimizer, params=self.network.parameters())
         if self.scheduler is None:
             return {"optimizer": optimizer}
         steps = self.trainer.estimated_stepping_batches
@@ -118,7 +122,7 @@ class SegmentationTask(L.LightningModule):
             )
         self.trainer.fit_loop.setup_data()  # the length of an epoch is known once there are loaders
         per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
-        schedule = build(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
+        schedule = _made(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -140,15 +144,15 @@ class SegmentationTask(L.LightningModule):
         loss = loss_of_outputs(self.loss, outputs, batch.target)
         if split != "train":
             getattr(self, f"{split}_loss").update(loss, weight=len(batch.target))
-            for number, called in enumerate(self.called(outputs["out"]), start=1):
+            for number, decided in enumerate(self.decisions(outputs["out"]), start=1):
                 target = one_against_rest(batch.target, number)
-                dice = binary_f1_score(called, target, multidim_average="samplewise", **DICE)  # (B,)
+                dice = binary_f1_score(decided, target, multidim_average="samplewise", **DICE)  # (B,)
                 getattr(self, f"{split}_dice_per_image").update(dice)
-                getattr(self, f"{split}_dice_pooled").update(called, target)
+                getattr(self, f"{split}_dice_pooled").update(decided, target)
         return loss, outputs["out"]
 
     @staticmethod
-    def called(logits: Tensor) -> list[Tensor]:
+    def decisions(logits: Tensor) -> list[Tensor]:
         """The pixels of each class except the background, `(B, H, W)` float, where above 0.5.
 
         With two classes this is the probability of a vessel; with more, 1 where the class is the most probable.
@@ -189,3 +193,10 @@ class SegmentationTask(L.LightningModule):
             # All processes have the same figure already; sync_dist says so to Lightning.
             self.log(f"{split}/{name}", metric.compute(), prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()
+
+
+def _made(part: Any, **arguments: Any) -> Any:
+    """What plain data builds, or a function returns; without arguments an object as it is."""
+    if isinstance(part, Mapping):
+        return build(part, **arguments)
+    return part(**arguments) if arguments else part

@@ -20,7 +20,7 @@ from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder
-from unet_lightning.training.loggers import close_loggers, start_loggers
+from unet_lightning.training.loggers import end, start_loggers
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.state import ERROR, Word, begun, finite, read_state
@@ -132,9 +132,9 @@ class Attempt(Callback):
         try:
             yield
         except BaseException as error:
-            close_loggers(self.trainer, outcome_of(error)[1])
+            end(self.trainer.loggers, outcome_of(error)[1])
             raise
-        close_loggers(self.trainer, 0)
+        end(self.trainer.loggers, 0)
 
     def _begin(self) -> None:
         """Notes that the run begins, or goes on."""

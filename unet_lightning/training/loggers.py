@@ -27,15 +27,9 @@ def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) 
         UserError: one cannot start: no account, no network, no package.
     """
     folder = run.path.resolve()
-    name = "/".join(folder.parts[-2:])
     past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
-    about = About(folder, described(config, folder), name, group_of(folder, config["name"]), "train", past=past)
-    begin(trainer.loggers, about)
-
-
-def close_loggers(trainer: "L.Trainer", exit_code: int) -> None:
-    """Ends the run of each logger, so that the next job of a sweep gets its own."""
-    end(trainer.loggers, exit_code)
+    group, name = group_of(folder, config["name"]), "/".join(folder.parts[-2:])
+    begin(trainer.loggers, About(folder, described(config, folder), name, group, "train", past=past))
 
 
 def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:

@@ -24,10 +24,8 @@ class SafeStop(Callback):
     """Takes Ctrl-C, SIGTERM and SIGUSR2 (which clusters send before a time limit) while it listens.
 
     During training the run ends after the batch in progress, all its ranks after the same one; at a second signal and
-    outside of training it ends at once.
-    Nothing is saved then: last.ckpt of the last whole epoch is there already, and a run that goes on from it is
-    exactly the run that was never stopped. A SIGUSR2 that somebody else already handles (submitit requeues by it) is
-    left to them.
+    outside of training it ends at once. Nothing is saved then: last.ckpt of the last whole epoch is there already. A
+    SIGUSR2 that somebody else already handles (submitit requeues by it) is left to them.
 
     Args:
         forward: called with the signal, for the other processes of the run.
@@ -115,7 +113,7 @@ class SafeStop(Callback):
             self.check()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """From here on a signal ends the run at once."""
+        """From here on a signal ends the run at once, as it does after an error."""
         self.training = False
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
