@@ -47,4 +47,3 @@ def test_near_fields_are_those_of_the_chosen_files():
     error = ValueError("Could not override 'sweep.trialz'.")
     given = ["-m", "sweep=optuna", "sweep.trialz=3", "model.base_c=4,8", "trainer=cpu,gpu"]
     assert "Near: sweep.n_trials" in explain(error, "train", given)
-    assert "n_trials" not in explain(error, "train")

@@ -62,9 +62,9 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
 def _one_line(error: Exception, config_name: str) -> str | None:
     """What a person can mend, said in one line; None for a fault of the program."""
     own: BaseException | None = error
-    while own is not None and not isinstance(own, UserError):
-        own = own.__cause__  # OmegaConf wraps what a resolver raises
-    if own is not None and (own is error or isinstance(error, OmegaConfBaseException)):
+    while isinstance(own, OmegaConfBaseException):
+        own = own.__context__  # what a resolver of ours has raised
+    if isinstance(own, UserError):
         return str(own)
     if from_composition(error):  # first: some of Hydra's errors are OSErrors too
         return explain(error, config_name, sys.argv[1:])

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
-from unet_lightning.training.config import continued, read_trainable_config
+from unet_lightning.training.config import TRAINING, continued
 from unet_lightning.training.folder import SWEEP, RunFolder, followed
 from unet_lightning.training.state import State, read_state
 
@@ -42,13 +42,13 @@ def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> st
         RunError: `resume` or `rerun` is not a run that can be trained.
     """
     if resume not in (None, "auto"):
-        run = RunFolder(followed(Path(str(resume))).resolve())
+        run = _run(str(resume))
         if not (run.path / SWEEP).is_file():
             run.check()
             run.check_links()
         return str(run.path)
     if rerun is not None and name == "train":  # the default
-        name = read_trainable_config(_rerun(rerun).config_file)["name"]
+        name = _run(rerun).read_config(TRAINING)["name"]
     return f"outputs/{name}/{now}"
 
 
@@ -69,9 +69,9 @@ def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tupl
     if in_sweep or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
     elif resume is not None:
-        config, kind = with_typed(read_trainable_config(run.config_file), present), "resumed"
+        config, kind = with_typed(run.read_config(TRAINING), present), "resumed"
     elif rerun is not None:
-        config, kind = with_typed(read_trainable_config(_rerun(rerun).config_file), present), "repeated"
+        config, kind = with_typed(_run(rerun).read_config(TRAINING), present), "repeated"
     else:
         config, kind = present, "new"
     if not config["data"].get("root"):
@@ -136,11 +136,11 @@ def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:
 
 
 def discard(folder: Path) -> None:
-    """Removes a folder in which nothing has begun; with several ranks it is the first one's to remove."""
+    """Removes a folder in which nothing has begun; one that several ranks share is the first one's to remove."""
     from unet_lightning.training.processes import outside
 
     environment = outside()
-    if environment is None or not environment.global_rank():
+    if environment is None or not environment.global_rank() or not _is_placed():
         RunFolder(folder).discard_empty()
 
 
@@ -159,19 +159,17 @@ def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
     """Raises ConfigError where the request contradicts itself."""
     from unet_lightning.training.processes import outside
 
-    job = HydraConfig.get()
     if resume is not None and rerun is not None:
         raise ConfigError("resume goes on with a run, rerun begins one like it: give one of them.")
     if in_sweep:
         return
-    placed = any(word.startswith("hydra.run.dir=") for word in job.overrides.hydra)
-    if outside() is not None and not placed and resume in (None, "auto"):
+    if outside() is not None and not _is_placed() and resume in (None, "auto"):
         raise ConfigError(
             "Several ranks need one folder: give hydra.run.dir=outputs/<name>/<what all ranks share>, such as "
             "$SLURM_JOB_ID, and resume=auto to go on where it has begun already."
         )
     if resume not in (None, "auto"):
-        if placed:
+        if _is_placed():
             raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
         for override in _overrides():
             key = (override.package or override.key_or_group).replace("/", ".")
@@ -182,15 +180,14 @@ def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
                 )
 
 
-def _rerun(folder: str) -> RunFolder:
-    """The run to repeat.
+def _is_placed() -> bool:
+    """Whether the command says where the run lies."""
+    return any(word.startswith("hydra.run.dir=") for word in HydraConfig.get().overrides.hydra)
 
-    Raises:
-        RunError: not a run folder.
-    """
-    run = RunFolder(followed(Path(folder)).resolve())
-    run.check()
-    return run
+
+def _run(folder: str) -> RunFolder:
+    """The run that the command names."""
+    return RunFolder(followed(Path(folder)).resolve())
 
 
 def _overrides() -> Iterator[Override]:

@@ -12,7 +12,7 @@ from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.specs import SECTIONS, build, find
 from unet_lightning.training.build import build_section
-from unet_lightning.training.config import RUN_FOLDER, continued, read_config, read_trainable_config
+from unet_lightning.training.config import RUN_FOLDER, TRAINING, continued, read_config
 
 DATA = {
     "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
@@ -111,11 +111,11 @@ def test_any_error_of_a_constructor_is_one_of_ours():
 
 
 def test_an_honest_config_passes(tmp_path):
-    assert read_trainable_config(written(tmp_path, CONFIG)) == CONFIG
+    assert read_config(written(tmp_path, CONFIG), TRAINING) == CONFIG
 
 
 def test_the_config_of_a_run_passes(tiny_run):
-    assert read_trainable_config(tiny_run / "config.yaml")["model"]["base_c"] == 2
+    assert read_config(tiny_run / "config.yaml", TRAINING)["model"]["base_c"] == 2
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_config_of_a_run_passes(tiny_run):
         ("seed: 0\nmodel: {}\ndata: {root: '${oc.env:HOME}'}", "line 3 refers to something else"),
         ('seed: 0\nmodel: {}\ndata: {root: "\\x24{oc.env:HOME}"}', "line 3 refers to something else"),
         ("seed: 0\nmodel: {}\ndata: {'${oc.env:HOME}': 1}", "line 3 refers to something else"),
-        ("seed: x\nmodel: {}\ndata: {}", "it lacks data, model or seed"),
+        ("seed: x\nmodel: {}\ndata: {}", "it lacks seed"),
         ("seed: 0\nmodel: {}\ndata: {}\ncallbacks: 5", "is not the config of a run"),
         ("\0", "is broken"),
         ("5", "is broken|is not the config of a run"),
@@ -144,7 +144,7 @@ def test_a_config_that_is_more_than_values_is_refused(tmp_path, text, said):
 
 def test_what_cannot_be_trained_says_what_it_lacks(tmp_path):
     with pytest.raises(RunError, match="it lacks trainer"):
-        read_trainable_config(written(tmp_path, CONFIG | {"trainer": None}))
+        read_config(written(tmp_path, CONFIG | {"trainer": None}), TRAINING)
 
 
 # What a present command has files for.

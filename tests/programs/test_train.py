@@ -165,7 +165,7 @@ def test_two_processes_train_one_run(program, tmp_path):
         ("+model.depth=3", "unexpected keyword argument 'depth'"),
         ("+loss.weights.focal=1.0", "give each term one weight"),
         ("model.weights=nowhere.pth", "nowhere.pth"),
-        ("model._target_=os.system", "not trusted"),
+        ("model._target_=os.system", "os.system refuses its arguments"),
         ("trainer.devices=-7", "devices"),
         ("data.root=nowhere", "data=synthetic"),
         ("data.root=null", "data.root is empty"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Timer
 
@@ -19,7 +20,6 @@ from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
-from unet_lightning.training.devices import check_devices
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
@@ -90,14 +90,15 @@ def build_task(config: Mapping[str, Any], with_weights: bool = True) -> Segmenta
 
 
 def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> L.Trainer:
-    """The Trainer of a config with its callbacks and loggers, and what every run has.
-
-    Raises:
-        UserError: a value that the Trainer would not take, or a device that is not there.
-    """
+    """The Trainer of a config with its callbacks and loggers, and what every run has."""
     settings = dict(config["trainer"])
     check_numbers(settings)
-    check_devices(settings.get("accelerator", "auto"), settings.get("devices", "auto"))
+    accelerator = settings.get("accelerator", "auto")
+    if accelerator in ("gpu", "cuda", "mps") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, and torch sees no GPU on this machine. Take trainer=cpu, or begin the "
+            "run where there is one; under Slurm, ask for it: --gpus-per-node=1."
+        )
     if settings.get("deterministic") is None:
         settings["deterministic"] = config.get("deterministic", False)
     # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
@@ -124,11 +125,7 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
 
 
 def build_section(section: Any, name: str) -> Sequence[Any]:
-    """What the entries of a section make, such as the callbacks; null among them is left out.
-
-    Raises:
-        ConfigError: the section is not a mapping, or from `build`.
-    """
+    """What the entries of a section make, such as the callbacks; null among them is left out."""
     if section is not None and not isinstance(section, Mapping):
         raise ConfigError(f"{name} must be a mapping of names and what they are, found {section}.")
     return [build_spec(entry, ()) for entry in (section or {}).values() if entry]
@@ -144,14 +141,7 @@ def check_numbers(trainer: Mapping[str, Any]) -> None:
 
 
 def timer(most: Any) -> Timer:
-    """Ends training after the epoch in which its time, of all attempts together, has passed.
-
-    Args:
-        most: as Lightning takes it; None: no end, though the time counts for attempts to come.
-
-    Raises:
-        ConfigError: `most` is not a duration.
-    """
+    """Ends training after the epoch in which its time, of all attempts together, has passed; None: no end."""
     try:
         return Timer(most, interval="epoch", verbose=False)
     except (MisconfigurationException, TypeError, ValueError) as error:

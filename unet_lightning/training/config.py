@@ -1,7 +1,7 @@
 """config.yaml of a run: plain values, whoever wrote them. Nothing in it is resolved, composed or called here."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,11 @@ import yaml
 from omegaconf import OmegaConf
 
 from unet_lightning.errors import ConfigError, RunError
-from unet_lightning.files import write_text
 
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
 DEEPEST = 50  # mappings and lists within one another
 SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
-TRAINING = ("loss", "optimizer", "trainer")  # a network alone is evaluated without them
+TRAINING = ("data", "model", "loss", "optimizer", "trainer")  # what a run that is trained must have
 # Of versions up to 0.1: what stood for the run folder, and a class that has another name now.
 RUN_FOLDER = "${hydra:runtime.output_dir}"
 RENAMED = {"unet_lightning.data.datamodule.RetinalDataModule": "unet_lightning.data.datamodule.SegmentationDataModule"}
@@ -23,21 +22,20 @@ ADDRESSES = ("tracking_uri", "artifact_location", "base_url", "host", "save_dir"
 ABSENT = object()
 
 
-def write_config(config: Mapping[str, Any], path: Path) -> None:
-    """Writes a resolved config."""
-    write_text(path, as_yaml(config))
-
-
 def as_yaml(config: Mapping[str, Any]) -> str:
     """A config as the text of config.yaml."""
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:
     """The config of a run, as this version writes it.
 
+    Args:
+        path: of config.yaml.
+        needed: sections: of a network that is evaluated, or TRAINING.
+
     Raises:
-        RunError: the file is broken, too large, or holds more than the values of a run.
+        RunError: the file is broken, too large, or lacks a section, or holds more than the values of a run.
     """
     try:
         with path.open("rb") as file:
@@ -51,27 +49,12 @@ def read_config(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # whatever a parser stumbles over
         raise RunError(f"{path} is broken: {' '.join(str(error).split())[:300]}") from error
-    if (
-        not isinstance(config, dict)
-        or not isinstance(config.get("seed"), int)
-        or not all(isinstance(config.get(name), dict) for name in ("data", "model"))
-        or not all(isinstance(config.get(name), dict | None) for name in SECTIONS)
-    ):
-        raise RunError(f"{path} is not the config of a run: it lacks data, model or seed.")
-    return upgraded({str(key): value for key, value in config.items()})
-
-
-def read_trainable_config(path: Path) -> dict[str, Any]:
-    """The config of a run that is to be trained further, or again.
-
-    Raises:
-        RunError: see `read_config`; or it lacks what training needs.
-    """
-    config = read_config(path)
-    lacking = [name for name in TRAINING if not isinstance(config.get(name), dict)]
-    if lacking:
-        raise RunError(f"{path} is not the config of a run that can be trained: it lacks {', '.join(lacking)}.")
-    return config
+    found: Any = config if isinstance(config, dict) else {}
+    lacking = [name for name in needed if not isinstance(found.get(name), dict)]
+    lacking += [name for name in SECTIONS if not isinstance(found.get(name), dict | None) and name not in lacking]
+    if lacking or not isinstance(found.get("seed"), int):
+        raise RunError(f"{path} is not the config of a run: it lacks {', '.join(lacking) or 'seed'}.")
+    return upgraded({str(key): value for key, value in found.items()})
 
 
 def differences(one: Mapping[Any, Any], other: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:

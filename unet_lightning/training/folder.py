@@ -12,7 +12,7 @@ from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import write_text
-from unet_lightning.training.config import as_yaml, differences, read_config, upgraded, write_config
+from unet_lightning.training.config import as_yaml, differences, read_config, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
 
@@ -65,13 +65,10 @@ class RunFolder:
                 )
 
     def check_room(self, goes_on: bool) -> None:
-        """Called where training begins from scratch.
+        """Raises OtherRun where training from scratch would write over a run.
 
         Args:
-            goes_on: the run is here already, and was stopped in its first epoch.
-
-        Raises:
-            OtherRun: another run is already here, or this one has trained, and training would write over it.
+            goes_on: the run is here already; it may have been stopped in its first epoch.
         """
         if self.config_file.exists() and not goes_on:
             raise OtherRun(
@@ -79,46 +76,32 @@ class RunFolder:
             )
         trained = [path.name for path in sorted(self.path.glob("checkpoints/*.ckpt"))]
         state = read_state(self.path)
-        early = goes_on and state is not None and state.state != "done" and self.epochs() <= 1
+        metrics = self.path / "metrics.csv"
+        rows = len(metrics.read_bytes().splitlines()) - 1 if metrics.is_file() else 0
+        early = goes_on and state is not None and state.state != "done" and rows <= 1
         if trained and not early:
             raise OtherRun(
                 f"{self.path} holds {', '.join(trained)}, and no last.ckpt to go on from: training would write over "
                 "it. Begin a new run elsewhere, with model.weights set to it, or take the checkpoints away."
             )
 
-    def epochs(self) -> int:
-        """The rows of metrics.csv."""
-        try:
-            with (self.path / "metrics.csv").open("rb") as file:
-                return max(0, sum(1 for _ in file) - 1)
-        except OSError:
-            return 0
-
     def discard_empty(self) -> None:
         """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
         for log in self.path.glob("*.log"):
             if not log.stat().st_size:
                 log.unlink()
-        outputs = self.path.absolute().parents[1:2]
         with contextlib.suppress(OSError):  # not empty
             self.path.rmdir()
-            if outputs and outputs[0].name == "outputs":  # outputs/<name>, made for it
+            if self.path.absolute().parent.parent.name == "outputs":  # outputs/<name>, made for it
                 self.path.parent.rmdir()
-                outputs[0].rmdir()
+                self.path.parent.parent.rmdir()
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the resolved config."""
-        write_config(config, self.config_file)
+        write_text(self.config_file, as_yaml(config))
 
     def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str], kind: str) -> None:
-        """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it.
-
-        Args:
-            config: resolved.
-            command: as it was typed.
-            overrides: of this run, in a sweep those of its job.
-            kind: of the attempt, see `Attempt`.
-        """
+        """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it."""
         known = commit()
         attempt = {
             "kind": kind,
@@ -150,14 +133,14 @@ class RunFolder:
                 f"folder, or go on with that run by resume={self.path}."
             )
 
-    def read_config(self) -> dict[str, Any]:
-        """The resolved config.
+    def read_config(self, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:
+        """The resolved config; see `training.config.read_config`.
 
         Raises:
-            RunError: not a run folder, or its config.yaml is broken.
+            RunError: not a run folder, or its config.yaml is not the config of a run.
         """
         self.check()
-        return read_config(self.config_file)
+        return read_config(self.config_file, needed)
 
     def link_latest(self, name: str) -> None:
         """Points `<name>/latest` to this run, or sweep, of that name; a folder of another place has none.

@@ -62,24 +62,16 @@ def outside_rank(trainer: Mapping[str, Any]) -> int:
 
 
 class OwnProcesses(LightningEnvironment):
-    """One machine, on which the run starts its other processes itself: see `Processes`."""
+    """One machine, on which `Processes` starts the others; Lightning would repeat the command line, that of a sweep."""
 
-    @property
-    def creates_processes_externally(self) -> bool:
-        """Keeps Lightning from starting them: it would repeat the command line, in a sweep the whole sweep."""
-        return True
+    creates_processes_externally = True
 
 
 class Processes(Callback):
     """Starts the other processes of a run on this machine, sees that all train one configuration, and ends them.
 
-    The others get the resolved configuration itself (see `training.process`). A process that is lost is an error of
-    this run; Lightning's own observer would kill this process too, with its loggers open.
-
-    Args:
-        config: resolved, of this process.
-        folder: of the run.
-        checkpoint: to go on from, or None.
+    The others get the resolved configuration itself (see `training.process`), and the checkpoint to go on from. A lost
+    process is an error of this run; Lightning's own observer would kill this process too, with its loggers open.
     """
 
     def __init__(self, config: Mapping[str, Any], folder: Path, checkpoint: Path | None) -> None:
@@ -247,12 +239,6 @@ def after_the_first(folder: Path, rank: int) -> Iterator[None]:
             sys.exit(0)
         time.sleep(AT_LEAST)
         until = time.monotonic() + (AFTER_STOPS if stopped else AFTER_FAILURES)
-        while _is_running(folder) and time.monotonic() < until:
-            time.sleep(0.5)
+        while (state := state_or_fault(folder)[0]) and state.state == "running" and time.monotonic() < until:
+            time.sleep(0.5)  # the first process has yet to note the end
         raise
-
-
-def _is_running(folder: Path) -> bool:
-    """Whether the first process has yet to note the end of its run."""
-    state, _ = state_or_fault(folder)
-    return state is not None and state.state == "running"

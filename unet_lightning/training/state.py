@@ -106,5 +106,5 @@ def state_or_fault(folder: Path) -> tuple[State | None, str]:
 
 
 def finite(value: float | None) -> float | None:
-    """`value`, or None where it is no number that could be compared."""
+    """`value`, or None where it is NaN or infinite."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -24,7 +24,6 @@ from unet_lightning.sweeps.jobs import note_lost
 from unet_lightning.sweeps.launchers import checks, slurm
 from unet_lightning.sweeps.launchers.local import LocalLauncher
 from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
-from unet_lightning.training.devices import check_devices
 from unet_lightning.training.state import State
 
 SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
@@ -117,25 +116,6 @@ def test_a_run_on_a_gpu_that_is_not_there_ends_with_one_line_and_no_run(in_proce
     message = in_process("train", *TINY_RUN[1:], trainer, "hydra.run.dir=run")
     assert "trainer.accelerator=gpu, and torch sees no GPU on this machine" in message
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("devices", [3, "3", [2], "0,2", (0, 1, 2)])
-def test_more_gpus_than_there_are_is_an_error_with_their_number(monkeypatch, devices):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # what a machine with two shows
-    with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
-        check_devices("gpu", devices)
-    with pytest.raises(ConfigError, match="this machine has 2 GPUs"):
-        check_devices("auto", devices)
-
-
-@pytest.mark.parametrize("devices", [1, 2, "2", "auto", -1, "-1", [0, 1], "1,"])
-def test_gpus_that_are_there_may_be_used(monkeypatch, devices):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    check_devices("gpu", devices)
-
-
-def test_processes_on_the_cpu_are_not_counted():
-    check_devices("cpu", 64)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Training that has left the numbers ends with the place where it did."""
+"""A loss or weights that are NaN or infinite end training, with the place where that happened."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ from unet_lightning.errors import UserError
 
 
 class Diverged(UserError):
-    """The loss is no number any more."""
+    """The loss or a weight is NaN or infinite."""
 
 
 class Divergence(Callback):
-    """Looks at the loss of every step; on a GPU not before `every_n_steps` have come together, as looking waits for it.
+    """Checks the loss of every step; on a GPU `every_n_steps` at a time, as a check waits for it.
 
-    No checkpoint is written after the loss was lost: an epoch ends after the last look.
+    No checkpoint is written after that: an epoch ends, and validation begins, with a check of losses and weights.
 
-    Args:
-        every_n_steps: batches between two looks on a GPU.
+    Raises:
+        Diverged: with epoch, optimizer step and images, or the name of the weights.
     """
 
     def __init__(self, every_n_steps: int = 50) -> None:
@@ -33,54 +33,32 @@ class Divergence(Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Keeps the loss, and looks where that costs nothing or enough have come together.
-
-        Raises:
-            Diverged: one of the losses is no number.
-        """
+        """Keeps the loss, and checks where that costs nothing or enough have come together."""
         loss = outputs["loss"].detach()
         self.seen.append((loss, trainer.global_step, batch.image_id))
         if loss.device.type == "cpu" or len(self.seen) >= self.every_n_steps:
-            self._look(trainer)
+            self._check_losses(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Looks at what is left, before checkpoints are written.
-
-        Raises:
-            Diverged: one of the losses, or a weight, is no number.
-        """
-        self._look(trainer)
-        self._look_at_weights(trainer, pl_module)
-
-    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Looks at what is left, before the validation figures choose a checkpoint.
-
-        Raises:
-            Diverged: one of the losses, or a weight, is no number.
-        """
-        self._look(trainer)
-        self._look_at_weights(trainer, pl_module)
-
-    def _look_at_weights(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The last step of an epoch may have spoilt weights whose loss nobody has seen yet."""
+        """Checks what is left; the last step of an epoch may have spoilt weights whose loss nobody has seen yet."""
+        self._check_losses(trainer)
         for name, value in pl_module.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
                 raise Diverged(
-                    f"The weights {name} are no numbers after epoch {trainer.current_epoch}. {advice(trainer)}"
+                    f"The weights {name} are NaN or infinite after epoch {trainer.current_epoch}. {advice(trainer)}"
                 )
 
-    def _look(self, trainer: L.Trainer) -> None:
+    on_validation_start = on_train_epoch_end
+
+    def _check_losses(self, trainer: L.Trainer) -> None:
         seen, self.seen = self.seen, []
-        if not seen:
-            return
-        finite = torch.isfinite(torch.stack([loss for loss, _, _ in seen])).tolist()
-        if all(finite):
-            return
-        loss, step, images = seen[finite.index(False)]
-        raise Diverged(
-            f"The loss is {float(loss)} in epoch {trainer.current_epoch}, optimizer step {step}, images "
-            f"{', '.join(images)}. {advice(trainer)}"
-        )
+        finite = torch.isfinite(torch.stack([loss for loss, _, _ in seen])).tolist() if seen else []
+        if not all(finite):
+            loss, step, images = seen[finite.index(False)]
+            raise Diverged(
+                f"The loss is {float(loss)} in epoch {trainer.current_epoch}, optimizer step {step}, images "
+                f"{', '.join(images)}. {advice(trainer)}"
+            )
 
 
 def advice(trainer: L.Trainer) -> str:

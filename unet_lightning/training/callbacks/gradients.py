@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 class GradientNorm(Callback):
     """Logs the L2 norm of all gradients before clipping: `grad_norm` of a step, `train/grad_norm` its mean of an epoch.
 
-    Under 16-mixed, steps whose gradients are no numbers are skipped by its scaler; the mean leaves them out.
+    Under 16-mixed, steps whose gradients are NaN or infinite are skipped by its scaler; the mean leaves them out.
     """
 
     def __init__(self) -> None:
