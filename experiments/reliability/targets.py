@@ -21,7 +21,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from mutations import odd, spoil, spoil_png, spoil_tiff, spoil_value
 from PIL import Image
-from unet_lightning.training.untrusted import check_resumable
 
 from unet_lightning.data.archive import import_drive
 from unet_lightning.data.drive import expected_files
@@ -30,12 +29,14 @@ from unet_lightning.inference.maps import read_probability
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_weights
 from unet_lightning.predict import find_photographs, parse, threshold_of
-from unet_lightning.program import CONF, from_composition, instantiate, plain
+from unet_lightning.program import CONF, from_composition, plain
 from unet_lightning.results.leaderboard.entries import Run, make_entries
 from unet_lightning.results.stored import read_stored
-from unet_lightning.specs import build, build_all
+from unet_lightning.specs import build, trust
 from unet_lightning.sweeps.record import read as read_sweep
+from unet_lightning.training.build import build_data, build_section
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
+from unet_lightning.training.config import TRAINING, continued
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import read_state
 from unet_lightning.training.trained import check_checkpoint
@@ -205,13 +206,18 @@ def configs(material: Material, rng: random.Random) -> Callable[[], object]:
 
     def run() -> None:
         config = RunFolder(folder).read_config()
-        instantiate(config["data"], "data").photographs("train")
-        check_resumable(folder / "config.yaml")
-        build_all(config.get("callbacks"), "callbacks")
-        build_all(config.get("logger"), "logger")
+        build_data(config).photographs("train")
+        config = RunFolder(folder).read_config(TRAINING)
+        for group in ("callbacks", "logger"):
+            build_section(continued(config.get(group), KNOWN[group], group), group)
 
     return run
 
+
+# What a command that goes on with a run has files for.
+CALLBACKS = yaml.safe_load(Path(CONF, "callbacks/default.yaml").read_text(encoding="utf-8"))
+KNOWN = {"callbacks": CALLBACKS, "logger": {}}
+trust(entry["_target_"] for entry in CALLBACKS.values())
 
 # Values that a command line may hold, good ones: the faults come from `spoil`.
 OVERRIDES = [
@@ -234,8 +240,8 @@ def overrides(material: Material, rng: random.Random) -> Callable[[], object]:
             HydraConfig.instance().set_config(cfg)
             del cfg.hydra
             config = plain(cfg)
-        instantiate(config["data"], "data")
-        build_all(config["callbacks"], "callbacks")
+        build_data(config)
+        build_section(config["callbacks"], "callbacks")
         with torch.device("meta"):
             build(config["loss"])
 
