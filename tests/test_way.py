@@ -1,0 +1,57 @@
+"""The way from a command line to Trainer.fit is short, and so is every file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY_RUN
+
+PACKAGE = Path(__file__).parents[1] / "unet_lightning"
+MOST_FILES, MOST_LINES = 10, 250
+# Notes each file of the package in which a function is called with the configuration, until the Trainer fits.
+WATCHED = f"""
+import json, sys
+from collections.abc import Mapping
+from pathlib import Path
+
+package, passed = Path({str(PACKAGE)!r}), set()
+
+def note(frame, event, argument):
+    path = frame.f_code.co_filename
+    if event == "call" and path.startswith(str(package)):
+        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        given = [frame.f_locals.get(name) for name in names]
+        if any(isinstance(one, Mapping) and "model" in one and "trainer" in one for one in given):
+            passed.add(str(Path(path).relative_to(package)))
+
+def fit(self, *arguments, **named):
+    sys.setprofile(None)
+    print("passed:" + json.dumps(sorted(passed)))
+    sys.exit(0)
+
+import lightning
+from unet_lightning import train
+lightning.Trainer.fit = fit
+sys.argv = ["train", *sys.argv[1:]]
+sys.setprofile(note)
+train.cli()
+"""
+
+
+@pytest.mark.parametrize("given", [[*TINY_RUN, "hydra.run.dir=run"], ["resume={run}"], ["rerun={run}", "seed=1"]])
+def test_a_config_passes_few_files_on_its_way_to_the_trainer(given, tiny_run, tiny_drive, tmp_path):
+    words = [word.format(run=tiny_run) for word in given]
+    command = [sys.executable, "-c", WATCHED, *words, f"data.root={tiny_drive}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("passed:")]
+    assert lines, done.stderr
+    passed = json.loads(lines[0].removeprefix("passed:"))
+    assert {"train.py", "training/build.py"} <= set(passed)
+    assert len(passed) <= MOST_FILES, passed
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_is_long(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
