@@ -16,10 +16,7 @@ from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
 from unet_lightning.results.leaderboard.notes import make_notes
 
-COSTS = {
-    "seconds": "seconds\na job",
-    "peak_memory_mb": "peak MB\nof training",
-}  # columns of `lines`, and their headings
+COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
@@ -109,9 +106,39 @@ def make_leaderboard(
         ConfigError: a figure that not every entry has.
     """
     models = [entry for entry in entries if not entry.human]
-    _check_figure(models, figure)
+    known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
+    if figure not in known:
+        lacking = ", ".join(entry.name for entry in models if figure not in entry.per_image)
+        raise ConfigError(f"--figure {figure} is not measured in {lacking}. All have: {', '.join(known) or 'none'}.")
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
+    rows = _ranked(entries, figure, validation)
+    names = {name for entry in entries for name in entry.per_image}
+    figures = [*(name for name in FIGURES if name in names), *sorted(names - {*FIGURES})]
+    lines = pd.DataFrame([_line(*row, figure, figures) for row in rows]).astype({"rank": "Int64"})
+    # What the ranked entries with a config differ in, and what that changes.
+    trained = {n: one for n, (_, one, place) in enumerate(rows) if place.rank is not None and one.runs[0].config}
+    first = [one.runs[0] for one in trained.values()]
+    choices = find_choices([run.config for run in first], [run.overrides for run in first])
+    balanced = is_balanced(choices)
+    values, jobs = [one.counting(figure) for one in trained.values()], [len(one.runs) for one in trained.values()]
+    protocol = models[0].runs[0].evaluation.protocol
+    return Leaderboard(
+        figure,
+        f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
+        lines,
+        [*make_notes(lines, models, figure), *notes],
+        validation,
+        choices.set_axis([*trained]),
+        main_effects(choices, values, jobs, balanced, lower),
+        balanced,
+        pd.DataFrame(unfinished, columns=UNFINISHED),
+    )
+
+
+def _ranked(entries: Sequence[Entry], figure: str, validation: bool) -> list[tuple[str, Entry, Standing]]:
+    """Each entry with its kind and where it stands: the best first, what has no mean behind, and leaks last."""
+    lower = figure in LOWER_IS_BETTER
     kinds = [
         "human" if entry.human else "leak" if entry.leak and not (validation and entry.for_choosing) else "model"
         for entry in entries
@@ -123,79 +150,33 @@ def make_leaderboard(
         (kind, entry, Standing(None, *mean_interval(entry.counting(figure))) if kind == "leak" else next(placed))
         for kind, entry in zip(kinds, entries, strict=True)
     ]
-    rows.sort(key=lambda row: _place(row[0], row[2], lower))
-    lines = _lines(rows, figure)
-    # What the ranked entries with a config differ in, and what that changes.
-    places = [n for n, (_, entry, standing) in enumerate(rows) if standing.rank is not None and entry.runs[0].config]
-    trained = [rows[place][1] for place in places]
-    choices = find_choices([one.runs[0].config for one in trained], [one.runs[0].overrides for one in trained])
-    balanced = is_balanced(choices)
-    values, jobs = [entry.counting(figure) for entry in trained], [len(entry.runs) for entry in trained]
-    effects = main_effects(choices, values, jobs, balanced, lower)
-    dataset, split = (models[0].runs[0].evaluation.protocol[key] for key in ("dataset", "split"))
-    return Leaderboard(
-        figure,
-        f"{dataset} {split}" + (f", {class_name}" if class_name else ""),
-        lines,
-        [*make_notes(lines, models, figure), *notes],
-        validation,
-        choices.set_axis(places),
-        effects,
-        balanced,
-        pd.DataFrame(unfinished, columns=UNFINISHED),
-    )
+    merits = [row[2].mean if lower else -row[2].mean for row in rows]
+    order = sorted(range(len(rows)), key=lambda n: (kinds[n] == "leak", math.isnan(merits[n]), merits[n]))
+    return [rows[n] for n in order]
 
 
-def _check_figure(models: Sequence[Entry], figure: str) -> None:
-    """Raises ConfigError where not every entry has the figure."""
-    known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
-    if figure not in known:
-        lacking = [entry.name for entry in models if figure not in entry.per_image]
-        raise ConfigError(
-            f"--figure {figure} is not measured in {', '.join(lacking)}. All have: {', '.join(known) or 'none'}."
-        )
-
-
-def _place(kind: str, standing: Standing, lower: bool) -> tuple[bool, bool, float]:
-    """Sorts the best first, what has no mean behind, and leaks last."""
-    unknown = math.isnan(standing.mean)
-    return kind == "leak", unknown, 0.0 if unknown else standing.mean if lower else -standing.mean
-
-
-def _lines(rows: Sequence[tuple[str, Entry, Standing]], figure: str) -> pd.DataFrame:
-    """A row an entry, everything in full."""
-    names = {name for _, entry, _ in rows for name in entry.per_image}
-    figures = [name for name in FIGURES if name in names]
-    figures += sorted(names - {*figures})
-    lines = pd.DataFrame([{"kind": kind} | _line(entry, standing, figure, figures) for kind, entry, standing in rows])
-    return lines.astype({"rank": "Int64"})
-
-
-def _line(entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
-    """A row of leaderboard.csv."""
-    seeds, folds = {run.seed for run in entry.runs} - {None}, {run.fold for run in entry.runs} - {None}
+def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
+    """A row of `lines`, everything in full."""
     row: dict[str, Any] = {
+        "kind": kind,
         "rank": standing.rank,
         "entry": entry.name,
         "settings": entry.settings,
         "leak": entry.leak,
         "folders": [str(run.evaluation.folder) for run in entry.runs],
-        "seeds": len(seeds),
-        "folds": len(folds),
+        "seeds": len({run.seed for run in entry.runs} - {None}),
+        "folds": len({run.fold for run in entry.runs} - {None}),
         "runs": len(entry.runs),
         "networks": max((len(run.evaluation.protocol["networks"]) for run in entry.runs), default=0),
     }
     for name in figures:
-        ends = mean_interval(entry.counting(name))
-        row |= dict(zip((f"{name}_per_image", f"{name}_low", f"{name}_high"), ends, strict=True))
+        row[f"{name}_per_image"], row[f"{name}_low"], row[f"{name}_high"] = mean_interval(entry.counting(name))
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
     row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
     seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
-    row |= {
-        "images": len(entry.images),
-        "seconds": fmean(seconds) if seconds else math.nan,
-        "peak_memory_mb": max(memory, default=math.nan),
-    }
+    row["images"] = len(entry.images)
+    row["seconds"] = fmean(seconds) if seconds else math.nan
+    row["peak_memory_mb"] = max(memory, default=math.nan)
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from scipy.stats.contingency import expected_freq
 
 Config = Mapping[str, Any]
 
@@ -81,11 +81,6 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """A value in few characters; the end of a path says most."""
-    return text if len(text) <= longest else "…" + text[1 - longest :]
-
-
 def find_choices(configs: Sequence[Config], overrides: Sequence[Sequence[str] | None]) -> pd.DataFrame:
     """The choices that entries differ in; no column for a single entry.
 
@@ -125,38 +120,40 @@ def _overrides(methods: Sequence[Config], overrides: Sequence[Sequence[str] | No
 
 def searched(values: pd.Series) -> bool:
     """Whether these are so many numbers that each says little by itself."""
-    return values.nunique() > MANY and all(as_number(value) is not None for value in values.dropna())
+    return values.nunique() > MANY and bool(values.dropna().map(as_number).notna().all())
 
 
 def levels(values: pd.Series) -> dict[str, str]:
     """Each value of a choice once, with a short text that no other has: numbers ascending, others by their names."""
-    found = pd.Series(values.dropna().unique(), dtype=object)
-    numbers = found.map(as_number)
-    found = (
-        list(found[numbers.sort_values(kind="stable").index])
-        if numbers.notna().all()
-        else sorted(found, key=str.casefold)
-    )
-    shorts = [brief(value) for value in found]
-    return {value: short if shorts.count(short) == 1 else value for value, short in zip(found, shorts, strict=True)}
+    found = values.dropna().drop_duplicates()
+    order = found.map(as_number)
+    if order.isna().any():
+        order = found.map(str.casefold)
+    ordered = list(found[order.sort_values(kind="stable").index])
+    shorts = [brief(value) for value in ordered]
+    return {value: short if shorts.count(short) == 1 else value for value, short in zip(ordered, shorts, strict=True)}
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A value in few characters; the end of a path says most."""
+    return text if len(text) <= longest else "…" + text[1 - longest :]
 
 
 def brief(value: str) -> str:
     """A value in few characters; a long number by its first four digits."""
     number = as_number(value)
-    if number is not None:
-        return value if len(value) <= 7 else f"{number:.4g}"
-    return shortened(value, BRIEF)
+    if math.isnan(number):
+        return shortened(value, BRIEF)
+    return value if len(value) <= 7 else f"{number:.4g}"
 
 
-def as_number(text: str) -> float | None:
-    """The number that a text is; None where it is none, as `true`."""
+def as_number(text: str) -> float:
+    """The number that a text is; NaN where it is none, as `true`, and where it is too large."""
     try:
         value = json.loads(text)
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        return float(value) if type(value) in (int, float) and math.isfinite(value) else math.nan
     except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+        return math.nan
 
 
 def is_balanced(choices: pd.DataFrame) -> bool:
@@ -166,8 +163,6 @@ def is_balanced(choices: pd.DataFrame) -> bool:
     """
     if any(searched(choices[name]) for name in choices):
         return False
-    for one, other in combinations([pd.factorize(choices[name])[0] for name in choices], 2):
-        met = pd.crosstab(one, other).to_numpy()
-        if (met * len(choices) != np.outer(met.sum(axis=1), met.sum(axis=0))).any():
-            return False
-    return True
+    pairs = combinations([pd.factorize(choices[name])[0] for name in choices], 2)
+    tables = [pd.crosstab(one, other).to_numpy() for one, other in pairs]
+    return all((met == expected_freq(met)).all() for met in tables)

@@ -9,24 +9,24 @@ from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.metrics.summary import LOWER_IS_BETTER
 from unet_lightning.results.leaderboard.entries import Entry
 
-POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # columns of the pooled pixels
+POOLED = {"dice": "dice_pooled"} | {name: name for name in ("auroc", "average_precision", "sensitivity_thin")}
 COMMIT = 12  # characters of a commit
 
 
 def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
     """The figures of pooled pixels that a line has, by what they are called."""
-    columns = {"dice_pooled" if name == "dice" else name: f"{name}_pooled" for name in POOLED}
+    columns = {label: f"{name}_pooled" for name, label in POOLED.items()}
     return {label: name for label, name in columns.items() if name in lines and lines[name].notna().any()}
 
 
 def make_notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[str]:
     """What was measured how, in sentences."""
-    protocol = models[0].runs[0].evaluation.protocol
-    compared = int(lines["difference"].notna().sum())
+    protocols = [run.evaluation.protocol for entry in models for run in entry.runs]
+    first, compared = protocols[0], int(lines["difference"].notna().sum())
     order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
     notes = [
-        f"{protocol['dataset']} {protocol['split']}: {len(models[0].images)} images, against the "
-        f"{protocol['reference']}, region: {protocol['region']}, resolution: {protocol['resolution']}.",
+        f"{first['dataset']} {first['split']}: {len(models[0].images)} images, against the {first['reference']}, "
+        f"region: {first['region']}, resolution: {first['resolution']}.",
         f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
         f"Intervals: 95 %, {RESAMPLES:,} bootstrap resamples of the images. Spread: SD of the seeds' means.",
         f"Of the pooled pixels, averaged over the runs: {', '.join(pooled_columns(lines))}.",
@@ -36,14 +36,10 @@ def make_notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> lis
             "Difference to best: the entry less rank 1, image by image. p: Wilcoxon's signed-rank test, "
             f"two-sided, corrected by Holm's method for {compared} comparison{'s' * (compared > 1)}."
         )
-    leaked: dict[str, list[str]] = {}
-    for line in lines[lines["kind"] == "leak"].itertuples():
-        leaked.setdefault(", ".join(line.leak), []).append(line.entry)
-    notes += [
-        f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}."
-        for images, names in leaked.items()
-    ]
-    return [*notes, _made_by([run.evaluation.protocol for entry in models for run in entry.runs])]
+    leaks = lines[lines["kind"] == "leak"]
+    for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
+        notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
+    return [*notes, _made_by(protocols)]
 
 
 def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
