@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
@@ -84,8 +84,8 @@ def standings(methods: Sequence[Values], competing: Sequence[bool], lower_is_bet
         images = sorted(methods[one].keys() & methods[best].keys())
         pairs.append(paired_difference([methods[one][i] for i in images], [methods[best][i] for i in images]))
     for one, pair, corrected in zip(compared, pairs, holm([pair.p_value for pair in pairs]), strict=True):
-        ends = {"difference_low": pair.low, "difference_high": pair.high}
-        found[one] = replace(found[one], difference=pair.mean, p=pair.p_value, p_holm=corrected, **ends)
+        difference = (pair.mean, pair.low, pair.high, pair.p_value, corrected)
+        found[one] = Standing(ranks.get(one), *measured[one], *difference)
     return found
 
 

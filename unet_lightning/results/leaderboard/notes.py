@@ -9,14 +9,18 @@ from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.metrics.summary import LOWER_IS_BETTER
 from unet_lightning.results.leaderboard.entries import Entry
 
-POOLED = {"dice": "dice_pooled"} | {name: name for name in ("auroc", "average_precision", "sensitivity_thin")}
+POOLED = {
+    "dice_pooled": "dice_pooled",
+    "auroc": "auroc_pooled",
+    "average_precision": "average_precision_pooled",
+    "sensitivity_thin": "sensitivity_thin_pooled",
+}  # columns of `lines`, by their headings
 COMMIT = 12  # characters of a commit
 
 
 def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
-    """The figures of pooled pixels that a line has, by what they are called."""
-    columns = {label: f"{name}_pooled" for name, label in POOLED.items()}
-    return {label: name for label, name in columns.items() if name in lines and lines[name].notna().any()}
+    """The columns of pooled pixels that have a figure, by their headings."""
+    return {label: name for label, name in POOLED.items() if name in lines and lines[name].notna().any()}
 
 
 def make_notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[str]:
