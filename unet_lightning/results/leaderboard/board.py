@@ -10,14 +10,21 @@ import pandas as pd
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.metrics.comparison import Standing, mean_interval, pareto_front, standings
+from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
-from unet_lightning.results.leaderboard.notes import make_notes
 
 COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
+POOLED = {
+    "dice_pooled": "dice_pooled",
+    "auroc": "auroc_pooled",
+    "average_precision": "average_precision_pooled",
+    "sensitivity_thin": "sensitivity_thin_pooled",
+}  # columns of `lines`, by their headings
+COMMIT = 12  # characters of a commit
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
     "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
@@ -30,29 +37,20 @@ VALIDATION = (
 class Leaderboard:
     """Entries in their order, and what they say of the choices and of the jobs of a sweep.
 
-    Attributes:
-        figure: that they are ranked by.
-        title: data set and split.
-        lines: a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
-            columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing.
-        notes: sentences that say what was measured how.
-        validation: whether the figures are for choosing alone: the images selected the epoch, or the threshold.
-        choices: that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`.
-        effects: of these choices, the largest first, see `main_effects`.
-        balanced: whether the effects are those of a full grid.
-        unfinished: jobs of the sweep that did not end well, or have not ended, a row a job: its `job` folder, its
-            `state` (`unknown` where that is broken), whether it is `ranked` all the same, by what it had reached,
-            `choices` that were to be tried, and the `error`.
+    `lines` has a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
+    columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing. `unfinished` has
+    a row a job that did not end well, or has not ended: its `job` folder, its `state` (`unknown` where that is broken),
+    whether it is `ranked` by what it had reached, `choices` that were to be tried, and the `error`.
     """
 
-    figure: str
-    title: str
+    figure: str  # that they are ranked by
+    title: str  # data set and split
     lines: pd.DataFrame
-    notes: Sequence[str]
-    validation: bool
-    choices: pd.DataFrame
-    effects: pd.DataFrame
-    balanced: bool
+    notes: Sequence[str]  # sentences that say what was measured how
+    validation: bool  # whether the figures are for choosing alone: the images selected the epoch, or the threshold
+    choices: pd.DataFrame  # that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`
+    effects: pd.DataFrame  # of these choices, the largest first, see `main_effects`
+    balanced: bool  # whether the effects are those of a full grid
     unfinished: pd.DataFrame
 
     @property
@@ -83,6 +81,11 @@ class Leaderboard:
         return lines.iloc[pareto_front(list(lines[cost]), list(means), self.figure in LOWER_IS_BETTER)]
 
 
+def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
+    """The columns of pooled pixels that have a figure, by their headings."""
+    return {label: name for label, name in POOLED.items() if name in lines and lines[name].notna().any()}
+
+
 def make_leaderboard(
     entries: Sequence[Entry],
     figure: str,
@@ -90,17 +93,10 @@ def make_leaderboard(
     notes: Sequence[str] = (),
     unfinished: Sequence[Mapping[str, Any]] = (),
 ) -> Leaderboard:
-    """Ranks entries by the mean over images of a figure.
+    """Ranks entries by the mean over images of a figure, such as `dice`.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
     ranked for choosing among them: that is what validation is for.
-
-    Args:
-        entries: see `make_entries`.
-        figure: such as `dice`.
-        class_name: the class that counts, where there are more than two.
-        notes: further sentences.
-        unfinished: jobs to list below, a row each.
 
     Raises:
         ConfigError: a figure that not every entry has.
@@ -127,7 +123,7 @@ def make_leaderboard(
         figure,
         f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
         lines,
-        [*make_notes(lines, models, figure), *notes],
+        [*_notes(lines, models, figure), *notes],
         validation,
         choices.set_axis([*trained]),
         main_effects(choices, values, jobs, balanced, lower),
@@ -180,3 +176,38 @@ def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Seq
     row["seconds"] = fmean(seconds) if seconds else math.nan
     row["peak_memory_mb"] = max(memory, default=math.nan)
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}
+
+
+def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[str]:
+    """What was measured how, in sentences."""
+    protocols = [run.evaluation.protocol for entry in models for run in entry.runs]
+    first, compared = protocols[0], int(lines["difference"].notna().sum())
+    order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
+    notes = [
+        f"{first['dataset']} {first['split']}: {len(models[0].images)} images, against the {first['reference']}, "
+        f"region: {first['region']}, resolution: {first['resolution']}.",
+        f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
+        f"Intervals: 95 %, {RESAMPLES:,} bootstrap resamples of the images. Spread: SD of the seeds' means.",
+        f"Of the pooled pixels, averaged over the runs: {', '.join(pooled_columns(lines))}.",
+    ]
+    if compared:
+        notes.append(
+            "Difference to best: the entry less rank 1, image by image. p: Wilcoxon's signed-rank test, "
+            f"two-sided, corrected by Holm's method for {compared} comparison{'s' * (compared > 1)}."
+        )
+    leaks = lines[lines["kind"] == "leak"]
+    for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
+        notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
+    return [*notes, _made_by(protocols)]
+
+
+def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
+    """Which code and libraries evaluated."""
+    versions: dict[str, dict[str, None]] = {}
+    for protocol in protocols:
+        for library, version in (protocol.get("versions") or {}).items():
+            versions.setdefault(library, {})[str(version)] = None
+    used = ", ".join(f"{library} {' and '.join(found)}" for library, found in versions.items())
+    commits = dict.fromkeys(str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
+    short = ", ".join(dict.fromkeys(name[:COMMIT] + dash + dirty for name, dash, dirty in commits))
+    return f"Evaluated by {used or 'unknown versions'}; commit {short}."

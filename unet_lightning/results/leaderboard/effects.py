@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ def main_effects(
     Args:
         choices: of the entries, see `find_choices`; its rows are numbered from 0.
         values: of each entry, the figure by image.
-        jobs: behind each entry.
+        jobs: number behind each entry.
         balanced: see `is_balanced`.
         lower_is_better: whether the best value has the lowest mean.
 
@@ -81,11 +81,7 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     A bootstrap of n entries finds (n - 1) / n of the variance of their mean, half of it for two. The deviations of the
     resampled entries from the mean of all n are therefore taken sqrt(n / (n - 1)) times. A value of a single entry has
     no interval: how much another would differ is not known. None has p: Wilcoxon's test knows of the images alone.
-
-    Args:
-        placed: of the values, by their means.
-        parts: the entries that have each value, with the figure by image.
-        seed: of the resampling.
+    `parts` are the entries that have each value, with the figure by image.
     """
     generator = torch.Generator().manual_seed(seed)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
@@ -101,12 +97,8 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     best = next((n for n, one in enumerate(placed) if one.rank == 1 and math.isnan(one.difference)), 0)
     changed = []
     for one, found in zip(placed, means, strict=True):
-        low, high = _ends(found)
-        one = replace(one, low=low, high=high, p=math.nan, p_holm=math.nan)
-        if not math.isnan(one.difference):
-            low, high = _ends(found - means[best])
-            one = replace(one, difference_low=low, difference_high=high)
-        changed.append(one)
+        ends = _ends(found - means[best]) if not math.isnan(one.difference) else (math.nan, math.nan)
+        changed.append(Standing(one.rank, one.mean, *_ends(found), one.difference, *ends))
     return changed
 
 
@@ -114,11 +106,7 @@ def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tup
     """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up), with a 95 % interval.
 
     The interval is a bootstrap of the entries and of the images: few entries leave as much doubt as few images.
-
-    Args:
-        numbers: of the entries, by their places in `values`.
-        values: of every entry, the figure by image.
-        seed: of the resampling.
+    `numbers` are by the places of their entries in `values`, which has the figure by image.
     """
     images = sorted(set.intersection(*(set(values[place]) for place in numbers.index)))
     table = np.array([[values[place][image] for place in numbers.index] for image in images])  # (images, entries)
@@ -137,8 +125,7 @@ def _image_shares(images: int, generator: torch.Generator) -> Floats:
     """Share of each image in each resample, `(RESAMPLES, images)`: its product with a table gives resampled means."""
     drawn = torch.randint(images, (RESAMPLES, images), generator=generator)
     shares = torch.zeros((RESAMPLES, images), dtype=torch.float64)
-    found: Floats = shares.scatter_add_(1, drawn, torch.full_like(shares, 1 / images)).numpy()
-    return found
+    return np.asarray(shares.scatter_add_(1, drawn, torch.full_like(shares, 1 / images)))
 
 
 def _ends(found: Floats) -> tuple[float, float]:

@@ -103,10 +103,6 @@ def _counting(values: Values, figure: str) -> Values:
 def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Entry]:
     """One entry a method, and one for the second observer where every image has theirs.
 
-    Args:
-        runs: at least one, each evaluated on the same split.
-        class_name: the class that counts, where there are more than two.
-
     Raises:
         ConfigError: no such class, or several and none named.
         RunError: the runs were not measured on the same images in the same way.
@@ -129,8 +125,7 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
 def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """Without the methods whose folds do not cover the images of the others', as where the job of one fold failed.
 
-    Returns:
-        the runs that are left, and the names of the methods that are not; all runs where none would be left.
+    All runs where none would be left; and the names of the methods that are left out.
     """
     groups = _by_method(runs)
     covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
@@ -155,12 +150,10 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
     for key in ALIKE:
         one, other = first.evaluation.protocol[key], run.evaluation.protocol[key]
         if one != other:
-            raise RunError(
-                f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'. "
-                "Evaluate both in the same way."
-            )
-    observers = [observer.partition(": ") for observer in run.evaluation.figures]
-    classes = [name for observer, _, name in observers if observer == MODEL]
+            found = f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'"
+            raise RunError(f"{found}. Evaluate both in the same way.")
+    parted = [observer.partition(": ") for observer in run.evaluation.figures]
+    classes = [name for observer, _, name in parted if observer == MODEL]
     if (class_name or "") not in classes:
         found = "two classes: leave --class out" if classes == [""] else f"the classes {', '.join(classes)}"
         raise ConfigError(f"{run.name} has {found}, found --class {class_name}.")

@@ -13,9 +13,8 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.metrics.statistics import RESAMPLES
-from unet_lightning.results.leaderboard.board import COSTS, Leaderboard
+from unet_lightning.results.leaderboard.board import COSTS, Leaderboard, pooled_columns
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
-from unet_lightning.results.leaderboard.notes import pooled_columns
 from unet_lightning.results.tables import DECIMALS, readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
