@@ -33,13 +33,9 @@ def mean_over_runs(runs: Sequence[Values]) -> dict[str, float]:
 
 
 def spread_over_seeds(runs: Sequence[tuple[Any, Values]]) -> float:
-    """The sample standard deviation of the seeds' means over images.
+    """The sample standard deviation of the seeds' means over images; the folds of one seed are put together first.
 
-    Args:
-        runs: seed and values; the folds of one seed are put together first.
-
-    Returns:
-        NaN for a single seed, and where the seeds measured different images.
+    NaN for a single seed, and where the seeds measured different images.
     """
     by_seed: dict[Any, list[Values]] = {}
     for seed, values in runs:
@@ -63,13 +59,8 @@ def mean_interval(values: Values) -> tuple[float, float, float]:
 def standings(methods: Sequence[Values], competing: Sequence[bool], lower_is_better: bool = False) -> list[Standing]:
     """Ranks methods by their means, and compares each with the best over the images that both have.
 
-    Args:
-        methods: values of each.
-        competing: which may have a rank; the others, such as a human observer, are compared all the same.
-        lower_is_better: whether rank 1 has the lowest mean.
-
-    Returns:
-        in the order of `methods`; a NaN mean has neither rank nor comparison.
+    Only those `competing` may have a rank; the others, such as a human observer, are compared all the same. A NaN mean
+    has neither rank nor comparison.
     """
     measured = [mean_interval(values) for values in methods]
     merit = [-mean if lower_is_better else mean for mean, _, _ in measured]
@@ -90,12 +81,9 @@ def standings(methods: Sequence[Values], competing: Sequence[bool], lower_is_bet
 
 
 def pareto_front(costs: Sequence[float], means: Sequence[float], lower_is_better: bool = False) -> list[int]:
-    """Where no other is at least as cheap and at least as good, and better in one of the two; the cheapest first.
+    """The places where no other is at least as cheap and at least as good, and better in one of the two.
 
-    Args:
-        costs: lower is better; NaN where unknown: such a place is on no front.
-        means: the figure.
-        lower_is_better: of the figure.
+    The cheapest comes first; a place with a NaN is on no front.
     """
     losses = means if lower_is_better else [-mean for mean in means]
     pairs = dict(enumerate(zip(costs, losses, strict=True)))

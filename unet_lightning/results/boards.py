@@ -62,11 +62,7 @@ class EvaluatedFolder:
 
 
 def find_evaluations(folder: Path) -> EvaluatedFolder:
-    """Finds the evaluations of a folder, or else of its jobs.
-
-    Raises:
-        RunError: no such folder, or no evaluation in it.
-    """
+    """The evaluations of a folder, or else of its jobs; raises RunError where there is none, or no such folder."""
     if not folder.is_dir():
         raise RunError(f"No folder {folder}. Give run folders, such as outputs/<name>/<date_time>.")
     # A link such as latest to another of the jobs is no further one.
@@ -90,11 +86,7 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
 
 
 def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
-    """The jobs of a sweep whose state is not `done`, as rows of `Leaderboard.unfinished`.
-
-    Of a job that failed early the state is all there is. A job whose state.json is broken is among them, with what is
-    wrong: it does not keep the others from being compared.
-    """
+    """The jobs of a sweep whose state is broken or not `done`, as rows of `Leaderboard.unfinished`."""
     if (folder / "config.yaml").is_file():  # a run, and no sweep
         return []
     found = []
@@ -135,11 +127,7 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
 
 
 def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], list[str]]:
-    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them.
-
-    Raises:
-        RunError: an evaluation or a config is broken.
-    """
+    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them."""
     notes, behind = [], dict[Path, EvaluatedFolder]()
     for one in found:
         for folder in one.holders[on]:
@@ -165,11 +153,7 @@ def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], lis
 
 
 def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
-    """An evaluated run, a cross-validation of `jobs`, or maps from elsewhere; its cost where a state.json says so.
-
-    Raises:
-        RunError: the evaluation is missing or broken, or a config.yaml is.
-    """
+    """An evaluated run, a cross-validation of `jobs`, or maps from elsewhere; its cost where a state.json says so."""
     own = (folder / "config.yaml").is_file()
     config = RunFolder(folder if own else jobs[0]).read_config() if own or jobs else {}
     if jobs and not own:

@@ -18,13 +18,7 @@ from unet_lightning.results.leaderboard.entries import ALIKE, Entry
 
 COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
-POOLED = {
-    "dice_pooled": "dice_pooled",
-    "auroc": "auroc_pooled",
-    "average_precision": "average_precision_pooled",
-    "sensitivity_thin": "sensitivity_thin_pooled",
-}  # columns of `lines`, by their headings
-COMMIT = 12  # characters of a commit
+POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # figures of pooled pixels in the tables
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
     "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
@@ -83,7 +77,8 @@ class Leaderboard:
 
 def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
     """The columns of pooled pixels that have a figure, by their headings."""
-    return {label: name for label, name in POOLED.items() if name in lines and lines[name].notna().any()}
+    columns = {"dice_pooled" if name == "dice" else name: f"{name}_pooled" for name in POOLED}
+    return {label: name for label, name in columns.items() if name in lines and lines[name].notna().any()}
 
 
 def make_leaderboard(
@@ -209,5 +204,5 @@ def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
             versions.setdefault(library, {})[str(version)] = None
     used = ", ".join(f"{library} {' and '.join(found)}" for library, found in versions.items())
     commits = dict.fromkeys(str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
-    short = ", ".join(dict.fromkeys(name[:COMMIT] + dash + dirty for name, dash, dirty in commits))
+    short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
     return f"Evaluated by {used or 'unknown versions'}; commit {short}."

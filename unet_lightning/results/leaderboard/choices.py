@@ -37,34 +37,29 @@ def settings_of(configs: Sequence[Config]) -> list[list[str]]:
     return [[f"{key}={shortened(value)}" for key, value in row.items() if value != NULL] for row in differing(configs)]
 
 
-def differing(configs: Sequence[Config]) -> list[dict[str, str]]:
-    """The values in which configs differ, by key, a row a config.
+def differing(configs: Sequence[Any], path: str = "") -> list[dict[str, str]]:
+    """The values in which configs, or their sections at `path`, differ, by key, a row a config.
 
     Where two configs build different classes, the names of the classes say so, and arguments are compared among those
     that build the same. A key that is missing counts as null; one that a config has no place for, such as the momentum
     of an optimizer without momentum, is left out of its row.
     """
     rows: list[dict[str, str]] = [{} for _ in configs]
-    _compare("", dict(enumerate(configs)), rows)
-    return rows
-
-
-def _compare(path: str, values: Mapping[int, Any], rows: Sequence[dict[str, str]]) -> None:
-    """Adds what differs below `path` to the rows that `values` has something for."""
-    if len({json.dumps(value, sort_keys=True, default=str) for value in values.values()}) == 1:
-        return
-    if not all(isinstance(value, Mapping) for value in values.values()):
-        for row, value in values.items():
-            rows[row][path] = _as_text(value)
-        return
-    built = {row: _built(value) for row, value in values.items()}
-    for name in dict.fromkeys(built.values()):
-        peers = [row for row in built if built[row] == name]
+    if len({json.dumps(value, sort_keys=True, default=str) for value in configs}) < 2:
+        return rows
+    if not all(isinstance(value, Mapping) for value in configs):
+        return [{path: _as_text(value)} for value in configs]
+    built = [_built(section) for section in configs]
+    for name in dict.fromkeys(built):
+        peers = [row for row, its in enumerate(built) if its == name]
         if len(peers) < len(built):
             for row in peers:
                 rows[row][path] = name
-        for key in dict.fromkeys(key for row in peers for key in values[row] if key != "_target_"):
-            _compare(f"{path}.{key}".lstrip("."), {row: values[row].get(key) for row in peers}, rows)
+        for key in dict.fromkeys(key for row in peers for key in configs[row] if key != "_target_"):
+            below = differing([configs[row].get(key) for row in peers], f"{path}.{key}".lstrip("."))
+            for row, found in zip(peers, below, strict=True):
+                rows[row] |= found
+    return rows
 
 
 def _built(section: Config) -> str:
@@ -88,9 +83,7 @@ def find_choices(configs: Sequence[Config], overrides: Sequence[Sequence[str] | 
     rather than each value that follows from it. Else they are the differences of the configs. Choices that always
     changed together are one, since what each did cannot be told.
 
-    Args:
-        configs: of a run of each entry, none of them empty.
-        overrides: what the command line of that run changed, such as `model.base_c=16`; None where unknown.
+    `configs` are of a run of each entry, `overrides` what its command line changed; None where that is not known.
     """
     methods = [method_of(config) for config in configs]
     table = pd.DataFrame(_overrides(methods, overrides) or differing(methods), dtype=object)

@@ -37,7 +37,7 @@ def main_effects(
         values: of each entry, the figure by image.
         jobs: number behind each entry.
         balanced: see `is_balanced`.
-        lower_is_better: whether the best value has the lowest mean.
+        lower_is_better: of the figure.
 
     Returns:
         a row a value of a choice, or a third of the range that was searched: `choice`, `value`, `jobs` that had it,

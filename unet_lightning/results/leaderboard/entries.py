@@ -123,9 +123,9 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
 
 
 def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Without the methods whose folds do not cover the images of the others', as where the job of one fold failed.
+    """The runs without the methods whose folds lack images of the others', as where one job failed; and their names.
 
-    All runs where none would be left; and the names of the methods that are left out.
+    All runs stay where none would be left.
     """
     groups = _by_method(runs)
     covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
@@ -138,7 +138,6 @@ def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each method, in their order."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.method, []).append(run)
@@ -160,7 +159,6 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
 
 
 def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
-    """The mean of the runs of one method."""
     observer, parts = MODEL + suffix, [run.evaluation for run in group]
     figures = [name for name in parts[0].figures[observer] if all(name in part.figures[observer] for part in parts)]
     against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
@@ -192,14 +190,14 @@ def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
             known = per_image.setdefault(figure, {})
             for image, value in run.evaluation.values(observer, figure).items():
                 if figure == "dice" and abs(value - known.get(image, value)) > SAME:
+                    found = f"{known[image]:.4f} in {source[image].name} and {value:.4f} in {run.name}"
                     raise RunError(
-                        f"The Dice of the second observer on image {image} is {known[image]:.4f} in "
-                        f"{source[image].name} and {value:.4f} in {run.name}: the labels or the fields of view behind "
-                        "them differ. Evaluate both on the same data."
+                        f"The Dice of the second observer on image {image} is {found}: the labels or the fields of "
+                        "view behind them differ. Evaluate both on the same data."
                     )
                 known[image], source[image] = value, source.get(image, run)
     images = sorted(source)
-    values = {name: {image: found.get(image, math.nan) for image in images} for name, found in per_image.items()}
+    values = {name: {image: known.get(image, math.nan) for image in images} for name, known in per_image.items()}
     return Entry(SECOND, observer, values, _mean_pooled(runs, observer))
 
 

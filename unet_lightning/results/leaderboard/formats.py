@@ -24,12 +24,7 @@ BY_SPACES = ("settings", "leak", "folders")  # lists that the CSV holds so; othe
 
 
 def terminal(board: Leaderboard, width: int) -> Group:
-    """The main columns as far as there is room; below them what was measured how, effects, costs and jobs.
-
-    Args:
-        board: the leaderboard.
-        width: of the terminal, characters.
-    """
+    """The main columns that fit into `width` characters; below them what was measured how, effects, costs and jobs."""
     kinds = list(board.lines["kind"])
     places = list(range(len(kinds)))[:ROWS]
     if "human" in kinds[ROWS:]:
@@ -49,10 +44,7 @@ def terminal(board: Leaderboard, width: int) -> Group:
 
 
 def _table(cells: pd.DataFrame, width: int, places: Sequence[int]) -> Table:
-    """Some rows of a table for the terminal, with the columns that leave NAME characters for names.
-
-    Those of the lowest level are always there.
-    """
+    """Rows of a table for the terminal; columns of the lowest level, and those that leave NAME characters for names."""
     levels, cells = cells.attrs["levels"], cells.iloc[places]
     room, fitting = width, {0}
     for level in sorted({level for level in levels.values() if level is not None}):

@@ -86,8 +86,7 @@ def parallel_coordinates(board: Leaderboard) -> Figure | None:
 def _coordinate(host: Axes, place: float, name: str, numbers: pd.Series, ticks: Sequence[str]) -> list[float]:
     """Draws the axis of a choice, or of the figure, at a part of the width; `ticks` stand at 0, 1, ...
 
-    Returns:
-        the height of each entry on it, 0 to 1; those without a number are lowest.
+    Returns the height of each entry on it, 0 to 1; those without a number are lowest.
     """
     axes = host.twinx()
     side: Literal["left", "right"] = "right" if place == 1 else "left"  # no line is right of the last

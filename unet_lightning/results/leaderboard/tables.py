@@ -114,7 +114,6 @@ def counted_states(states: Iterable[str]) -> str:
 
 
 def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -> pd.DataFrame:
-    """A table with its attributes."""
     table = pd.DataFrame({heading: list(cells) for heading, (cells, _) in columns.items()}, dtype=object)
     levels = {heading: level for heading, (_, level) in columns.items()}
     table.attrs = {"name": name, "title": title, "notes": list(notes), "levels": levels}
@@ -148,7 +147,6 @@ def _averaged(runs: int, seeds: int, folds: int, networks: int) -> str:
 
 
 def _differences(standings: pd.DataFrame, decimals: int) -> list[str]:
-    """Differences to the best, which has none."""
     texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], decimals, "+")
     best = standings["difference"].isna() & standings["rank"].eq(1).fillna(False)
     return ["best" if one else text for one, text in zip(best, texts, strict=True)]
@@ -171,7 +169,6 @@ def in_one_line(cell: str) -> str:
 
 
 def _cost(value: float) -> str:
-    """Seconds or megabytes."""
     return "-" if math.isnan(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
