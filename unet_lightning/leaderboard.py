@@ -16,17 +16,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "choice changed on average, what the jobs cost, and which did not finish. Writes leaderboard.md, "
         "leaderboard.csv and leaderboard.html.",
     )
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        type=Path,
-        metavar="RUN",
-        help="a run, a sweep (its jobs; where the sweep was evaluated as a cross-validation, that), or a folder of "
-        "probability maps that evaluate has measured",
+    runs = (
+        "a run, a sweep (its jobs; where the sweep was evaluated as a cross-validation, that), or a folder of "
+        "probability maps that evaluate has measured"
     )
-    parser.add_argument(
-        "--on", metavar="DATASET-SPLIT", help="the evaluation, such as drive-test (the one that all have)"
-    )
+    on = "the evaluation, such as drive-test (the one that all have)"
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=runs)
+    parser.add_argument("--on", metavar="DATASET-SPLIT", help=on)
     parser.add_argument("--figure", default="dice", help="to rank by: the mean over images (dice)")
     parser.add_argument("--class", dest="class_name", metavar="NAME", help="the class, where there are more than two")
     parser.add_argument("--out", type=Path, default=Path("outputs/leaderboard"), help="folder (outputs/leaderboard)")
@@ -35,11 +31,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
-    """
+    """The program."""
     args = parse(arguments)
     from rich.console import Console
 

@@ -135,7 +135,8 @@ def test_every_name_that_is_left_out_is_a_key_of_the_training_config():
 
     with initialize_config_dir(CONF, version_base="1.3"):
         config = OmegaConf.to_container(compose("train"))
-    for name in NOT_THE_METHOD:
+    earlier = {"trainer.default_root_dir"}  # in the folders of earlier versions, which stay readable
+    for name in {*NOT_THE_METHOD} - earlier:
         section = config
         for part in name.split("."):
             assert part in section, name

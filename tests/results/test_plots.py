@@ -92,6 +92,14 @@ def test_numbers_over_several_orders_of_magnitude_are_logarithmic():
     assert steps[0] > 0
 
 
+def test_an_entry_that_a_search_does_not_concern_is_lowest():
+    momenta = [f"0.{n}" for n in range(1, 10)]
+    board = make_board([0.9 - n / 100 for n in range(10)], ("model",) * 10, {"momentum": [*momenta, None]}, [1.0] * 10)
+    heights = [heights[0] for heights, _ in drawn(parallel_coordinates(board))]
+    assert heights == [0, *sorted(heights[1:], reverse=True)]
+    assert heights[-1] > 0
+
+
 def test_the_front_of_a_cost_is_a_line_of_stairs_with_ranks():
     board = make_board(kinds=("model", "human", "model", "model"), seconds=[30.0, math.nan, 10.0, 20.0])
     axes, empty = cost_plot(board).axes

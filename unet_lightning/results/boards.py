@@ -10,7 +10,6 @@ from typing import Any
 
 from unet_lightning.errors import RunError
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
-from unet_lightning.results.leaderboard.choices import Config
 from unet_lightning.results.leaderboard.entries import Run, make_entries, without_missing_folds
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
@@ -32,7 +31,7 @@ def board_of(
         folders: at least one.
         on: the evaluation, such as `drive-test`; by default the one that all have.
         figure: to rank by.
-        class_name: the class, where there are more than two.
+        class_name: where there are more than two.
 
     Raises:
         UserError: nothing to rank, or it cannot be compared.
@@ -42,29 +41,19 @@ def board_of(
     runs, notes = read_runs(found, on)
     runs, incomplete = without_missing_folds(runs)
     notes += [f"Lacks the images of folds that are missing, and is left out: {name}." for name in incomplete]
-    unfinished = [
-        job | {"job": str(one.path / job["job"]) if len(found) > 1 else job["job"]}
-        for one in found
-        for job in one.unfinished
-    ]
+    jobs = [(one.path, job) for one in found for job in one.unfinished]
+    unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
     return make_leaderboard(make_entries(runs, class_name), figure, class_name, notes, unfinished)
 
 
 @dataclass(frozen=True)
 class EvaluatedFolder:
-    """A folder of the command line with the evaluations in it.
-
-    Attributes:
-        path: the folder.
-        jobs: of the sweep that it is; none otherwise.
-        holders: the folders, itself or jobs, that hold an evaluation, by the evaluation's name.
-        unfinished: see `unfinished_jobs`.
-    """
+    """A folder of the command line with the evaluations in it."""
 
     path: Path
-    jobs: list[Path]
-    holders: dict[str, list[Path]]
-    unfinished: list[dict[str, Any]]
+    jobs: list[Path]  # of the sweep that it is; none otherwise
+    holders: dict[str, list[Path]]  # the folders, itself or jobs, that hold an evaluation, by the evaluation's name
+    unfinished: list[dict[str, Any]]  # see `unfinished_jobs`
 
     def complete(self, name: str) -> bool:
         """Whether an evaluation is the folder's own, or of all its jobs that were evaluated at all."""
@@ -73,11 +62,7 @@ class EvaluatedFolder:
 
 
 def find_evaluations(folder: Path) -> EvaluatedFolder:
-    """Finds the evaluations of a folder, or else of its jobs.
-
-    Raises:
-        RunError: no such folder, or no evaluation in it.
-    """
+    """The evaluations of a folder, or else of its jobs; raises RunError where there is none, or no such folder."""
     if not folder.is_dir():
         raise RunError(f"No folder {folder}. Give run folders, such as outputs/<name>/<date_time>.")
     # A link such as latest to another of the jobs is no further one.
@@ -101,23 +86,17 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
 
 
 def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
-    """The jobs of a sweep whose state is not `done`, as rows of `Leaderboard.unfinished`.
-
-    Of a job that failed early the state is all there is. A job whose state.json is broken is among them, with what is
-    wrong: it does not keep the others from being compared.
-    """
+    """The jobs of a sweep whose state is broken or not `done`, as rows of `Leaderboard.unfinished`."""
     if (folder / "config.yaml").is_file():  # a run, and no sweep
         return []
     found = []
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     for job in sorted(jobs, key=lambda job: (len(job.name), job.name)):
         state, broken = state_or_fault(job)
-        row = {"job": job.name, "ranked": job in evaluated}
-        if broken:
-            found.append(row | {"state": "unknown", "choices": "", "error": broken})
-        elif state is not None and state.state != "done":
-            tried = " ".join(state.overrides)
-            found.append(row | {"state": state.state, "choices": tried, "error": state.error or ""})
+        word, tried, error = (state.state, state.overrides, state.error) if state else ("unknown", (), broken)
+        if broken or (state and state.state != "done"):
+            row = {"job": job.name, "state": word, "ranked": job in evaluated}
+            found.append(row | {"choices": " ".join(tried), "error": error or ""})
     return found
 
 
@@ -148,11 +127,7 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
 
 
 def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], list[str]]:
-    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them.
-
-    Raises:
-        RunError: an evaluation or a config is broken.
-    """
+    """The runs behind an evaluation, called by their folders below the one that all are in; and notes on them."""
     notes, behind = [], dict[Path, EvaluatedFolder]()
     for one in found:
         for folder in one.holders[on]:
@@ -178,35 +153,20 @@ def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], lis
 
 
 def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
-    """An evaluated run with what its training cost, where its state.json says so; or a cross-validation of `jobs`.
-
-    Raises:
-        RunError: the evaluation is missing or broken, or a config.yaml is.
-    """
+    """An evaluated run, a cross-validation of `jobs`, or maps from elsewhere; its cost where a state.json says so."""
     own = (folder / "config.yaml").is_file()
+    config = RunFolder(folder if own else jobs[0]).read_config() if own or jobs else {}
+    if jobs and not own:
+        config["data"].pop("fold", None)
     states = [state for state, _ in map(state_or_fault, [folder] if own else jobs) if state is not None]
     # A state that was written before the first epoch ended knows neither.
     seconds = [state.seconds for state in states if state.seconds]
     memory = [state.peak_memory_mb for state in states if state.peak_memory_mb]
     return Run(
         name,
-        config_of(folder, jobs),
+        config,
         read_stored(folder / "evaluation" / on),
         states[0].overrides if own and states else None,
         fmean(seconds) if seconds else math.nan,
         max(memory, default=math.nan),
     )
-
-
-def config_of(folder: Path, jobs: Sequence[Path]) -> Config:
-    """The config of a run, or that of the jobs of a cross-validation without their fold; empty for maps from elsewhere.
-
-    Raises:
-        RunError: a config.yaml is broken.
-    """
-    if (folder / "config.yaml").is_file():
-        return RunFolder(folder).read_config()
-    if not jobs:
-        return {}
-    config = RunFolder(jobs[0]).read_config()
-    return config | {"data": {key: value for key, value in config["data"].items() if key != "fold"}}

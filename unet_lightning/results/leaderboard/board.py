@@ -10,17 +10,15 @@ import pandas as pd
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.metrics.comparison import Standing, mean_interval, pareto_front, standings
+from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
-from unet_lightning.results.leaderboard.notes import make_notes
 
-COSTS = {
-    "seconds": "seconds\na job",
-    "peak_memory_mb": "peak MB\nof training",
-}  # columns of `lines`, and their headings
+COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
+POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # figures of pooled pixels in the tables
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
     "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
@@ -33,29 +31,20 @@ VALIDATION = (
 class Leaderboard:
     """Entries in their order, and what they say of the choices and of the jobs of a sweep.
 
-    Attributes:
-        figure: that they are ranked by.
-        title: data set and split.
-        lines: a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
-            columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing.
-        notes: sentences that say what was measured how.
-        validation: whether the figures are for choosing alone: the images selected the epoch, or the threshold.
-        choices: that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`.
-        effects: of these choices, the largest first, see `main_effects`.
-        balanced: whether the effects are those of a full grid.
-        unfinished: jobs of the sweep that did not end well, or have not ended, a row a job: its `job` folder, its
-            `state` (`unknown` where that is broken), whether it is `ranked` all the same, by what it had reached,
-            `choices` that were to be tried, and the `error`.
+    `lines` has a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
+    columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing. `unfinished` has
+    a row a job that did not end well, or has not ended: its `job` folder, its `state` (`unknown` where that is broken),
+    whether it is `ranked` by what it had reached, `choices` that were to be tried, and the `error`.
     """
 
-    figure: str
-    title: str
+    figure: str  # that they are ranked by
+    title: str  # data set and split
     lines: pd.DataFrame
-    notes: Sequence[str]
-    validation: bool
-    choices: pd.DataFrame
-    effects: pd.DataFrame
-    balanced: bool
+    notes: Sequence[str]  # sentences that say what was measured how
+    validation: bool  # whether the figures are for choosing alone: the images selected the epoch, or the threshold
+    choices: pd.DataFrame  # that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`
+    effects: pd.DataFrame  # of these choices, the largest first, see `main_effects`
+    balanced: bool  # whether the effects are those of a full grid
     unfinished: pd.DataFrame
 
     @property
@@ -86,6 +75,12 @@ class Leaderboard:
         return lines.iloc[pareto_front(list(lines[cost]), list(means), self.figure in LOWER_IS_BETTER)]
 
 
+def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
+    """The columns of pooled pixels that have a figure, by their headings."""
+    columns = {"dice_pooled" if name == "dice" else name: f"{name}_pooled" for name in POOLED}
+    return {label: name for label, name in columns.items() if name in lines and lines[name].notna().any()}
+
+
 def make_leaderboard(
     entries: Sequence[Entry],
     figure: str,
@@ -93,25 +88,48 @@ def make_leaderboard(
     notes: Sequence[str] = (),
     unfinished: Sequence[Mapping[str, Any]] = (),
 ) -> Leaderboard:
-    """Ranks entries by the mean over images of a figure.
+    """Ranks entries by the mean over images of a figure, such as `dice`.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
     ranked for choosing among them: that is what validation is for.
-
-    Args:
-        entries: see `make_entries`.
-        figure: such as `dice`.
-        class_name: the class that counts, where there are more than two.
-        notes: further sentences.
-        unfinished: jobs to list below, a row each.
 
     Raises:
         ConfigError: a figure that not every entry has.
     """
     models = [entry for entry in entries if not entry.human]
-    _check_figure(models, figure)
+    known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
+    if figure not in known:
+        lacking = ", ".join(entry.name for entry in models if figure not in entry.per_image)
+        raise ConfigError(f"--figure {figure} is not measured in {lacking}. All have: {', '.join(known) or 'none'}.")
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
+    rows = _ranked(entries, figure, validation)
+    names = {name for entry in entries for name in entry.per_image}
+    figures = [*(name for name in FIGURES if name in names), *sorted(names - {*FIGURES})]
+    lines = pd.DataFrame([_line(*row, figure, figures) for row in rows]).astype({"rank": "Int64"})
+    # What the ranked entries with a config differ in, and what that changes.
+    trained = {n: one for n, (_, one, place) in enumerate(rows) if place.rank is not None and one.runs[0].config}
+    first = [one.runs[0] for one in trained.values()]
+    choices = find_choices([run.config for run in first], [run.overrides for run in first])
+    balanced = is_balanced(choices)
+    values, jobs = [one.counting(figure) for one in trained.values()], [len(one.runs) for one in trained.values()]
+    protocol = models[0].runs[0].evaluation.protocol
+    return Leaderboard(
+        figure,
+        f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
+        lines,
+        [*_notes(lines, models, figure), *notes],
+        validation,
+        choices.set_axis([*trained]),
+        main_effects(choices, values, jobs, balanced, lower),
+        balanced,
+        pd.DataFrame(unfinished, columns=UNFINISHED),
+    )
+
+
+def _ranked(entries: Sequence[Entry], figure: str, validation: bool) -> list[tuple[str, Entry, Standing]]:
+    """Each entry with its kind and where it stands: the best first, what has no mean behind, and leaks last."""
+    lower = figure in LOWER_IS_BETTER
     kinds = [
         "human" if entry.human else "leak" if entry.leak and not (validation and entry.for_choosing) else "model"
         for entry in entries
@@ -123,79 +141,68 @@ def make_leaderboard(
         (kind, entry, Standing(None, *mean_interval(entry.counting(figure))) if kind == "leak" else next(placed))
         for kind, entry in zip(kinds, entries, strict=True)
     ]
-    rows.sort(key=lambda row: _place(row[0], row[2], lower))
-    lines = _lines(rows, figure)
-    # What the ranked entries with a config differ in, and what that changes.
-    places = [n for n, (_, entry, standing) in enumerate(rows) if standing.rank is not None and entry.runs[0].config]
-    trained = [rows[place][1] for place in places]
-    choices = find_choices([one.runs[0].config for one in trained], [one.runs[0].overrides for one in trained])
-    balanced = is_balanced(choices)
-    values, jobs = [entry.counting(figure) for entry in trained], [len(entry.runs) for entry in trained]
-    effects = main_effects(choices, values, jobs, balanced, lower)
-    dataset, split = (models[0].runs[0].evaluation.protocol[key] for key in ("dataset", "split"))
-    return Leaderboard(
-        figure,
-        f"{dataset} {split}" + (f", {class_name}" if class_name else ""),
-        lines,
-        [*make_notes(lines, models, figure), *notes],
-        validation,
-        choices.set_axis(places),
-        effects,
-        balanced,
-        pd.DataFrame(unfinished, columns=UNFINISHED),
-    )
+    merits = [row[2].mean if lower else -row[2].mean for row in rows]
+    order = sorted(range(len(rows)), key=lambda n: (kinds[n] == "leak", math.isnan(merits[n]), merits[n]))
+    return [rows[n] for n in order]
 
 
-def _check_figure(models: Sequence[Entry], figure: str) -> None:
-    """Raises ConfigError where not every entry has the figure."""
-    known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
-    if figure not in known:
-        lacking = [entry.name for entry in models if figure not in entry.per_image]
-        raise ConfigError(
-            f"--figure {figure} is not measured in {', '.join(lacking)}. All have: {', '.join(known) or 'none'}."
-        )
-
-
-def _place(kind: str, standing: Standing, lower: bool) -> tuple[bool, bool, float]:
-    """Sorts the best first, what has no mean behind, and leaks last."""
-    unknown = math.isnan(standing.mean)
-    return kind == "leak", unknown, 0.0 if unknown else standing.mean if lower else -standing.mean
-
-
-def _lines(rows: Sequence[tuple[str, Entry, Standing]], figure: str) -> pd.DataFrame:
-    """A row an entry, everything in full."""
-    names = {name for _, entry, _ in rows for name in entry.per_image}
-    figures = [name for name in FIGURES if name in names]
-    figures += sorted(names - {*figures})
-    lines = pd.DataFrame([{"kind": kind} | _line(entry, standing, figure, figures) for kind, entry, standing in rows])
-    return lines.astype({"rank": "Int64"})
-
-
-def _line(entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
-    """A row of leaderboard.csv."""
-    seeds, folds = {run.seed for run in entry.runs} - {None}, {run.fold for run in entry.runs} - {None}
+def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
+    """A row of `lines`, everything in full."""
     row: dict[str, Any] = {
+        "kind": kind,
         "rank": standing.rank,
         "entry": entry.name,
         "settings": entry.settings,
         "leak": entry.leak,
         "folders": [str(run.evaluation.folder) for run in entry.runs],
-        "seeds": len(seeds),
-        "folds": len(folds),
+        "seeds": len({run.seed for run in entry.runs} - {None}),
+        "folds": len({run.fold for run in entry.runs} - {None}),
         "runs": len(entry.runs),
         "networks": max((len(run.evaluation.protocol["networks"]) for run in entry.runs), default=0),
     }
     for name in figures:
-        ends = mean_interval(entry.counting(name))
-        row |= dict(zip((f"{name}_per_image", f"{name}_low", f"{name}_high"), ends, strict=True))
+        row[f"{name}_per_image"], row[f"{name}_low"], row[f"{name}_high"] = mean_interval(entry.counting(name))
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
     row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
     seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
-    row |= {
-        "images": len(entry.images),
-        "seconds": fmean(seconds) if seconds else math.nan,
-        "peak_memory_mb": max(memory, default=math.nan),
-    }
+    row["images"] = len(entry.images)
+    row["seconds"] = fmean(seconds) if seconds else math.nan
+    row["peak_memory_mb"] = max(memory, default=math.nan)
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}
+
+
+def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[str]:
+    """What was measured how, in sentences."""
+    protocols = [run.evaluation.protocol for entry in models for run in entry.runs]
+    first, compared = protocols[0], int(lines["difference"].notna().sum())
+    order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
+    notes = [
+        f"{first['dataset']} {first['split']}: {len(models[0].images)} images, against the {first['reference']}, "
+        f"region: {first['region']}, resolution: {first['resolution']}.",
+        f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
+        f"Intervals: 95 %, {RESAMPLES:,} bootstrap resamples of the images. Spread: SD of the seeds' means.",
+        f"Of the pooled pixels, averaged over the runs: {', '.join(pooled_columns(lines))}.",
+    ]
+    if compared:
+        notes.append(
+            "Difference to best: the entry less rank 1, image by image. p: Wilcoxon's signed-rank test, "
+            f"two-sided, corrected by Holm's method for {compared} comparison{'s' * (compared > 1)}."
+        )
+    leaks = lines[lines["kind"] == "leak"]
+    for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
+        notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
+    return [*notes, _made_by(protocols)]
+
+
+def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
+    """Which code and libraries evaluated."""
+    versions: dict[str, dict[str, None]] = {}
+    for protocol in protocols:
+        for library, version in (protocol.get("versions") or {}).items():
+            versions.setdefault(library, {})[str(version)] = None
+    used = ", ".join(f"{library} {' and '.join(found)}" for library, found in versions.items())
+    commits = dict.fromkeys(str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
+    short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
+    return f"Evaluated by {used or 'unknown versions'}; commit {short}."

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from scipy.stats.contingency import expected_freq
 
 Config = Mapping[str, Any]
 
@@ -37,34 +37,29 @@ def settings_of(configs: Sequence[Config]) -> list[list[str]]:
     return [[f"{key}={shortened(value)}" for key, value in row.items() if value != NULL] for row in differing(configs)]
 
 
-def differing(configs: Sequence[Config]) -> list[dict[str, str]]:
-    """The values in which configs differ, by key, a row a config.
+def differing(configs: Sequence[Any], path: str = "") -> list[dict[str, str]]:
+    """The values in which configs, or their sections at `path`, differ, by key, a row a config.
 
     Where two configs build different classes, the names of the classes say so, and arguments are compared among those
     that build the same. A key that is missing counts as null; one that a config has no place for, such as the momentum
     of an optimizer without momentum, is left out of its row.
     """
     rows: list[dict[str, str]] = [{} for _ in configs]
-    _compare("", dict(enumerate(configs)), rows)
-    return rows
-
-
-def _compare(path: str, values: Mapping[int, Any], rows: Sequence[dict[str, str]]) -> None:
-    """Adds what differs below `path` to the rows that `values` has something for."""
-    if len({json.dumps(value, sort_keys=True, default=str) for value in values.values()}) == 1:
-        return
-    if not all(isinstance(value, Mapping) for value in values.values()):
-        for row, value in values.items():
-            rows[row][path] = _as_text(value)
-        return
-    built = {row: _built(value) for row, value in values.items()}
-    for name in dict.fromkeys(built.values()):
-        peers = [row for row in built if built[row] == name]
+    if len({json.dumps(value, sort_keys=True, default=str) for value in configs}) < 2:
+        return rows
+    if not all(isinstance(value, Mapping) for value in configs):
+        return [{path: _as_text(value)} for value in configs]
+    built = [_built(section) for section in configs]
+    for name in dict.fromkeys(built):
+        peers = [row for row, its in enumerate(built) if its == name]
         if len(peers) < len(built):
             for row in peers:
                 rows[row][path] = name
-        for key in dict.fromkeys(key for row in peers for key in values[row] if key != "_target_"):
-            _compare(f"{path}.{key}".lstrip("."), {row: values[row].get(key) for row in peers}, rows)
+        for key in dict.fromkeys(key for row in peers for key in configs[row] if key != "_target_"):
+            below = differing([configs[row].get(key) for row in peers], f"{path}.{key}".lstrip("."))
+            for row, found in zip(peers, below, strict=True):
+                rows[row] |= found
+    return rows
 
 
 def _built(section: Config) -> str:
@@ -81,11 +76,6 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """A value in few characters; the end of a path says most."""
-    return text if len(text) <= longest else "…" + text[1 - longest :]
-
-
 def find_choices(configs: Sequence[Config], overrides: Sequence[Sequence[str] | None]) -> pd.DataFrame:
     """The choices that entries differ in; no column for a single entry.
 
@@ -93,9 +83,7 @@ def find_choices(configs: Sequence[Config], overrides: Sequence[Sequence[str] | 
     rather than each value that follows from it. Else they are the differences of the configs. Choices that always
     changed together are one, since what each did cannot be told.
 
-    Args:
-        configs: of a run of each entry, none of them empty.
-        overrides: what the command line of that run changed, such as `model.base_c=16`; None where unknown.
+    `configs` are of a run of each entry, `overrides` what its command line changed; None where that is not known.
     """
     methods = [method_of(config) for config in configs]
     table = pd.DataFrame(_overrides(methods, overrides) or differing(methods), dtype=object)
@@ -125,38 +113,40 @@ def _overrides(methods: Sequence[Config], overrides: Sequence[Sequence[str] | No
 
 def searched(values: pd.Series) -> bool:
     """Whether these are so many numbers that each says little by itself."""
-    return values.nunique() > MANY and all(as_number(value) is not None for value in values.dropna())
+    return values.nunique() > MANY and bool(values.dropna().map(as_number).notna().all())
 
 
 def levels(values: pd.Series) -> dict[str, str]:
     """Each value of a choice once, with a short text that no other has: numbers ascending, others by their names."""
-    found = pd.Series(values.dropna().unique(), dtype=object)
-    numbers = found.map(as_number)
-    found = (
-        list(found[numbers.sort_values(kind="stable").index])
-        if numbers.notna().all()
-        else sorted(found, key=str.casefold)
-    )
-    shorts = [brief(value) for value in found]
-    return {value: short if shorts.count(short) == 1 else value for value, short in zip(found, shorts, strict=True)}
+    found = values.dropna().drop_duplicates()
+    order = found.map(as_number)
+    if order.isna().any():
+        order = found.map(str.casefold)
+    ordered = list(found[order.sort_values(kind="stable").index])
+    shorts = [brief(value) for value in ordered]
+    return {value: short if shorts.count(short) == 1 else value for value, short in zip(ordered, shorts, strict=True)}
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A value in few characters; the end of a path says most."""
+    return text if len(text) <= longest else "…" + text[1 - longest :]
 
 
 def brief(value: str) -> str:
     """A value in few characters; a long number by its first four digits."""
     number = as_number(value)
-    if number is not None:
-        return value if len(value) <= 7 else f"{number:.4g}"
-    return shortened(value, BRIEF)
+    if math.isnan(number):
+        return shortened(value, BRIEF)
+    return value if len(value) <= 7 else f"{number:.4g}"
 
 
-def as_number(text: str) -> float | None:
-    """The number that a text is; None where it is none, as `true`."""
+def as_number(text: str) -> float:
+    """The number that a text is; NaN where it is none, as `true`, and where it is too large."""
     try:
         value = json.loads(text)
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        return float(value) if type(value) in (int, float) and math.isfinite(value) else math.nan
     except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+        return math.nan
 
 
 def is_balanced(choices: pd.DataFrame) -> bool:
@@ -166,8 +156,6 @@ def is_balanced(choices: pd.DataFrame) -> bool:
     """
     if any(searched(choices[name]) for name in choices):
         return False
-    for one, other in combinations([pd.factorize(choices[name])[0] for name in choices], 2):
-        met = pd.crosstab(one, other).to_numpy()
-        if (met * len(choices) != np.outer(met.sum(axis=1), met.sum(axis=0))).any():
-            return False
-    return True
+    pairs = combinations([pd.factorize(choices[name])[0] for name in choices], 2)
+    tables = [pd.crosstab(one, other).to_numpy() for one, other in pairs]
+    return all((met == expected_freq(met)).all() for met in tables)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from unet_lightning.metrics.statistics import LEVEL, RESAMPLES
 from unet_lightning.results.leaderboard.choices import as_number, levels, searched
 
 Floats = npt.NDArray[np.float64]
-PARTS = 3  # of a range searched: low, middle and high
 TREND = ("rho", "rho_low", "rho_high")
 COLUMNS = ("choice", "value", "jobs", *(field.name for field in fields(Standing)), *TREND)
 
@@ -36,9 +35,9 @@ def main_effects(
     Args:
         choices: of the entries, see `find_choices`; its rows are numbered from 0.
         values: of each entry, the figure by image.
-        jobs: behind each entry.
+        jobs: number behind each entry.
         balanced: see `is_balanced`.
-        lower_is_better: whether the best value has the lowest mean.
+        lower_is_better: of the figure.
 
     Returns:
         a row a value of a choice, or a third of the range that was searched: `choice`, `value`, `jobs` that had it,
@@ -47,71 +46,50 @@ def main_effects(
     """
     tables = []
     for name in choices:
-        column = choices[name].dropna()
-        parts = thirds(column) if searched(column) else by_value(column)
+        column, trend = choices[name].dropna(), (math.nan,) * 3
+        if searched(column):
+            parts, trend = thirds(column), spearman(column.map(as_number), values)
+        else:
+            parts = [(short, list(column.index[column == value])) for value, short in levels(column).items()]
         members = [[values[place] for place in places] for _, places in parts]
         placed = standings([mean_over_runs(one) for one in members], [True] * len(members), lower_is_better)
         placed = placed if balanced else with_chance_of_jobs(placed, members)
-        trend = spearman(column.map(as_number).astype(float), values) if searched(column) else (math.nan,) * 3
-        tables.append(
-            [
-                {"choice": name, "value": value, "jobs": sum(jobs[place] for place in places)}
-                | asdict(standing)
-                | dict(zip(TREND, trend, strict=True))
-                for (value, places), standing in zip(parts, placed, strict=True)
-            ]
-        )
-    tables.sort(key=_size, reverse=True)
-    return pd.DataFrame([row for table in tables for row in table], columns=COLUMNS)
-
-
-def _size(rows: Sequence[dict[str, float]]) -> float:
-    """The mean of the best value less that of the worst; 0 where there is none."""
-    means = [row["mean"] for row in rows if not math.isnan(row["mean"])]
-    return max(means) - min(means) if means else 0.0
-
-
-def by_value(values: pd.Series) -> list[tuple[str, list[int]]]:
-    """Each value of a choice, and the entries that have it."""
-    return [(short, list(values.index[values == value])) for value, short in levels(values).items()]
+        means = [one.mean for one in placed if not math.isnan(one.mean)]
+        rows = [
+            (name, value, sum(jobs[place] for place in places), *asdict(standing).values(), *trend)
+            for (value, places), standing in zip(parts, placed, strict=True)
+        ]
+        tables.append((max(means) - min(means) if means else 0.0, rows))
+    tables.sort(key=lambda table: table[0], reverse=True)
+    return pd.DataFrame([row for _, rows in tables for row in rows], columns=COLUMNS)
 
 
 def thirds(values: pd.Series) -> list[tuple[str, list[int]]]:
     """The low, middle and high third of the numbers of a choice, and the entries in each."""
-    numbers = values.map(as_number).astype(float).sort_values(kind="stable")
-    edges = np.quantile(numbers, [part / PARTS for part in range(1, PARTS)])
-    found = [part for _, part in numbers.groupby(np.searchsorted(edges, numbers))]  # equal numbers stay together
-    return [(_range(part.iloc[0], part.iloc[-1]), list(part.index)) for part in found]
-
-
-def _range(low: float, high: float) -> str:
-    """Lowest and highest number of a part."""
-    return f"{low:.3g} to {high:.3g}" if low < high else f"{low:.3g}"
+    numbers = values.map(as_number).sort_values(kind="stable")
+    edges = np.quantile(numbers, [1 / 3, 2 / 3])
+    found = []
+    for _, part in numbers.groupby(np.searchsorted(edges, numbers)):  # equal numbers stay together
+        low, high = part.iloc[0], part.iloc[-1]
+        found.append((f"{low:.3g} to {high:.3g}" if low < high else f"{low:.3g}", list(part.index)))
+    return found
 
 
 def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Values]], seed: int = 0) -> list[Standing]:
     """The standings of values with intervals that resample the images and, within each value, the entries.
 
     A bootstrap of n entries finds (n - 1) / n of the variance of their mean, half of it for two. The deviations of the
-    resampled entries from the mean of all n are therefore taken sqrt(n / (n - 1)) times.
-
-    Args:
-        placed: of the values, by their means.
-        parts: the entries that have each value, with the figure by image.
-        seed: of the resampling.
-
-    Returns:
-        without an interval for a value of a single entry: how much another would differ is not known. Without p, too:
-        Wilcoxon's test knows of the images alone.
+    resampled entries from the mean of all n are therefore taken sqrt(n / (n - 1)) times. A value of a single entry has
+    no interval: how much another would differ is not known. None has p: Wilcoxon's test knows of the images alone.
+    `parts` are the entries that have each value, with the figure by image.
     """
     generator = torch.Generator().manual_seed(seed)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
-    counts = _image_counts(len(images), generator)
+    shares = _image_shares(len(images), generator)
     means = []
     for part in parts:
-        table = np.array([[values[image] for values in part] for image in images])  # (images, entries)
         drawn = torch.randint(len(part), (RESAMPLES, len(part)), generator=generator).numpy()
-        resampled = counts @ table  # (RESAMPLES, entries)
+        resampled = shares @ np.array([[values[image] for values in part] for image in images])  # (RESAMPLES, entries)
         centre = resampled.mean(axis=1)
         deviation = np.take_along_axis(resampled, drawn, axis=1).mean(axis=1) - centre
         wider = math.sqrt(len(part) / (len(part) - 1)) if len(part) > 1 else math.nan
@@ -119,12 +97,8 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     best = next((n for n, one in enumerate(placed) if one.rank == 1 and math.isnan(one.difference)), 0)
     changed = []
     for one, found in zip(placed, means, strict=True):
-        low, high = _ends(found)
-        one = replace(one, low=low, high=high, p=math.nan, p_holm=math.nan)
-        if not math.isnan(one.difference):
-            low, high = _ends(found - means[best])
-            one = replace(one, difference_low=low, difference_high=high)
-        changed.append(one)
+        ends = _ends(found - means[best]) if not math.isnan(one.difference) else (math.nan, math.nan)
+        changed.append(Standing(one.rank, one.mean, *_ends(found), one.difference, *ends))
     return changed
 
 
@@ -132,11 +106,7 @@ def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tup
     """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up), with a 95 % interval.
 
     The interval is a bootstrap of the entries and of the images: few entries leave as much doubt as few images.
-
-    Args:
-        numbers: of the entries, by their places in `values`.
-        values: of every entry, the figure by image.
-        seed: of the resampling.
+    `numbers` are by the places of their entries in `values`, which has the figure by image.
     """
     images = sorted(set.intersection(*(set(values[place]) for place in numbers.index)))
     table = np.array([[values[place][image] for place in numbers.index] for image in images])  # (images, entries)
@@ -144,19 +114,18 @@ def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tup
         return math.nan, math.nan, math.nan
     number, entries = numbers.to_numpy(), len(numbers)
     generator = torch.Generator().manual_seed(seed)
-    means = _image_counts(len(images), generator) @ table  # (RESAMPLES, entries)
+    means = _image_shares(len(images), generator) @ table  # (RESAMPLES, entries)
     drawn = torch.randint(entries, (RESAMPLES, entries), generator=generator).numpy()
     found = _correlation(number[drawn], np.take_along_axis(means, drawn, axis=1))
     rho = float(_correlation(number[None], table.mean(axis=0)[None])[0])
     return rho, *_ends(found[~np.isnan(found)])  # a resample may hold one entry alone
 
 
-def _image_counts(images: int, generator: torch.Generator) -> Floats:
+def _image_shares(images: int, generator: torch.Generator) -> Floats:
     """Share of each image in each resample, `(RESAMPLES, images)`: its product with a table gives resampled means."""
     drawn = torch.randint(images, (RESAMPLES, images), generator=generator)
-    counts = torch.zeros((RESAMPLES, images), dtype=torch.float64)
-    shares: Floats = counts.scatter_add_(1, drawn, torch.full_like(counts, 1 / images)).numpy()
-    return shares
+    shares = torch.zeros((RESAMPLES, images), dtype=torch.float64)
+    return np.asarray(shares.scatter_add_(1, drawn, torch.full_like(shares, 1 / images)))
 
 
 def _ends(found: Floats) -> tuple[float, float]:

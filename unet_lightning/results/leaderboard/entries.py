@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from unet_lightning.errors import ConfigError, RunError
-from unet_lightning.metrics.comparison import Values, mean, mean_over_runs, spread_over_seeds
+from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
 from unet_lightning.metrics.summary import CALIBRES
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation
@@ -21,23 +21,14 @@ SAME = 1e-6  # what a human drew gives the same Dice in every evaluation, but fo
 
 @dataclass(frozen=True)
 class Run:
-    """An evaluated run, ensemble, or folder of maps.
+    """An evaluated run, ensemble, cross-validation, or folder of maps."""
 
-    Attributes:
-        name: what the leaderboard calls it.
-        config: of the run, or what the runs of an ensemble have in common; empty for maps of another program.
-        evaluation: its figures.
-        overrides: what the command line of a sweep's job changed, such as `model.base_c=16`; None where unknown.
-        seconds: that its training took (of a cross-validation: the mean of its folds); NaN where unknown.
-        peak_memory_mb: of its training, 10^6 bytes (of a cross-validation: the greatest); NaN where unknown.
-    """
-
-    name: str
-    config: Config
+    name: str  # what the leaderboard calls it
+    config: Config  # what the runs of an ensemble have in common; empty for maps of another program
     evaluation: StoredEvaluation
-    overrides: Sequence[str] | None = None
-    seconds: float = math.nan
-    peak_memory_mb: float = math.nan
+    overrides: Sequence[str] | None = None  # what the command line of a sweep's job changed; None where unknown
+    seconds: float = math.nan  # that its training took (the mean of the folds); NaN where unknown
+    peak_memory_mb: float = math.nan  # of its training, 10^6 bytes (the greatest of the folds); NaN where unknown
 
     @property
     def seed(self) -> Any:
@@ -63,27 +54,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the leaderboard.
+    """A row of the leaderboard."""
 
-    Attributes:
-        name: of the run, or of the runs.
-        observer: who drew what is measured, as the evaluations call them.
-        per_image: values by image, of each figure: means over the runs that measured the image.
-        pooled: figures over the pixels of all images: means over the runs.
-        runs: those behind it; none for the second observer.
-        settings: the values of its config in which the entries differ.
-        against_second: Dice per image against the second observer; NaN where that is not known.
-        leak: images that a network behind it was trained or selected on.
-    """
-
-    name: str
-    observer: str
-    per_image: Mapping[str, Values]
-    pooled: Mapping[str, float]
-    runs: Sequence[Run] = ()
-    settings: Sequence[str] = ()
-    against_second: float = math.nan
-    leak: Sequence[str] = ()
+    name: str  # of the run, or of the runs
+    observer: str  # who drew what is measured, as the evaluations call them
+    per_image: Mapping[str, Values]  # of each figure: means over the runs that measured the image
+    pooled: Mapping[str, float]  # figures over the pixels of all images: means over the runs
+    runs: Sequence[Run] = ()  # none for the second observer
+    settings: Sequence[str] = ()  # the values of its config in which the entries differ
+    against_second: float = math.nan  # Dice per image against the second observer; NaN where that is not known
+    leak: Sequence[str] = ()  # images that a network behind it was trained or selected on
 
     @property
     def human(self) -> bool:
@@ -123,17 +103,12 @@ def _counting(values: Values, figure: str) -> Values:
 def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Entry]:
     """One entry a method, and one for the second observer where every image has theirs.
 
-    Args:
-        runs: at least one, each evaluated on the same split.
-        class_name: the class that counts, where there are more than two.
-
     Raises:
         ConfigError: no such class, or several and none named.
         RunError: the runs were not measured on the same images in the same way.
     """
     for run in runs:
-        _check_alike(runs[0], run)
-        _check_class(run, class_name)
+        _check(run, runs[0], class_name)
     groups = _by_method(runs)
     trained = [key for key, group in groups.items() if group[0].config]
     settings = dict(zip(trained, settings_of([method_of(groups[key][0].config) for key in trained]), strict=True))
@@ -144,21 +119,18 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
         found = "; ".join(f"{entry.name} lacks {', '.join(sorted(every - entry.images))}" for entry in lacking)
         raise RunError(f"Entries are compared on the same images: {found}. Evaluate them all, or leave some out.")
     human = _second_observer(runs, SECOND + suffix)
-    return entries if human is None or human.images != every else [*entries, human]
+    return [*entries, human] if human.images == every else entries
 
 
 def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Without the methods whose folds do not cover the images of the others', as where the job of one fold failed.
+    """The runs without the methods whose folds lack images of the others', as where one job failed; and their names.
 
-    Returns:
-        the runs that are left, and the names of the methods that are not; all runs where none would be left.
+    All runs stay where none would be left.
     """
     groups = _by_method(runs)
     covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
     every = set[str]().union(*covered.values())
-    lacking = [
-        key for key, group in groups.items() if covered[key] != every and all(run.fold is not None for run in group)
-    ]
+    lacking = [key for key in groups if covered[key] != every and all(run.fold is not None for run in groups[key])]
     if len(lacking) == len(groups):
         return list(runs), []
     left = [run for run in runs if run.method not in lacking]
@@ -166,59 +138,51 @@ def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each method, in their order."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.method, []).append(run)
     return groups
 
 
-def _check_alike(first: Run, run: Run) -> None:
-    """Raises RunError where the protocols of two runs do not allow to compare them."""
+def _check(run: Run, first: Run, class_name: str | None) -> None:
+    """Raises RunError where a run was measured otherwise than the first, ConfigError where it has no such class."""
     for key in ALIKE:
         one, other = first.evaluation.protocol[key], run.evaluation.protocol[key]
         if one != other:
-            raise RunError(
-                f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'. "
-                "Evaluate both in the same way."
-            )
-
-
-def _check_class(run: Run, class_name: str | None) -> None:
-    """Raises ConfigError where `class_name` is not what tells the model's classes apart."""
-    observers = [observer.partition(": ") for observer in run.evaluation.figures]
-    classes = [name for observer, _, name in observers if observer == MODEL]
+            found = f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'"
+            raise RunError(f"{found}. Evaluate both in the same way.")
+    parted = [observer.partition(": ") for observer in run.evaluation.figures]
+    classes = [name for observer, _, name in parted if observer == MODEL]
     if (class_name or "") not in classes:
         found = "two classes: leave --class out" if classes == [""] else f"the classes {', '.join(classes)}"
         raise ConfigError(f"{run.name} has {found}, found --class {class_name}.")
 
 
 def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
-    """The mean of the runs of one method."""
     observer, parts = MODEL + suffix, [run.evaluation for run in group]
     figures = [name for name in parts[0].figures[observer] if all(name in part.figures[observer] for part in parts)]
     against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
     return Entry(
-        name=shared_name([run.name for run in group]),
-        observer=observer,
-        per_image={name: mean_over_runs([part.values(observer, name) for part in parts]) for name in figures},
-        pooled=_mean_pooled(parts, observer),
-        runs=tuple(group),
-        settings=settings,
-        against_second=mean(against),
-        leak=sorted({image for part in parts for image in part.leak}),
+        shared_name([run.name for run in group]),
+        observer,
+        {name: mean_over_runs([part.values(observer, name) for part in parts]) for name in figures},
+        _mean_pooled(group, observer),
+        tuple(group),
+        settings,
+        fmean(against.values()) if against else math.nan,
+        sorted({image for part in parts for image in part.leak}),
     )
 
 
-def _mean_pooled(parts: Sequence[StoredEvaluation], observer: str) -> dict[str, float]:
-    """Means over the evaluations of the pooled figures that all of them have."""
-    pooled = [part.pooled[observer] for part in parts if observer in part.pooled]
-    names = [name for name in pooled[0] if all(name in figures for figures in pooled)] if pooled else []
+def _mean_pooled(runs: Sequence[Run], observer: str) -> dict[str, float]:
+    """Means over the runs of the pooled figures that all of them have."""
+    pooled = [run.evaluation.pooled[observer] for run in runs if observer in run.evaluation.pooled]
+    names = set.intersection(*map(set, pooled)) if pooled else set()
     return {name: fmean(figures[name] for figures in pooled) for name in names}
 
 
-def _second_observer(runs: Sequence[Run], observer: str) -> Entry | None:
-    """The second observer against the first, the same in all evaluations."""
+def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
+    """The second observer against the first, the same in all evaluations; without images where there is none."""
     per_image: dict[str, dict[str, float]] = {}
     source: dict[str, Run] = {}
     for run in runs:
@@ -226,17 +190,15 @@ def _second_observer(runs: Sequence[Run], observer: str) -> Entry | None:
             known = per_image.setdefault(figure, {})
             for image, value in run.evaluation.values(observer, figure).items():
                 if figure == "dice" and abs(value - known.get(image, value)) > SAME:
+                    found = f"{known[image]:.4f} in {source[image].name} and {value:.4f} in {run.name}"
                     raise RunError(
-                        f"The Dice of the second observer on image {image} is {known[image]:.4f} in "
-                        f"{source[image].name} and {value:.4f} in {run.name}: the labels or the fields of view behind "
-                        "them differ. Evaluate both on the same data."
+                        f"The Dice of the second observer on image {image} is {found}: the labels or the fields of "
+                        "view behind them differ. Evaluate both on the same data."
                     )
                 known[image], source[image] = value, source.get(image, run)
-    if not per_image:
-        return None
     images = sorted(source)
-    values = {name: {image: found.get(image, math.nan) for image in images} for name, found in per_image.items()}
-    return Entry(SECOND, observer, values, _mean_pooled([run.evaluation for run in runs], observer))
+    values = {name: {image: known.get(image, math.nan) for image in images} for name, known in per_image.items()}
+    return Entry(SECOND, observer, values, _mean_pooled(runs, observer))
 
 
 def shared_name(names: Sequence[str]) -> str:

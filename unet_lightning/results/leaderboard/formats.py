@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,27 +16,20 @@ from rich.text import Text
 from unet_lightning.results.html import render
 from unet_lightning.results.leaderboard.board import Leaderboard
 from unet_lightning.results.leaderboard.plots import draw
-from unet_lightning.results.leaderboard.tables import WORDS, ranking, sections
+from unet_lightning.results.leaderboard.tables import WORDS, in_one_line, ranking, sections
 
-TEMPLATE = "leaderboard.html.j2"
 NAME = 16  # characters of a name in the terminal, at least
 ROWS = 40  # of the terminal; the files hold all
 BY_SPACES = ("settings", "leak", "folders")  # lists that the CSV holds so; others by semicolons
 
 
 def terminal(board: Leaderboard, width: int) -> Group:
-    """The main columns as far as there is room; below them what was measured how, effects, costs and jobs.
-
-    Args:
-        board: the leaderboard.
-        width: of the terminal, characters.
-    """
+    """The main columns that fit into `width` characters; below them what was measured how, effects, costs and jobs."""
     kinds = list(board.lines["kind"])
     places = list(range(len(kinds)))[:ROWS]
     if "human" in kinds[ROWS:]:
         places[-1] = kinds.index("human")
-    every = ranking(board)
-    table = _table(every.iloc[places], every.attrs["levels"], width)
+    table = _table(ranking(board), width, places)
     for row, place in zip(table.rows, places, strict=True):
         row.style = "dim" if kinds[place] == "leak" else ""
     parts: list[RenderableType] = [Text(f"{board.lead}\n", "bold")] if board.lead else []
@@ -45,26 +39,14 @@ def terminal(board: Leaderboard, width: int) -> Group:
     parts.append(Text("\n".join(board.notes)))
     for section in sections(board):
         title, notes = Text(f"\n{section.attrs['title']}", "bold"), Text("\n".join(section.attrs["notes"]))
-        parts += [title, _table(section, section.attrs["levels"], width), notes]
+        parts += [title, _table(section, width, range(len(section))), notes]
     return Group(*parts)
 
 
-def _table(cells: pd.DataFrame, levels: dict[str, int | None], width: int) -> Table:
-    """A table for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    headings = _fitting(cells, levels, width)
-    for heading in headings:
-        words = heading in WORDS  # these may be broken, numbers not
-        table.add_column(escape(heading), justify="left" if words else "right", overflow="fold", no_wrap=not words)
-    for row in cells[headings].itertuples(index=False):
-        table.add_row(*map(escape, row))
-    return table
-
-
-def _fitting(cells: pd.DataFrame, levels: dict[str, int | None], width: int) -> list[str]:
-    """The columns that leave NAME characters for names; those of the lowest level always."""
-    room = width
-    fitting = {0}
+def _table(cells: pd.DataFrame, width: int, places: Sequence[int]) -> Table:
+    """Rows of a table for the terminal; columns of the lowest level, and those that leave NAME characters for names."""
+    levels, cells = cells.attrs["levels"], cells.iloc[places]
+    room, fitting = width, {0}
     for level in sorted({level for level in levels.values() if level is not None}):
         for heading in [heading for heading, its in levels.items() if its == level]:
             widest = max(len(line) for text in (heading, *cells[heading]) for line in text.split("\n"))
@@ -72,7 +54,14 @@ def _fitting(cells: pd.DataFrame, levels: dict[str, int | None], width: int) -> 
         if room < -2:  # there are none behind the last column
             break
         fitting.add(level)
-    return [heading for heading, level in levels.items() if level in fitting]
+    headings = [heading for heading, level in levels.items() if level in fitting]
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for heading in headings:
+        words = heading in WORDS  # these may be broken, numbers not
+        table.add_column(escape(heading), justify="left" if words else "right", overflow="fold", no_wrap=not words)
+    for row in cells[headings].itertuples(index=False):
+        table.add_row(*map(escape, row))
+    return table
 
 
 def markdown(board: Leaderboard) -> str:
@@ -88,15 +77,9 @@ def markdown(board: Leaderboard) -> str:
 def _grid(table: pd.DataFrame) -> list[str]:
     """The lines of a table in Markdown; pandas' own would bring another package, and break at a | in a name."""
     rules = [" --- " if heading in WORDS else " ---: " for heading in table]
-    rows = [[_safe(_in_one_line(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))]
+    rows = [[_safe(in_one_line(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))]
     heading, *grid = [f"| {' | '.join(row)} |" for row in rows]
     return [heading, f"|{'|'.join(rules)}|", *grid]
-
-
-def _in_one_line(cell: str) -> str:
-    """What stands below in brackets behind what stands above."""
-    text, _, below = cell.partition("\n")
-    return f"{text} ({below})" if below else text
 
 
 def _safe(text: str) -> str:
@@ -107,7 +90,7 @@ def _safe(text: str) -> str:
 def page(board: Leaderboard) -> str:
     """One HTML file that opens from disk, without a network."""
     return render(
-        TEMPLATE,
+        "leaderboard.html.j2",
         board=board,
         ranking=ranking(board),
         sections={section.attrs["name"]: section for section in sections(board)},
@@ -127,4 +110,4 @@ def _written(value: Any, separator: str) -> Any:
     """A value for CSV; the values of several runs stand side by side."""
     if isinstance(value, list | tuple):
         return separator.join(one if isinstance(one, str) else json.dumps(one) for one in value if one is not None)
-    return "" if value is pd.NA or (isinstance(value, float) and math.isnan(value)) else value
+    return "" if pd.isna(value) else value

@@ -61,35 +61,32 @@ def parallel_coordinates(board: Leaderboard) -> Figure | None:
     if not names:
         return None
     lines, mean = board.lines.loc[board.choices.index], f"{board.figure}_per_image"
-    axes = [(name, *_positions(board.choices[name])) for name in names] + [(mean, lines[mean], [])]
+    axes: list[tuple[str, pd.Series, list[str]]] = []  # name; places of the entries, NaN where it is none; its ticks
+    for name in names:
+        values = board.choices[name]
+        texts = {} if searched(values) else levels(values)
+        ordinals = {value: place for place, value in enumerate(texts)}
+        places = values.map(ordinals.get if texts else as_number, na_action="ignore").astype(float)
+        axes.append((name, places, [shortened(text, LABEL) for text in texts.values()]))
+    axes.append((mean, lines[mean], []))
     most = max(len(ticks) for _, _, ticks in axes)
     figure = Figure(figsize=(1.8 * len(axes), min(max(3.6, ROW * most), 9)), layout="constrained")
     host = figure.subplots()
     host.set(xlim=(0, 1), ylim=(0, 1))
     host.set_axis_off()
-    places = [number / len(names) for number in range(len(axes))]
-    heights = [_coordinate(host, place, *one) for place, one in zip(places, axes, strict=True)]
+    across = [number / len(names) for number in range(len(axes))]
+    heights = [_coordinate(host, place, *one) for place, one in zip(across, axes, strict=True)]
     for number in reversed(range(len(lines))):  # the best are drawn over the others
         opacity = 1 - (1 - FAINTEST) * number / max(1, len(lines) - 1)
         width = 3 if lines["rank"].iloc[number] == 1 else 1.2
-        host.plot(places, [found[number] for found in heights], color=MODEL_COLOUR, alpha=opacity, linewidth=width)
+        host.plot(across, [found[number] for found in heights], color=MODEL_COLOUR, alpha=opacity, linewidth=width)
     return figure
-
-
-def _positions(values: pd.Series) -> tuple[pd.Series, list[str]]:
-    """Where entries stand on the axis of a choice, NaN for those that it does not concern; its ticks, if from 0 on."""
-    if searched(values):
-        return values.map(as_number).astype(float), []
-    texts = levels(values)
-    places = {value: place for place, value in enumerate(texts)}
-    return values.map(places).astype(float), [shortened(text, LABEL) for text in texts.values()]
 
 
 def _coordinate(host: Axes, place: float, name: str, numbers: pd.Series, ticks: Sequence[str]) -> list[float]:
     """Draws the axis of a choice, or of the figure, at a part of the width; `ticks` stand at 0, 1, ...
 
-    Returns:
-        the height of each entry on it, 0 to 1; those without a number are lowest.
+    Returns the height of each entry on it, 0 to 1; those without a number are lowest.
     """
     axes = host.twinx()
     side: Literal["left", "right"] = "right" if place == 1 else "left"  # no line is right of the last
@@ -131,23 +128,21 @@ def cost_plot(board: Leaderboard) -> Figure | None:
     known = {cost: lines for cost in board.costs if len(lines := board.ranked.dropna(subset=[cost])) > 1}
     if not known:
         return None
-    mean = f"{board.figure}_per_image"
+    mean, low, high = (f"{board.figure}_{end}" for end in ("per_image", "low", "high"))
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     plots = figure.subplots(1, len(COSTS), sharey=True)
     for axes, (cost, lines) in zip(plots, known.items(), strict=False):
         front = board.front(cost)
         other = lines.drop(front.index)
         for some, colour, fill, opacity in ((other, INK, "none", 0.3), (front, MODEL_COLOUR, MODEL_COLOUR, 0.8)):
-            ends = some[f"{board.figure}_low"], some[f"{board.figure}_high"]
-            axes.vlines(some[cost], *ends, color=colour, alpha=opacity, linewidth=1)
+            axes.vlines(some[cost], some[low], some[high], color=colour, alpha=opacity, linewidth=1)
             axes.plot(some[cost], some[mean], "o", color=colour, mfc=fill, ms=5, alpha=max(opacity, 0.6))
         axes.margins(x=0.08)
         _scale(axes, "x", lines[cost])
         right = axes.get_xlim()[1]
         axes.set_xlim(right=right)
-        axes.step(
-            [*front[cost], right], [*front[mean], front[mean].iloc[-1]], where="post", color=MODEL_COLOUR, alpha=0.6
-        )
+        stairs = [*front[cost], right], [*front[mean], front[mean].iloc[-1]]
+        axes.step(*stairs, where="post", color=MODEL_COLOUR, alpha=0.6)
         for line in front.to_dict("records"):
             at = (line[cost], line[mean])
             axes.annotate(str(line["rank"]), at, (-5, 4), textcoords="offset points", ha="right", weight="bold")

@@ -7,15 +7,14 @@ column: terminals have a column if they are wide enough for it and for all of lo
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from unet_lightning.metrics.statistics import RESAMPLES
-from unet_lightning.results.leaderboard.board import COSTS, Leaderboard
+from unet_lightning.results.leaderboard.board import COSTS, Leaderboard, pooled_columns
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
-from unet_lightning.results.leaderboard.notes import pooled_columns
 from unet_lightning.results.tables import DECIMALS, readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
@@ -28,11 +27,8 @@ Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
 def ranking(board: Leaderboard) -> pd.DataFrame:
     """The lines of a leaderboard; figures that nobody has are left out."""
     lines, decimals = board.lines, DECIMALS.get(board.figure, 4)
-    columns: Columns = {
-        "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], 0),
-        "entry": (_entries(lines), 0),
-        f"{board.figure}_per_image{INTERVAL}": (_means(lines, board.figure), 0),
-        "runs": ([_averaged(line) for line in _rows(lines)], 2),
+    columns = _places(board, lines, 0) | {
+        "runs": (map(_averaged, *(lines[name] for name in ("runs", "seeds", "folds", "networks"))), 2),
         "spread": ([readable(spread, decimals) for spread in lines["spread"]], 3),
     }
     if lines["difference"].notna().any():
@@ -58,23 +54,18 @@ def sections(board: Leaderboard) -> list[pd.DataFrame]:
 def effects_table(board: Leaderboard) -> pd.DataFrame:
     """A row a value of a choice; beside its name where numbers were searched how the figure follows them."""
     effects, decimals = board.effects, DECIMALS.get(board.figure, 4)
-    names = []
-    for repeated, row in zip(effects["choice"].duplicated(), _rows(effects), strict=True):
-        interval = interval_text(row["rho_low"], row["rho_high"], 2, "+")
-        trend = "" if math.isnan(row["rho"]) else f"\nSpearman {row['rho']:+.2f}" + f" ({interval})" * bool(interval)
-        names.append("" if repeated else row["choice"] + trend)
+    trends = map(in_one_line, _with_intervals(effects[["rho", "rho_low", "rho_high"]], 2, "+"))
+    named = [
+        choice if trend == "-" else f"{choice}\nSpearman {trend}"
+        for choice, trend in zip(effects["choice"], trends, strict=True)
+    ]
     columns: Columns = {
-        "choice": (names, 0),
+        "choice": (pd.Series(named, dtype=object).mask(effects["choice"].duplicated(), ""), 0),
         "value": (effects["value"], 0),
         "jobs": (map(str, effects["jobs"]), 2),
         f"{board.figure}_per_image{INTERVAL}": (_with_intervals(effects[["mean", "low", "high"]], decimals), 0),
         DIFFERENCE: (_differences(effects, decimals), 1),
     }
-    return _table("effects", "Effects of the choices", columns, _effects_notes(board))
-
-
-def _effects_notes(board: Leaderboard) -> list[str]:
-    """What the effects are."""
     jobs = board.lines["runs"][board.choices.index].sum()
     notes = [
         f"Means over the jobs that have a value, image by image, of {jobs} jobs; seeds and folds of one configuration "
@@ -92,18 +83,14 @@ def _effects_notes(board: Leaderboard) -> list[str]:
             f"Numbers with more than {MANY} values stand in thirds, each with its lowest and highest. Spearman's rank "
             f"correlation over all of them: the interval resamples jobs and images."
         )
-    return notes
+    return _table("effects", "Effects of the choices", columns, notes)
 
 
 def cost_table(board: Leaderboard) -> pd.DataFrame:
     """The entries that no other beats in a cost and in the figure; a star marks the cost."""
     fronts = {cost: board.front(cost).index for cost in board.costs}
     lines = board.ranked[board.ranked.index.isin([place for front in fronts.values() for place in front])]
-    columns: Columns = {
-        "rank": (map(str, lines["rank"]), 2),
-        "entry": (_entries(lines), 0),
-        f"{board.figure}_per_image{INTERVAL}": (_means(lines, board.figure), 0),
-    }
+    columns = _places(board, lines, 2)
     for cost, front in fronts.items():
         columns[COSTS[cost]] = ([_cost(value) + " *" * (place in front) for place, value in lines[cost].items()], 0)
     notes = [f"Only entries that no other beats in both a cost and {board.figure}_per_image; * marks the cost."]
@@ -112,19 +99,13 @@ def cost_table(board: Leaderboard) -> pd.DataFrame:
 
 def jobs_table(board: Leaderboard) -> pd.DataFrame:
     """The jobs that did not end well, or have not ended."""
-    jobs = board.unfinished
-    columns: Columns = {
-        "job": (jobs["job"], 0),
-        "state": (jobs["state"], 0),
-        "ranked": (jobs["ranked"].map({True: "yes", False: "no"}), 3),
-        "choices": (jobs["choices"], 2),
-        "error": (jobs["error"], 1),
-    }
+    jobs = board.unfinished.assign(ranked=board.unfinished["ranked"].map({True: "yes", False: "no"}))
+    levels = {"job": 0, "state": 0, "ranked": 3, "choices": 2, "error": 1}
     states = counted_states(jobs["state"])
     notes = [f"{states}. A running job may also have been killed. Rerun them by resume=<the sweep's folder>."]
-    if jobs["ranked"].any():
+    if "yes" in set(jobs["ranked"]):
         notes.append("Ranked: by what the job had reached.")
-    return _table("jobs", "Jobs that did not finish", columns, notes)
+    return _table("jobs", "Jobs that did not finish", {name: (jobs[name], levels[name]) for name in levels}, notes)
 
 
 def counted_states(states: Iterable[str]) -> str:
@@ -133,68 +114,61 @@ def counted_states(states: Iterable[str]) -> str:
 
 
 def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -> pd.DataFrame:
-    """A table with its attributes."""
     table = pd.DataFrame({heading: list(cells) for heading, (cells, _) in columns.items()}, dtype=object)
     levels = {heading: level for heading, (_, level) in columns.items()}
     table.attrs = {"name": name, "title": title, "notes": list(notes), "levels": levels}
     return table
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows by column."""
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    return rows
+def _places(board: Leaderboard, lines: pd.DataFrame, level: int) -> Columns:
+    """Rank (of a level), name with its mark and the settings that tell it apart, and the figure of the ranking."""
+    entries = []
+    for entry, kind, settings in lines[["entry", "kind", "settings"]].itertuples(index=False):
+        pairs = [setting.partition("=") for setting in settings]
+        below = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
+        entries.append(entry + " LEAK" * (kind == "leak") + f"\n{below}" * bool(below))
+    figure, decimals = board.figure, DECIMALS.get(board.figure, 4)
+    means = lines[[f"{figure}_per_image", f"{figure}_low", f"{figure}_high"]]
+    return {
+        "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], level),
+        "entry": (entries, 0),
+        f"{figure}_per_image{INTERVAL}": (_with_intervals(means, decimals), 0),
+    }
 
 
-def _entries(lines: pd.DataFrame) -> list[str]:
-    """The name with its mark, and the settings that tell it apart."""
-    cells = []
-    for line in _rows(lines):
-        pairs = [setting.partition("=") for setting in line["settings"]]
-        settings = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
-        cells.append(line["entry"] + " LEAK" * (line["kind"] == "leak") + f"\n{settings}" * bool(settings))
-    return cells
-
-
-def _averaged(line: Mapping[str, Any]) -> str:
+def _averaged(runs: int, seeds: int, folds: int, networks: int) -> str:
     """What was averaged, such as `3 seeds`, or answers as one, such as `5 networks`."""
-    parts = [f"{line[name]} {name}" for name in ("seeds", "folds") if line[name] > 1]
-    if line["runs"] > 1 and not parts:
-        parts = [f"{line['runs']} runs"]
-    if line["networks"] > 1:
-        parts.append(f"{line['networks']} networks")
-    return ", ".join(parts) or ("1 run" if line["networks"] else "-")
-
-
-def _means(lines: pd.DataFrame, figure: str) -> list[str]:
-    """The figure of the ranking."""
-    return _with_intervals(lines[[f"{figure}_per_image", f"{figure}_low", f"{figure}_high"]], DECIMALS.get(figure, 4))
-
-
-def _with_intervals(figures: pd.DataFrame, decimals: int, sign: str = "") -> list[str]:
-    """Figures with lower and upper end below; three columns."""
-    texts = []
-    for value, low, high in figures.itertuples(index=False):
-        text = "-" if math.isnan(value) else f"{value:{sign}.{decimals}f}"
-        interval = interval_text(low, high, decimals, sign)
-        texts.append(f"{text}\n{interval}" if interval else text)
-    return texts
+    parts = [f"{number} {name}" for number, name in ((seeds, "seeds"), (folds, "folds")) if number > 1]
+    if runs > 1 and not parts:
+        parts = [f"{runs} runs"]
+    if networks > 1:
+        parts.append(f"{networks} networks")
+    return ", ".join(parts) or ("1 run" if networks else "-")
 
 
 def _differences(standings: pd.DataFrame, decimals: int) -> list[str]:
-    """Differences to the best, which has none."""
     texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], decimals, "+")
     best = standings["difference"].isna() & standings["rank"].eq(1).fillna(False)
     return ["best" if one else text for one, text in zip(best, texts, strict=True)]
 
 
-def interval_text(low: float, high: float, decimals: int, sign: str = "") -> str:
-    """Lower and upper end; empty where there are none."""
-    return "" if math.isnan(low) else f"{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
+def _with_intervals(figures: pd.DataFrame, decimals: int, sign: str = "") -> list[str]:
+    """Figures with the lower and upper end of their intervals below; three columns."""
+    texts = []
+    for value, low, high in figures.itertuples(index=False):
+        text = "-" if math.isnan(value) else f"{value:{sign}.{decimals}f}"
+        interval = "" if math.isnan(low) else f"\n{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
+        texts.append(text + interval)
+    return texts
+
+
+def in_one_line(cell: str) -> str:
+    """What stands below in brackets behind what stands above."""
+    text, _, below = cell.partition("\n")
+    return f"{text} ({below})" if below else text
 
 
 def _cost(value: float) -> str:
-    """Seconds or megabytes."""
     return "-" if math.isnan(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
