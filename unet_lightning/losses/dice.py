@@ -10,13 +10,7 @@ def without_ignored(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Float32 logits with 0 in ignored pixels, and a mask of the pixels that count.
 
     Ignored logits are replaced, not multiplied by 0, so that not even a NaN there reaches the loss or its gradient.
-
-    Args:
-        logits: `(B, C, H, W)`, any floating type.
-        target: `(B, H, W)` int64.
-
-    Returns:
-        `(B, C, H, W)` float32 and `(B, 1, H, W)` bool.
+    From `(B, C, H, W)` of any floating type and `(B, H, W)` int64 to `(B, C, H, W)` float32 and `(B, 1, H, W)` bool.
     """
     counted = (target != IGNORE).unsqueeze(1)
     return logits.float().masked_fill(~counted, 0.0), counted
@@ -49,11 +43,7 @@ def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Ten
 class DiceLoss(nn.Module):
     """1 minus the mean of `dice_per_class` over images and classes.
 
-    The mean over several processes is the loss of their whole batch, as each has equally many images (see
-    `EpochSampler`).
-
-    Args:
-        epsilon: see `dice_per_class`.
+    The mean over several processes is the loss of their whole batch: `EpochSampler` deals them equally many images.
     """
 
     def __init__(self, epsilon: float = 1e-6) -> None:

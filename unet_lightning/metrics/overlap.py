@@ -70,15 +70,9 @@ class Counts:
 
 
 def count(vessels: Tensor, target: Tensor) -> Counts:
-    """Counts of one image.
-
-    Args:
-        vessels: `(H, W)` bool.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-    """
-    scores = binary_stat_scores(vessels.to(torch.int64), target.to(torch.int64), ignore_index=IGNORE).tolist()
-    true_positive, false_positive, true_negative, false_negative, _ = scores
-    return Counts(true_positive, false_positive, true_negative, false_negative)
+    """Counts of one image: of a map, `(H, W)` bool, and a target, `(H, W)` integer: BACKGROUND, VESSEL or IGNORE."""
+    scores = binary_stat_scores(vessels.to(torch.int64), target.to(torch.int64), ignore_index=IGNORE)
+    return Counts(*scores[:4].tolist())
 
 
 def _rate(right: int, wrong: int) -> float:
