@@ -23,13 +23,6 @@ class EpochSampler(Sampler[Visit]):
     The batches number i of all ranks hold together what batch i of a single process would hold, and each rank has
     equally many images of it. Where the number of visits is no multiple of the ranks, the first visits come again at
     the end of the epoch: only its last step differs from that of a single process.
-
-    Args:
-        size: number of samples.
-        repeats: visits to each sample in an epoch.
-        seed: of the order and of every augmentation.
-        rank: of this process, from 0.
-        world_size: number of processes.
     """
 
     def __init__(self, size: int, repeats: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -57,12 +50,7 @@ class EpochSampler(Sampler[Visit]):
 
 
 class TransformedDataset(Dataset[Sample]):
-    """A data set with a random transform that each `Visit` seeds.
-
-    Args:
-        dataset: gives samples with a uint8 image.
-        transform: from sample to sample.
-    """
+    """A data set with a random transform from sample to sample that each `Visit` seeds."""
 
     def __init__(self, dataset: Dataset[Sample], transform: v2.Transform) -> None:
         self.dataset, self.transform = dataset, transform
