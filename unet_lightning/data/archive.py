@@ -118,13 +118,12 @@ def sort_files(unpacked: Path, target: Path) -> None:
                 raise DataError(
                     f"The archives lack {name}. Give both training.zip and test.zip as downloaded; nothing was written."
                 )
-            check_file(found[name], what, name)
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found[name].rename(path)
+            _check_file(found[name], what, name)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            found[name].rename(target / name)
 
 
-def check_file(path: Path, what: str, name: str) -> None:
+def _check_file(path: Path, what: str, name: str) -> None:
     """Raises DataError where a file differs from DRIVE's in size or mode, or a mask has more than two values."""
     try:
         size = (read_photo(path) if what == "photo" else read_binary(path, what)).shape[-2:]

@@ -25,35 +25,24 @@ MAX_WORKERS = 8
 class SegmentationDataModule(L.LightningDataModule):
     """Train and val are parts of the data set's train split; test is its test split, for evaluation only; all is both.
 
-    Args:
-        dataset: called with `root` and `split` (`train`, `test`, or `all`, which is both).
-        root: folder of the data set.
-        augment: transform of uint8 training samples.
-        val_ids: images of the fixed validation split; None trains on all and validates on none.
-        folds: number of cross-validation folds, instead of `val_ids`; fold k validates on the images of every
-            `folds`-th patient (on every `folds`-th image where patients are unknown).
-        fold: which of them, from 0.
-        normalize: `auto` (mean and standard deviation of the training photographs inside the field of view), or a
-            mapping with `mean` and `std`, three numbers in [0, 1] each.
-        batch_size: training samples in each process and step; validation and test load one photograph at a time.
-        repeats: visits to each training photograph in an epoch.
-        num_workers: loading processes; `auto` is 0 where the CPU trains (they would compete), else up to 8.
-        seed: of order and augmentation.
+    Of `folds` cross-validation folds, instead of `val_ids`, fold k validates on the images of every `folds`-th patient
+    (on every `folds`-th image where patients are unknown). `auto` normalises by mean and standard deviation of the
+    training photographs inside the field of view.
     """
 
     def __init__(
         self,
-        dataset: Callable[..., SegmentationDataset],
+        dataset: Callable[..., SegmentationDataset],  # called with root and split: train, test or all
         root: str | Path,
-        augment: v2.Transform,
-        val_ids: Sequence[str] | None = None,
+        augment: v2.Transform,  # of uint8 training samples
+        val_ids: Sequence[str] | None = None,  # None trains on all images and validates on none
         folds: int | None = None,
-        fold: int | None = None,
-        normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",
-        batch_size: int = 4,
-        repeats: int = 1,
-        num_workers: int | Literal["auto"] = "auto",
-        seed: int = 0,
+        fold: int | None = None,  # from 0
+        normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",  # or mean and std, in [0, 1]
+        batch_size: int = 4,  # in each process; validation and test load one photograph at a time
+        repeats: int = 1,  # visits to each training photograph in an epoch
+        num_workers: int | Literal["auto"] = "auto",  # auto: 0 where the CPU trains (they would compete), else up to 8
+        seed: int = 0,  # of order and augmentation
     ) -> None:
         super().__init__()
         if not callable(dataset) or not callable(augment) or not isinstance(root, str | Path | None):
@@ -77,6 +66,8 @@ class SegmentationDataModule(L.LightningDataModule):
         self.dataset, self.root, self.augment = dataset, root, augment
         self.val_ids, self.folds, self.fold = val_ids, folds, fold
         self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed
+        self.mean: list[float] | None
+        self.std: list[float] | None
         self.mean, self.std = (None, None) if normalize == "auto" else given_statistics(normalize)
         self.train: SegmentationDataset | None = None
         self.val: SegmentationDataset | None = None
@@ -99,12 +90,10 @@ class SegmentationDataModule(L.LightningDataModule):
                 )
             chosen = patients[self.fold :: self.folds]
             held_out = [name for name in development.image_ids if development.patient_of(name) in chosen]
-        if split == "val":
-            return development.subset(held_out)
-        remaining = [image_id for image_id in development.image_ids if image_id not in held_out]
-        if not remaining:
+        remaining = [name for name in development.image_ids if name not in held_out]
+        if split == "train" and not remaining:
             raise ConfigError("data.val_ids holds every image: none is left to train on.")
-        return development.subset(remaining)
+        return development.subset(held_out if split == "val" else remaining)
 
     def setup(self, stage: str) -> None:
         """Decodes the photographs, and computes the normalisation unless it is known."""
@@ -156,10 +145,9 @@ class SegmentationDataModule(L.LightningDataModule):
         """Augmented crops, in an order that depends on seed and epoch."""
         assert self.train is not None
         sampler = EpochSampler(len(self.train), self.repeats, self.seed, *self._rank_and_world_size)
-        workers = self.num_workers
-        if workers == "auto":
-            ranks = self.trainer.num_devices if self.trainer else 1  # of this machine
-            workers = min(MAX_WORKERS, (os.cpu_count() or 1) // ranks) if self._on_gpu else 0
+        ranks = self.trainer.num_devices if self.trainer else 1  # of this machine
+        auto = min(MAX_WORKERS, (os.cpu_count() or 1) // ranks) if self._on_gpu else 0
+        workers = auto if self.num_workers == "auto" else self.num_workers
         return self._loader(self.train, sampler, [self.augment], self.batch_size, workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:

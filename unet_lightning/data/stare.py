@@ -45,19 +45,19 @@ class StareDataset(SegmentationDataset):
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder of the data set (`root`, or STARE/ below it), and its 20 photographs by id, in order."""
-    for base in (root, root / "STARE"):
-        for folder in (base / "stare-images", base):
-            photos: dict[str, Path] = {}
-            for path in sorted(folder.glob("im*")):
-                if match := PHOTO.fullmatch(path.name):
-                    photos.setdefault(match[1], path)  # im0001.ppm comes before im0001.ppm.gz
-            if photos and len(photos) != COUNT:
-                raise DataError(
-                    f"STARE has {COUNT} photographs with labels, {folder} holds {len(photos)}: the splits are the "
-                    f"first and the last half of exactly those in stare-images.tar. {REMEDY}"
-                )
-            if photos:
-                return base, photos
+    bases = (root, root / "STARE")
+    for base, folder in ((base, folder) for base in bases for folder in (base / "stare-images", base)):
+        photos: dict[str, Path] = {}
+        for path in sorted(folder.glob("im*")):
+            if match := PHOTO.fullmatch(path.name):
+                photos.setdefault(match[1], path)  # im0001.ppm comes before im0001.ppm.gz
+        if len(photos) == COUNT:
+            return base, photos
+        if photos:
+            raise DataError(
+                f"STARE has {COUNT} photographs with labels, {folder} holds {len(photos)}: the splits are the "
+                f"first and the last half of exactly those in stare-images.tar. {REMEDY}"
+            )
     raise DataError(f"No STARE in {root}: looked for stare-images/im0001.ppm(.gz) there and in STARE/. {REMEDY}")
 
 

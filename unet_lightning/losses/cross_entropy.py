@@ -16,17 +16,14 @@ def cross_entropy(
 ) -> Tensor:
     """Weighted mean of the negative log-likelihood over the batch: sum of w nll / sum of w, as torch defines it.
 
-    Unlike torch's mean it is 0, not NaN, for a batch in which every pixel is ignored.
+    Unlike torch's mean it is 0, not NaN, for a batch in which every pixel is ignored. With `over_ranks` the
+    batch is a part of a larger one, shared by all processes: the mean of their results is the loss of that whole batch.
 
     Args:
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
         class_weights: `(C,)` float32; all 1 where None.
-        over_ranks: whether the batch is a part of a larger one, shared by all processes: the mean of their results is
-            then the loss of that whole batch (see `mean_over_ranks`).
-
-    Returns:
-        scalar float32.
+        over_ranks: see `mean_over_ranks`.
     """
     logits, counted = without_ignored(logits, target)
     class_weights = None if class_weights is None else class_weights.float()  # precision bf16-true halves buffers

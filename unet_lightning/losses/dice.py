@@ -17,7 +17,7 @@ def without_ignored(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """Soft Dice of each image and class over the pixels that are not ignored.
+    """Soft Dice of each image and class over the pixels that are not ignored, `(B, C)` float32.
 
     `(2 inter + epsilon) / (total + epsilon)`, where a total of 0 is replaced by `2 inter`: a class that is neither in
     the target nor predicted has Dice 1, and so has an image in which every pixel is ignored.
@@ -26,9 +26,6 @@ def dice_per_class(logits: Tensor, target: Tensor, epsilon: float = 1e-6) -> Ten
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
         epsilon: avoids a division by 0.
-
-    Returns:
-        `(B, C)` float32.
     """
     logits, counted = without_ignored(logits, target)
     probability = torch.softmax(logits, dim=1) * counted  # (B, C, H, W)

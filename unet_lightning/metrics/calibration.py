@@ -48,11 +48,9 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
 
     Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
     """
-    filled = [item for item in bins if item.pixels]
-    if not filled:
-        return math.nan
-    distance = math.fsum(item.pixels * abs(item.probability - item.share) for item in filled)
-    return distance / sum(item.pixels for item in filled)
+    pixels = sum(item.pixels for item in bins)
+    distance = math.fsum(item.pixels * abs(item.probability - item.share) for item in bins if item.pixels)
+    return distance / pixels if pixels else math.nan
 
 
 def brier_score(probability: Tensor, target: Tensor) -> float:

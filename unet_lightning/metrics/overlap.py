@@ -64,9 +64,7 @@ class Counts:
         tp, fp, tn, fn = self.true_positive, self.false_positive, self.true_negative, self.false_negative
         # In Python's integers, which have no limit: the product of four numbers of pixels exceeds 64 bits.
         product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-        if product == 0:
-            return float(fp + fn == 0)
-        return (tp * tn - fp * fn) / math.sqrt(product)
+        return (tp * tn - fp * fn) / math.sqrt(product) if product else float(fp + fn == 0)
 
 
 def count(vessels: Tensor, target: Tensor) -> Counts:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,12 +45,9 @@ class Summary:
 
 
 def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilities: Sequence[Tensor] = ()) -> Summary:
-    """Figures of vessel maps, and of the probabilities that they come from, if any.
+    """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
-    Args:
-        vessels: `(H, W)` bool for each image, at least one.
-        targets: `(H, W)` integer for each image, IGNORE outside the field of view.
-        probabilities: `(H, W)` float32 in [0, 1] for each image; empty for a human observer.
+    There must be an image. Maps are `(H, W)` bool, targets integer, probabilities float32 in [0, 1].
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -57,8 +55,8 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
     per_image = [_rates(one, RATES) for one in counts]
     pooled = _rates(functools.reduce(operator.add, counts), RATES)
     if probabilities:
-        for row, *pair in zip(per_image, probabilities, targets, strict=True):
-            row |= _of_probabilities(*pair)
+        for row, probability, target in zip(per_image, probabilities, targets, strict=True):
+            row |= _of_probabilities(probability, target)
         flat = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
         pooled |= _of_probabilities(*flat)
     for row, pair, calibre in zip(per_image, pairs, calibres, strict=True):
@@ -68,33 +66,21 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
     columns = {name: [row[name] for row in per_image] for name in per_image[0]}
     for name in CALIBRES:
         columns[name] = [value for value in columns[name] if not math.isnan(value)]
-    mean = {name: statistics.fmean(values) if values else math.nan for name, values in columns.items()}
-    sd = {name: _sd(values) for name, values in columns.items()}
-    return Summary(per_image, mean, sd, _intervals(columns), pooled)
-
-
-def _sd(values: Sequence[float]) -> float:
-    """Sample standard deviation; NaN for fewer than two values, and where one of them is NaN."""
-    return statistics.stdev(values) if len(values) > 1 and not any(map(math.isnan, values)) else math.nan
-
-
-def _intervals(columns: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
-    """The bootstrap intervals; figures with equally many images share the resamples."""
-    intervals = dict.fromkeys(columns, (math.nan, math.nan))
-    for images in {len(values) for values in columns.values()}:
-        names = [name for name, values in columns.items() if len(values) == images]
-        low, high = bootstrap_interval(torch.tensor([columns[name] for name in names], dtype=torch.float64).T)
-        intervals |= dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
-    return intervals
+    summary = Summary(per_image, {}, {}, {}, pooled)
+    for name, values in columns.items():
+        unknown = len(values) < 2 or any(map(math.isnan, values))
+        summary.mean[name] = statistics.fmean(values) if values else math.nan
+        summary.sd[name] = math.nan if unknown else statistics.stdev(values)
+        low, high = bootstrap_interval(np.array(values)[:, None])
+        summary.interval[name] = (float(low[0]), float(high[0]))
+    return summary
 
 
 def _rates(counts: Counts | CalibreCounts, names: Sequence[str]) -> dict[str, float]:
-    """The rates of counted pixels, by name."""
     return {name: getattr(counts, name) for name in names}
 
 
 def _of_probabilities(probability: Tensor, target: Tensor) -> dict[str, float]:
-    """The figures of probabilities, by name."""
     rankings = (area_under_roc(probability, target), average_precision(probability, target))
     calibration = (expected_calibration_error(reliability(probability, target)), brier_score(probability, target))
     return dict(zip(RANKINGS + CALIBRATION, rankings + calibration, strict=True))
