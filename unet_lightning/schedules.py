@@ -15,7 +15,7 @@ def poly(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    power: float = 0.9,
+    power: float = 0.9,  # 1 is a straight line
     warmup_epochs: int = 1,
     warmup_start: float = 1e-3,
 ) -> LRScheduler:

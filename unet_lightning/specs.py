@@ -112,7 +112,6 @@ def _call(target: Any, name: str, values: Mapping[str, Any], /, **late: Any) -> 
 
 
 def _below(module_name: str, prefixes: Sequence[str]) -> bool:
-    """Whether a module is one of the prefixes or below one."""
     return any(module_name == prefix or module_name.startswith(prefix + ".") for prefix in prefixes)
 
 

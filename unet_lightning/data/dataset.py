@@ -95,8 +95,7 @@ class SegmentationDataset(Dataset[Sample]):
     def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
         """The named images, in that order; ConfigError where the data set has no image of such a name."""
         files = {image.image_id: image for image in self.files}
-        unknown = [image_id for image_id in image_ids if image_id not in files]
-        if unknown:
+        if unknown := [image_id for image_id in image_ids if image_id not in files]:
             raise ConfigError(
                 f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(files)}. "
                 "Ids are text in YAML: write '01', not 1."

@@ -48,8 +48,7 @@ class FolderDataset(SegmentationDataset):
                 f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
             )
         train, test = (_files_in(parts[part], fov) if part in parts else [] for part in ("train", "test"))
-        twice = sorted({image.image_id for image in train} & {image.image_id for image in test})
-        if twice:
+        if twice := sorted({image.image_id for image in train} & {image.image_id for image in test}):
             raise DataError(
                 f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the id by "
                 "which images seen in training are recognised: rename one, or remove it from test."
@@ -84,8 +83,7 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
                 f"No file in {base / folder} for the photograph {_listed(without)}: each needs one with its name, "
                 "such as photo_1.png for photo_1.jpg."
             )
-        alone = [path.name for image_id, path in files.items() if image_id not in photos]
-        if alone:
+        if alone := [path.name for image_id, path in files.items() if image_id not in photos]:
             raise DataError(
                 f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: give both the same name."
             )

@@ -35,11 +35,9 @@ class EpochSampler(Sampler[Visit]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Visits of this rank."""
         return -(-self.size * self.repeats // self.world_size)
 
     def __iter__(self) -> Iterator[Visit]:
-        """The visits of this rank in this epoch."""
         # Both in one number, so that (seed 0, epoch 1) and (seed 1, epoch 0) differ.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.size * self.repeats, generator=generator)

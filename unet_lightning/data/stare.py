@@ -45,8 +45,8 @@ class StareDataset(SegmentationDataset):
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder of the data set (`root`, or STARE/ below it), and its 20 photographs by id, in order."""
-    bases = (root, root / "STARE")
-    for base, folder in ((base, folder) for base in bases for folder in (base / "stare-images", base)):
+    above = root / "STARE"
+    for base, folder in ((root, root / "stare-images"), (root, root), (above, above / "stare-images"), (above, above)):
         photos: dict[str, Path] = {}
         for path in sorted(folder.glob("im*")):
             if match := PHOTO.fullmatch(path.name):
