@@ -3,8 +3,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from unet_lightning.data.collate import collate
-from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.labels import IGNORE, Sample, collate
 from unet_lightning.errors import ConfigError
 from unet_lightning.task import SegmentationTask
 

@@ -28,11 +28,7 @@ class Pruned(Exception):
 
 
 class Stopped(BaseException):
-    """A signal ended the program. Not an Exception, so that no handler mistakes it for a failure.
-
-    Args:
-        signum: the signal.
-    """
+    """A signal ended the program. Not an Exception, so that no handler mistakes it for a failure."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)

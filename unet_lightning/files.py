@@ -20,10 +20,8 @@ PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to rename
 def whole_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` that takes its place when the block ends without an error.
 
-    The temporary name keeps the suffix, by which Pillow and Matplotlib choose the format.
-
-    Raises:
-        UserError: the file cannot be written.
+    The temporary name keeps the suffix, by which Pillow and Matplotlib choose the format. UserError where the file
+    cannot be written.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -31,7 +29,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())  # complete on the disk before it takes the name, even if the power fails
-        _replace(temporary, path)
+        for pause in (*PAUSES, None):
+            try:
+                temporary.replace(path)
+                break
+            except PermissionError:  # for a moment, where another program on Windows reads the file
+                if pause is None:
+                    raise
+                time.sleep(pause)
     except OSError as error:
         raise UserError(
             f"Cannot write {path}: {error.strerror or error}. Is there room, and may you write there?"
@@ -60,10 +65,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock of a file until the block ends, or the process does, in whatever way.
 
-    On a file system without locks it holds none, and the block runs all the same.
-
-    Raises:
-        BlockingIOError: another process holds the lock.
+    BlockingIOError where another process holds it. On a file system without locks the block runs all the same.
     """
     with path.open("a", encoding="utf-8") as file:  # NFS locks only what may be written
         try:
@@ -77,14 +79,3 @@ def locked(path: Path) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):
                 unlock_descriptor(file.fileno())  # closing is not enough where a forked process has a copy of the file
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    """Renames, and tries again for a moment: Windows lets nobody replace a file while another program reads it."""
-    for pause in PAUSES:
-        try:
-            temporary.replace(path)
-            return
-        except PermissionError:
-            time.sleep(pause)
-    temporary.replace(path)

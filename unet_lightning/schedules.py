@@ -1,4 +1,7 @@
-"""Learning rates by optimizer step, from the number of steps in the run and in an epoch."""
+"""Learning rates by optimizer step, from the number of steps in the run and in an epoch.
+
+The optimizer's learning rate is the peak; the first one is a share of it.
+"""
 
 import math
 
@@ -12,19 +15,11 @@ def poly(
     optimizer: Optimizer,
     total_steps: int,
     steps_per_epoch: int,
-    power: float = 0.9,
+    power: float = 0.9,  # 1 is a straight line
     warmup_epochs: int = 1,
     warmup_start: float = 1e-3,
 ) -> LRScheduler:
     """Linear warm-up, then `(1 - t) ** power` to 0, t from 0 to 1 over the rest of the run.
-
-    Args:
-        optimizer: its learning rate is the peak.
-        total_steps: optimizer steps of the run.
-        steps_per_epoch: optimizer steps of an epoch.
-        power: 1 is a straight line.
-        warmup_epochs: length of the warm-up, epochs.
-        warmup_start: first learning rate, as a share of the peak.
 
     Source: the tutorial's `create_lr_scheduler`.
     """
@@ -45,15 +40,7 @@ def onecycle(
 ) -> LRScheduler:
     """One cycle with cosine flanks: up from `start` to the peak, then down to 0. Momentum stays constant.
 
-    Args:
-        optimizer: its learning rate is the peak.
-        total_steps: optimizer steps of the run.
-        steps_per_epoch: not used.
-        warmup: share of the run on the way up, 0 to 1.
-        start: first learning rate, as a share of the peak.
-
-    Raises:
-        ConfigError: `warmup` is not from 0 to 1.
+    `warmup` is the share of the run on the way up, 0 to 1. The steps of an epoch are not used.
 
     Source: L. N. Smith and N. Topin, "Super-Convergence", 2018. torch's OneCycleLR also changes momentum and beta1,
     and fails where the warm-up is a single step.
@@ -62,14 +49,12 @@ def onecycle(
         raise ConfigError(f"scheduler.warmup must be from 0 to 1, found {warmup}.")
     rise = round(warmup * total_steps)
 
+    def cosine(share: float) -> float:  # from 0 to 1 along half a wave
+        return (1 - math.cos(math.pi * share)) / 2
+
     def factor(step: int) -> float:
         if step < rise:
-            return start + (1 - start) * _cosine(step / rise)
-        return 1 - _cosine(min(1.0, (step - rise) / max(1, total_steps - rise)))
+            return start + (1 - start) * cosine(step / rise)
+        return 1 - cosine(min(1.0, (step - rise) / max(1, total_steps - rise)))
 
     return LambdaLR(optimizer, factor)
-
-
-def _cosine(share: float) -> float:
-    """From 0 to 1 along half a cosine wave."""
-    return (1 - math.cos(math.pi * share)) / 2

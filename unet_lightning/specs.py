@@ -13,13 +13,7 @@ from typing import Any
 from unet_lightning.errors import ConfigError, UserError
 
 # Of a checkpoint's hyper-parameters: network, loss, optimizer, scheduler.
-TRUSTED = (
-    "unet_lightning.models",
-    "unet_lightning.losses",
-    "unet_lightning.schedules",
-    "torch.nn",
-    "torch.optim",
-)
+TRUSTED = ("unet_lightning.models", "unet_lightning.losses", "unet_lightning.schedules", "torch.nn", "torch.optim")
 # Of the other sections of a run's config; packages, modules, or the names of single classes.
 SECTIONS = {
     "data": ("unet_lightning.data", "torchvision.transforms.v2"),
@@ -54,26 +48,14 @@ def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments
     """Calls the target of `spec` with its other entries, built themselves where they are specs, and `arguments`.
 
     With `_partial_: true` it is not called yet: what comes back takes the arguments that are missing. Hydra's
-    `_convert_` means nothing here: all values are plain.
-
-    Args:
-        spec: `_target_`, its arguments by name, and `_partial_` where wanted.
-        trusted: packages, modules and classes that targets may be of.
-        arguments: further ones for the outermost target.
-
-    Raises:
-        ConfigError: no `_target_`, one that is not trusted or not there, or arguments that it does not take.
-        UserError: from the target.
+    `_convert_` means nothing here: all values are plain. ConfigError where there is no `_target_`, one that is not of
+    the trusted packages, modules and classes or not there, or arguments that it does not take.
     """
     return _build(spec, tuple(trusted), arguments, depth=0)
 
 
 def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
-    """The class or function called `name`.
-
-    Raises:
-        ConfigError: it is neither the user's own nor of the trusted packages, or not there.
-    """
+    """The class or function called `name`; ConfigError where it is neither the user's own nor trusted, or not there."""
     name = _shown(name)
     own = name in _of_the_user
     module_name, _, attribute = name.rpartition(".")
@@ -97,15 +79,13 @@ def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
 
 
 def _build(spec: Mapping[str, Any], trusted: Sequence[str], arguments: Mapping[str, Any], depth: int) -> Any:
-    """See `build`."""
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"Expected a mapping with _target_, found {_shown(spec)}.")
-    name, partial = spec["_target_"], spec.get("_partial_", False)
-    target = find(name, trusted)
+    target = find(spec["_target_"], trusted)
     given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_", "_convert_")}
     values = {key: _build_nested(value, trusted, depth + 1) for key, value in given.items()}
-    call = functools.partial(_call, target, name, {**values, **arguments})
-    return call if partial is True else call()
+    call = functools.partial(_call, target, spec["_target_"], {**values, **arguments})
+    return call if spec.get("_partial_") is True else call()
 
 
 def _build_nested(value: Any, trusted: Sequence[str], depth: int) -> Any:
@@ -128,12 +108,10 @@ def _call(target: Any, name: str, values: Mapping[str, Any], /, **late: Any) -> 
     except UserError:
         raise
     except Exception as error:  # constructors raise what they like, and values may come from anybody
-        said = _shown(error) or type(error).__name__
-        raise ConfigError(f"{name} refuses its arguments: {said}") from error
+        raise ConfigError(f"{name} refuses its arguments: {_shown(error) or type(error).__name__}") from error
 
 
 def _below(module_name: str, prefixes: Sequence[str]) -> bool:
-    """Whether a module is one of the prefixes or below one."""
     return any(module_name == prefix or module_name.startswith(prefix + ".") for prefix in prefixes)
 
 

@@ -3,10 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
-from unet_lightning.data.collate import collate
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.folder import FolderDataset
-from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.labels import IGNORE, collate
 from unet_lightning.data.transforms import rotate_zoom_crop, scale_flip_crop, turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 

@@ -6,10 +6,9 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 
-from unet_lightning.data.collate import collate
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
-from unet_lightning.data.labels import Sample
+from unet_lightning.data.labels import Sample, collate
 from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.specs import SECTIONS, build

@@ -11,8 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unet_lightning.data.collate import collate
-from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.labels import IGNORE, Sample, collate
 from unet_lightning.errors import UserError
 from unet_lightning.predict import find_photographs
 

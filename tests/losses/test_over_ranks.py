@@ -6,9 +6,8 @@ from torch import distributed, multiprocessing
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.losses.combined import WeightedSum, loss_of_outputs
-from unet_lightning.losses.cross_entropy import CrossEntropyLoss
+from unet_lightning.losses.cross_entropy import CrossEntropyLoss, mean_over_ranks
 from unet_lightning.losses.dice import DiceLoss
-from unet_lightning.losses.ranks import mean_over_ranks
 
 RANKS = 2
 

@@ -3,8 +3,7 @@
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -22,18 +21,10 @@ PIXEL_MODES = {"photo": ("RGB",), "fov": ("L", "1", "P"), "label": ("L", "1", "P
 
 
 def import_drive(archives: Sequence[Path], out: Path) -> Path:
-    """Unpacks the official archives into `out`/DRIVE.
+    """Unpacks the official archives (training.zip and test.zip, or one zip that holds them) into `out`/DRIVE.
 
-    Args:
-        archives: training.zip and test.zip, or one zip that holds them; in any order.
-        out: the folder in which DRIVE/ is made.
-
-    Returns:
-        the new folder with training/ and test/.
-
-    Raises:
-        DataError: an archive is missing, broken or hostile; a file is missing or not as expected; DRIVE/ exists
-            already. Nothing is left behind.
+    DataError, and nothing left behind, where an archive is missing, broken or hostile, a file is missing or not as
+    expected, or DRIVE/ exists already.
     """
     target = out / "DRIVE"
     if target.exists():
@@ -46,7 +37,7 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
             unpacked, checked = Path(temporary) / "unpacked", Path(temporary) / "DRIVE"
             room = MAX_UNPACKED
             for archive in archives:
-                room = unpack(archive, unpacked, room=room)
+                room = unpack(archive, unpacked, room)
             sort_files(unpacked, checked)
             checked.rename(target)
     except BaseException:
@@ -56,38 +47,36 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     return target
 
 
-def unpack(archive: Path, folder: Path, depth: int = 0, room: int = MAX_UNPACKED) -> int:
-    """Unpacks a zip, and the zips in it.
+def unpack(archive: Path, folder: Path, room: int, depth: int = 0) -> int:
+    """Unpacks a zip within `depth` others, and the zips in it.
 
-    Args:
-        archive: the zip.
-        folder: where its files go.
-        depth: number of zips around this one.
-        room: bytes that may still be unpacked.
-
-    Returns:
-        the bytes that may be unpacked after it.
-
-    Raises:
-        DataError: not a zip, or one that is broken, has a path outside the folder, a link, two files of one name, or
-            far more bytes than DRIVE.
+    Of `room`, the bytes that may be unpacked, it returns those that are left.
     """
-    with _open_zip(archive) as file:
-        members = [member for member in file.infolist() if not member.is_dir() and not _is_litter(member.filename)]
-        check_members(archive, members, room)
-        room -= sum(member.file_size for member in members)
-        for member in members:
-            path = folder / member.filename
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                raise DataError(f"{archive} holds {member.filename} a second time. Give each archive once.")
-            with file.open(member) as source, path.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
-            if path.suffix.lower() == ".zip":
-                if depth == MAX_DEPTH:
-                    raise DataError(f"{archive} holds zips within zips within zips: not an archive of DRIVE.")
-                room = unpack(path, folder, depth + 1, room)
-                path.unlink()
+    if not os.path.isfile(archive):
+        raise DataError(f"No archive: looked for {archive}.")
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [member for member in file.infolist() if not member.is_dir() and not _is_litter(member.filename)]
+            check_members(archive, members, room)
+            room -= sum(member.file_size for member in members)
+            for member in members:
+                path = folder / member.filename
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if path.exists():
+                    raise DataError(f"{archive} holds {member.filename} a second time. Give each archive once.")
+                with file.open(member) as source, path.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+                if path.suffix.lower() == ".zip":
+                    if depth == MAX_DEPTH:
+                        raise DataError(f"{archive} holds zips within zips within zips: not an archive of DRIVE.")
+                    room = unpack(path, folder, room, depth + 1)
+                    path.unlink()
+    except UserError:
+        raise
+    except OSError as error:
+        raise DataError(f"{archive} cannot be unpacked: {error.strerror or error}. Nothing was written.") from error
+    except Exception as error:  # a broken file may raise anything in a parser
+        raise DataError(f"{archive} is not a zip, or a broken one ({str(error)[:200]}). Download it again.") from error
     return room
 
 
@@ -113,8 +102,7 @@ def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int =
 def sort_files(unpacked: Path, target: Path) -> None:
     """Checks the files of DRIVE, and moves them into DRIVE's layout, wherever below `unpacked` they are.
 
-    Raises:
-        DataError: a file is missing or not as expected. The labels of all test images may be missing.
+    The labels of all test images may be missing.
     """
     found: dict[str, Path] = {}
     for path in sorted(unpacked.rglob("*")):
@@ -130,13 +118,12 @@ def sort_files(unpacked: Path, target: Path) -> None:
                 raise DataError(
                     f"The archives lack {name}. Give both training.zip and test.zip as downloaded; nothing was written."
                 )
-            check_file(found[name], what, name)
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found[name].rename(path)
+            _check_file(found[name], what, name)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            found[name].rename(target / name)
 
 
-def check_file(path: Path, what: str, name: str) -> None:
+def _check_file(path: Path, what: str, name: str) -> None:
     """Raises DataError where a file differs from DRIVE's in size or mode, or a mask has more than two values."""
     try:
         size = (read_photo(path) if what == "photo" else read_binary(path, what)).shape[-2:]
@@ -154,19 +141,3 @@ def check_file(path: Path, what: str, name: str) -> None:
 def _is_litter(name: str) -> bool:
     """Whether a file is one of those that macOS and Windows add to zips."""
     return name.startswith("__MACOSX/") or PurePosixPath(name).name in (".DS_Store", "Thumbs.db")
-
-
-@contextmanager
-def _open_zip(archive: Path) -> Iterator[zipfile.ZipFile]:
-    """The opened zip; raises DataError for whatever zipfile finds wrong with it."""
-    if not os.path.isfile(archive):
-        raise DataError(f"No archive: looked for {archive}.")
-    try:
-        with zipfile.ZipFile(archive) as file:
-            yield file
-    except UserError:
-        raise
-    except OSError as error:
-        raise DataError(f"{archive} cannot be unpacked: {error.strerror or error}. Nothing was written.") from error
-    except Exception as error:  # a broken file may raise anything in a parser
-        raise DataError(f"{archive} is not a zip, or a broken one ({str(error)[:200]}). Download it again.") from error

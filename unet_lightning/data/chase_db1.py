@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root
-from unet_lightning.data.splits import of_split
+from unet_lightning.data.layout import find_root, of_split
 
 # Left and right eye of each child, in the order of the files.
 TRAIN = [f"{child:02d}{eye}" for child in range(1, 11) for eye in "LR"]
@@ -27,14 +26,7 @@ class ChaseDB1Dataset(SegmentationDataset):
     35(1), 2016), of MMSegmentation and of most papers; no child is in both. Some train on the first 8 and test on the
     other 20 (deepdraw does): their figures do not compare.
 
-    Args:
-        root: the folder with Image_01L.jpg and so on, or its parent that holds CHASE_DB1/.
-        split: `train`, `test`, or `all`, which is both.
-        fov: see `SegmentationDataset`.
-
-    Raises:
-        ConfigError: another split or `fov`.
-        DataError: the folder, a photograph or a first observer's label is missing.
+    `root` holds Image_01L.jpg and so on, or CHASE_DB1/ that does.
 
     Source: M. M. Fraz et al., "An ensemble classification-based approach applied to retinal blood vessel
     segmentation", IEEE Transactions on Biomedical Engineering 59(9), 2012.
@@ -45,10 +37,9 @@ class ChaseDB1Dataset(SegmentationDataset):
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
         ids = of_split(split, TRAIN, TEST)
         base = find_root(Path(root), "CHASE_DB1", ["Image_*.jpg"], REMEDY)
-        stems = {image_id: base / f"Image_{image_id}" for image_id in ids}
         files = (
-            ImageFiles(image_id, Path(f"{stem}.jpg"), Path(f"{stem}_1stHO.png"), None, Path(f"{stem}_2ndHO.png"))
-            for image_id, stem in stems.items()
+            ImageFiles(i, base / f"Image_{i}.jpg", base / f"Image_{i}_1stHO.png", None, base / f"Image_{i}_2ndHO.png")
+            for i in ids
         )
         super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 

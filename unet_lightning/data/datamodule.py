@@ -10,13 +10,11 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from unet_lightning.data.collate import collate
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.fov import median_diameter
-from unet_lightning.data.labels import Batch
+from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
 from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
-from unet_lightning.data.splits import check_folds, ids_of_fold
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 
@@ -27,39 +25,24 @@ MAX_WORKERS = 8
 class SegmentationDataModule(L.LightningDataModule):
     """Train and val are parts of the data set's train split; test is its test split, for evaluation only; all is both.
 
-    Args:
-        dataset: called with `root` and `split` (`train`, `test`, or `all`, which is both).
-        root: folder of the data set.
-        augment: transform of uint8 training samples.
-        val_ids: images of the fixed validation split; None trains on all and validates on none.
-        folds: number of cross-validation folds, instead of `val_ids`; fold k validates on the images of every
-            `folds`-th patient (on every `folds`-th image where patients are unknown).
-        fold: which of them, from 0.
-        normalize: `auto` (mean and standard deviation of the training photographs inside the field of view), or a
-            mapping with `mean` and `std`, three numbers in [0, 1] each.
-        batch_size: training samples in each process and step; validation and test load one photograph at a time.
-        repeats: visits to each training photograph in an epoch.
-        num_workers: loading processes; `auto` is 0 where the CPU trains (they would compete), else up to 8.
-        seed: of order and augmentation.
-
-    Raises:
-        ConfigError: a value out of range, or values that contradict each other.
-        DataError: from the data set.
+    Of `folds` cross-validation folds, instead of `val_ids`, fold k validates on the images of every `folds`-th patient
+    (on every `folds`-th image where patients are unknown). `auto` normalises by mean and standard deviation of the
+    training photographs inside the field of view.
     """
 
     def __init__(
         self,
-        dataset: Callable[..., SegmentationDataset],
+        dataset: Callable[..., SegmentationDataset],  # called with root and split: train, test or all
         root: str | Path,
-        augment: v2.Transform,
-        val_ids: Sequence[str] | None = None,
+        augment: v2.Transform,  # of uint8 training samples
+        val_ids: Sequence[str] | None = None,  # None trains on all images and validates on none
         folds: int | None = None,
-        fold: int | None = None,
-        normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",
-        batch_size: int = 4,
-        repeats: int = 1,
-        num_workers: int | Literal["auto"] = "auto",
-        seed: int = 0,
+        fold: int | None = None,  # from 0
+        normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",  # or mean and std, in [0, 1]
+        batch_size: int = 4,  # in each process; validation and test load one photograph at a time
+        repeats: int = 1,  # visits to each training photograph in an epoch
+        num_workers: int | Literal["auto"] = "auto",  # auto: 0 where the CPU trains (they would compete), else up to 8
+        seed: int = 0,  # of order and augmentation
     ) -> None:
         super().__init__()
         if not callable(dataset) or not callable(augment) or not isinstance(root, str | Path | None):
@@ -72,26 +55,26 @@ class SegmentationDataModule(L.LightningDataModule):
         for name, value in (("batch_size", batch_size), ("repeats", repeats)):
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"data.{name} must be at least 1, found {value}.")
-        check_folds(folds, fold)
+        if (folds is None) != (fold is None):
+            raise ConfigError(f"data.folds and data.fold go together: found folds={folds} and fold={fold}.")
+        if folds is not None and fold is not None and not (folds >= 2 and 0 <= fold < folds):
+            raise ConfigError(
+                f"data.folds must be at least 2 and data.fold from 0 to folds - 1: found {folds}, {fold}."
+            )
         if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
             raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
         self.dataset, self.root, self.augment = dataset, root, augment
         self.val_ids, self.folds, self.fold = val_ids, folds, fold
         self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed
-        self.mean: list[float] | None = None
-        self.std: list[float] | None = None
-        if normalize != "auto":
-            self.mean, self.std = given_statistics(normalize)
+        self.mean: list[float] | None
+        self.std: list[float] | None
+        self.mean, self.std = (None, None) if normalize == "auto" else given_statistics(normalize)
         self.train: SegmentationDataset | None = None
         self.val: SegmentationDataset | None = None
         self.inherited: dict[str, list[str]] = {}  # the images that the initial weights have seen, by data set
 
     def photographs(self, split: str) -> SegmentationDataset:
-        """The photographs of a split, as uint8 and without augmentation.
-
-        Raises:
-            ConfigError: an unknown split, nothing left to train on, or more folds than patients.
-        """
+        """The photographs of a split, as uint8 and without augmentation."""
         if split not in SPLITS:
             raise ConfigError(f"split must be {', '.join(SPLITS)}, found {split}.")
         if split in ("test", "all"):
@@ -99,13 +82,18 @@ class SegmentationDataModule(L.LightningDataModule):
         development = self.dataset(root=self.root, split="train")
         held_out = list(self.val_ids or [])
         if self.folds is not None:
-            held_out = ids_of_fold(development, self.folds, self.fold)
-        if split == "val":
-            return development.subset(held_out)
-        remaining = [image_id for image_id in development.image_ids if image_id not in held_out]
-        if not remaining:
+            patients = list(dict.fromkeys(map(development.patient_of, development.image_ids)))
+            if self.folds > len(patients):
+                raise ConfigError(
+                    f"data.folds={self.folds} for {len(development)} images of {len(patients)} people: at most one "
+                    "fold a person (an image, where nothing tells whose it is)."
+                )
+            chosen = patients[self.fold :: self.folds]
+            held_out = [name for name in development.image_ids if development.patient_of(name) in chosen]
+        remaining = [name for name in development.image_ids if name not in held_out]
+        if split == "train" and not remaining:
             raise ConfigError("data.val_ids holds every image: none is left to train on.")
-        return development.subset(remaining)
+        return development.subset(held_out if split == "val" else remaining)
 
     def setup(self, stage: str) -> None:
         """Decodes the photographs, and computes the normalisation unless it is known."""
@@ -124,11 +112,7 @@ class SegmentationDataModule(L.LightningDataModule):
             )
 
     def inherit(self, state: Mapping[str, Any]) -> None:
-        """Notes which images the initial weights have seen.
-
-        Args:
-            state: `state_dict` of the run that the weights come from; empty where it is unknown.
-        """
+        """Notes what the initial weights have seen: from the `state_dict` of their run, empty where it is unknown."""
         self.inherited = lineage(state) if state else {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -145,11 +129,7 @@ class SegmentationDataModule(L.LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the normalisation of a checkpoint.
-
-        Raises:
-            ConfigError: the checkpoint's run had another data set or split.
-        """
+        """Takes the normalisation of a checkpoint; ConfigError where its run had another data set or split."""
         if self.train is not None and self.train.name != state_dict["dataset"]:
             raise ConfigError(f"The checkpoint was trained on {state_dict['dataset']}, the data is {self.train.name}.")
         for name, dataset in (("train_ids", self.train), ("val_ids", self.val)):
@@ -165,7 +145,10 @@ class SegmentationDataModule(L.LightningDataModule):
         """Augmented crops, in an order that depends on seed and epoch."""
         assert self.train is not None
         sampler = EpochSampler(len(self.train), self.repeats, self.seed, *self._rank_and_world_size)
-        return self._loader(self.train, sampler, [self.augment], self.batch_size, self._workers)
+        ranks = self.trainer.num_devices if self.trainer else 1  # of this machine
+        auto = min(MAX_WORKERS, (os.cpu_count() or 1) // ranks) if self._on_gpu else 0
+        workers = auto if self.num_workers == "auto" else self.num_workers
+        return self._loader(self.train, sampler, [self.augment], self.batch_size, workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Whole photographs, dealt to the ranks, none twice."""
@@ -204,14 +187,6 @@ class SegmentationDataModule(L.LightningDataModule):
         )
 
     @property
-    def _workers(self) -> int:
-        """Loading processes of this rank."""
-        if self.num_workers != "auto":
-            return self.num_workers
-        ranks = self.trainer.num_devices if self.trainer else 1  # of this machine
-        return min(MAX_WORKERS, (os.cpu_count() or 1) // ranks) if self._on_gpu else 0
-
-    @property
     def _on_gpu(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
@@ -221,10 +196,9 @@ class SegmentationDataModule(L.LightningDataModule):
 
 
 def lineage(state: Mapping[str, Any]) -> dict[str, list[str]]:
-    """All images that a network has seen, and the networks whose weights it began from, by data set.
+    """All images that a network, and those whose weights it began from, have seen, by data set.
 
-    Args:
-        state: `state_dict` of the data module that trained the network.
+    From the `state_dict` of the data module that trained it.
     """
     seen = {name: list(ids) for name, ids in state.get("inherited", {}).items()}
     own = [*seen.get(state["dataset"], []), *state["train_ids"], *state["val_ids"]]

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.labels import IGNORE, Sample
-from unet_lightning.data.reading import read_binary, read_classes, read_photo, size_of
+from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.errors import ConfigError, DataError
 
 # Where pixels count, by the value of data.dataset.fov.
@@ -33,15 +33,9 @@ class ImageFiles:
     second_label: Path | None = None
 
     def existing(self, fov: str, remedy: str, labelled: bool = True) -> "ImageFiles":
-        """These files without the ones that do not exist.
+        """These files without the ones that do not exist; the photograph must.
 
-        Args:
-            fov: that of the data set; with `mask` the mask must exist.
-            remedy: what to do about a missing file.
-            labelled: whether the label must exist.
-
-        Raises:
-            DataError: the photograph is missing, or a label or mask that must exist.
+        The label must too where `labelled`, and the mask where `fov` is `mask`: else DataError, with the remedy.
         """
         for what, path, needed in (
             ("photograph", self.photo, True),
@@ -60,16 +54,10 @@ class SegmentationDataset(Dataset[Sample]):
 
     A data set is a subclass that lists its files. Photographs without a label can be shown and predicted; samples need
     a label for every photograph. With two classes a label is a mask of the second one; with more it holds the index of
-    each pixel's class.
+    each pixel's class. Reading raises DataError: a file is missing or broken, sizes differ, or a mask has grey values.
 
-    Args:
-        files: those of each image.
-        fov: where pixels count: `mask` (inside the data set's mask; in the whole image where there is none), `auto`
-            (inside the field of view found in each photograph) or `none` (in the whole image).
-
-    Raises:
-        ConfigError: another value of `fov`.
-        DataError: on reading: a file is missing or broken, sizes differ, or a mask has grey values.
+    `fov` says where pixels count: `mask` (inside the data set's mask; in the whole image where there is none), `auto`
+    (inside the field of view found in each photograph) or `none` (in the whole image).
     """
 
     name = "dataset"  # in tables and checkpoints
@@ -90,10 +78,7 @@ class SegmentationDataset(Dataset[Sample]):
         return [image.image_id for image in self.files]
 
     def patient_of(self, image_id: str) -> str:
-        """The person whose image it is: all images of a person are in the same part of a split.
-
-        Unless a subclass knows better, each image is of another person.
-        """
+        """The person whose image it is: all images of a person are in the same part of a split."""
         return image_id
 
     @property
@@ -108,14 +93,9 @@ class SegmentationDataset(Dataset[Sample]):
         return REGIONS["none" if unmasked else self.fov]
 
     def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
-        """The named images, in that order.
-
-        Raises:
-            ConfigError: the data set has no image of that name.
-        """
+        """The named images, in that order; ConfigError where the data set has no image of such a name."""
         files = {image.image_id: image for image in self.files}
-        unknown = [image_id for image_id in image_ids if image_id not in files]
-        if unknown:
+        if unknown := [image_id for image_id in image_ids if image_id not in files]:
             raise ConfigError(
                 f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(files)}. "
                 "Ids are text in YAML: write '01', not 1."
@@ -126,14 +106,16 @@ class SegmentationDataset(Dataset[Sample]):
 
     @property
     def samples(self) -> list[Sample]:
-        """All samples, decoded.
-
-        Raises:
-            DataError: an image has no label; see also the class.
-        """
+        """All samples, as tv_tensors; DataError where an image has no label."""
         if self._samples is None:
+            from torchvision import tv_tensors  # takes 2 s and 170 MB, and prediction does not need it
+
             self._require_labels()
-            self._samples = [self._sample(index) for index in range(len(self))]
+            self._samples = []
+            for index, image in enumerate(self.files):
+                assert image.label is not None
+                target = tv_tensors.Mask(self._target(index, image.label, "label"))
+                self._samples.append(Sample(tv_tensors.Image(self.photo(index)), target, image.image_id))
         return self._samples
 
     def photo(self, index: int) -> Tensor:
@@ -144,15 +126,23 @@ class SegmentationDataset(Dataset[Sample]):
 
     def field_of_view(self, index: int) -> Tensor | None:
         """Where pixels count, `(H, W)` bool; None is the whole image."""
-        if index not in self._fields:
-            self._fields[index] = self._read_field_of_view(index)
-        return self._fields[index]
+        if index in self._fields:
+            return self._fields[index]
+        image, field = self.files[index], None
+        if self.fov == "auto":
+            field = find_field_of_view(self.photo(index))
+        elif self.fov == "mask" and image.fov is not None:
+            field = read_binary(image.fov, f"field-of-view mask of image {image.image_id}")
+            self._check_size(index, field, image.fov, "field-of-view mask")
+            if not field.any():
+                raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
+        self._fields[index] = field
+        return field
 
     def second_target(self, index: int) -> Tensor | None:
         """What the second observer drew, as a target with the same field of view; None where there is no such label.
 
-        Raises:
-            DataError: an image has no label of the first observer, with whom the second is compared.
+        DataError where an image has no label of the first observer, with whom the second is compared.
         """
         self._require_labels()
         path = self.files[index].second_label
@@ -172,18 +162,8 @@ class SegmentationDataset(Dataset[Sample]):
         return self.samples[index]
 
     def _require_labels(self) -> None:
-        """Raises DataError where an image has no label."""
         if not self.labelled:
             raise DataError(self.missing_labels([image.image_id for image in self.files if image.label is None]))
-
-    def _sample(self, index: int) -> Sample:
-        """Photograph and label, as tv_tensors."""
-        from torchvision import tv_tensors  # takes 2 s and 170 MB, and prediction does not need it
-
-        image = self.files[index]
-        assert image.label is not None
-        target = self._target(index, image.label, "label")
-        return Sample(tv_tensors.Image(self.photo(index)), tv_tensors.Mask(target), image.image_id)
 
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
@@ -196,27 +176,17 @@ class SegmentationDataset(Dataset[Sample]):
         field = self.field_of_view(index)
         return target if field is None else target.masked_fill(~field, IGNORE)
 
-    def _read_field_of_view(self, index: int) -> Tensor | None:
-        """The field of view from its mask, or found in the photograph."""
-        image = self.files[index]
-        if self.fov == "auto":
-            return find_field_of_view(self.photo(index))
-        if self.fov == "none" or image.fov is None:
-            return None
-        field = read_binary(image.fov, f"field-of-view mask of image {image.image_id}")
-        self._check_size(index, field, image.fov, "field-of-view mask")
-        if not field.any():
-            raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
-        return field
-
     def _check_size(self, index: int, mask: Tensor, path: Path, what: str) -> None:
         """Raises DataError where a label or mask differs in size from its photograph."""
         image, photo = self.files[index], self.photo(index)
-        if mask.shape == photo.shape[1:]:
-            return
-        turned = mask.shape == (photo.shape[2], photo.shape[1])
-        raise DataError(
-            f"Photograph and {what} of image {image.image_id} differ in size: {size_of(photo)} in {image.photo}, "
-            f"{size_of(mask)} in {path}. Both must come from the same photograph"
-            + (", turned alike: the camera's orientation tag is applied, as viewers do." if turned else ".")
-        )
+        if mask.shape != photo.shape[1:]:
+            turned = ", turned alike: the camera's orientation tag is applied, as viewers do"
+            raise DataError(
+                f"Photograph and {what} of image {image.image_id} differ in size: {_size(photo)} in {image.photo}, "
+                f"{_size(mask)} in {path}. Both must come from the same photograph"
+                f"{turned if mask.T.shape == photo.shape[1:] else ''}."
+            )
+
+
+def _size(image: Tensor) -> str:
+    return f"{image.shape[-2]} x {image.shape[-1]} (height x width)"

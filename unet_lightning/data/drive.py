@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root
-from unet_lightning.data.splits import of_split
+from unet_lightning.data.layout import find_root, of_split
 
 TRAIN, TEST = range(21, 41), range(1, 21)
 SIZE = (584, 565)  # (height, width) of every file, pixels
@@ -22,17 +21,9 @@ class DriveDataset(SegmentationDataset):
     40 photographs of 584 x 565 (height x width), 8-bit RGB, field of view 45 degrees (about 540 pixels across), from
     a diabetic retinopathy screening in the Netherlands; 20 for training (21 to 40) and 20 for test (01 to 20). The
     vessels were drawn by a first observer, the reference, and in test by a second one. The archive that the challenge
-    offers today has no labels for test; older copies have both.
+    offers today has no labels for test, which is an error only when samples are asked for; older copies have both.
 
-    Args:
-        root: the folder with training/ and test/, or its parent that holds DRIVE/.
-        split: `train`, `test`, or `all`, which is both.
-        fov: see `SegmentationDataset`.
-
-    Raises:
-        ConfigError: another split or `fov`.
-        DataError: the folder, a photograph, a label or a mask is missing. Where no test image has a label, the error
-            comes when samples are asked for.
+    `root` holds training/ and test/, or DRIVE/ that does.
 
     Source: J. Staal et al., "Ridge-based vessel segmentation in color images of the retina", IEEE Transactions on
     Medical Imaging 23(4), 2004; https://drive.grand-challenge.org. Free for research, not to be redistributed.
@@ -45,9 +36,12 @@ class DriveDataset(SegmentationDataset):
         base = find_root(Path(root), "DRIVE", ["training/"], REMEDY)
         # Today's archive has no label for any test image; where one has a label, all must.
         test_labelled = any((base / "test" / "1st_manual").glob("*_manual1.gif"))
-        paths = {n: {kind: base / file for kind, file in expected_files(n).items()} for n in numbers}
-        files = {n: ImageFiles(f"{n:02d}", **paths[n]) for n in numbers}
-        super().__init__((files[n].existing(fov, REMEDY, labelled=test_labelled or n in TRAIN) for n in numbers), fov)
+        files = []
+        for number in numbers:
+            expected = {kind: base / name for kind, name in expected_files(number).items()}
+            labelled = test_labelled or number in TRAIN
+            files.append(ImageFiles(f"{number:02d}", **expected).existing(fov, REMEDY, labelled))
+        super().__init__(files, fov)
 
     def missing_labels(self, image_ids: Sequence[str]) -> str:
         """The message about the test images of today's archive."""
@@ -62,10 +56,10 @@ class DriveDataset(SegmentationDataset):
 
 def expected_files(number: int) -> dict[str, str]:
     """The files of image `number` relative to the root: photo, fov, label, and in test second_label."""
-    folder, part = ("training", "training") if number > 20 else ("test", "test")
+    folder = "training" if number in TRAIN else "test"
     files = {
-        "photo": f"{folder}/images/{number:02d}_{part}.tif",
-        "fov": f"{folder}/mask/{number:02d}_{part}_mask.gif",
+        "photo": f"{folder}/images/{number:02d}_{folder}.tif",
+        "fov": f"{folder}/mask/{number:02d}_{folder}_mask.gif",
         "label": f"{folder}/1st_manual/{number:02d}_manual1.gif",
     }
     if folder == "test":

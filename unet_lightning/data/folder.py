@@ -6,8 +6,7 @@ from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
-from unet_lightning.data.splits import of_split
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.errors import ConfigError, DataError
 
 NAME = re.compile(r"[^./\\:][^/\\:]*")  # may be part of a file name
@@ -24,18 +23,8 @@ class FolderDataset(SegmentationDataset):
     With two classes a label is black and white (0 and 255, or 0 and 1). With more it is an index image, grey or
     palette, whose values are 0, 1, ... in the order of `classes`, and 255 for pixels to ignore.
 
-    Args:
-        root: the folder.
-        split: `train`, `test`, or `all`, which is both.
-        fov: see `SegmentationDataset`.
-        classes: what a label's values mean, background first.
-        name: of the data set, in tables and file names. Two data sets with the same name count as one when images
-            are looked up that a network has seen.
-
-    Raises:
-        ConfigError: no root, or a value out of range.
-        DataError: no such folder or split, two images with the same name, or a photograph, label or mask that lacks
-            its counterpart.
+    `name` stands in tables and file names. Two data sets with the same name count as one when images are looked up
+    that a network has seen.
     """
 
     def __init__(
@@ -59,8 +48,7 @@ class FolderDataset(SegmentationDataset):
                 f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
             )
         train, test = (_files_in(parts[part], fov) if part in parts else [] for part in ("train", "test"))
-        twice = sorted({image.image_id for image in train} & {image.image_id for image in test})
-        if twice:
+        if twice := sorted({image.image_id for image in train} & {image.image_id for image in test}):
             raise DataError(
                 f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the id by "
                 "which images seen in training are recognised: rename one, or remove it from test."
@@ -88,17 +76,14 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
     if not photos:
         raise DataError(f"No photograph in {base / 'images'}: looked for {', '.join(IMAGE_SUFFIXES)}.")
     labels, masks, seconds = (image_files(base / folder) for folder in ("labels", "masks", "labels2"))
-    expected = {"labels": labels} | ({"masks": masks} if fov == "mask" else {})
-    for folder, files in expected.items():
+    for folder, files in (("labels", labels), ("masks", masks if fov == "mask" else {}), ("labels2", seconds)):
         without = [image_id for image_id in photos if image_id not in files]
-        if files and without:
+        if files and without and folder != "labels2":
             raise DataError(
                 f"No file in {base / folder} for the photograph {_listed(without)}: each needs one with its name, "
                 "such as photo_1.png for photo_1.jpg."
             )
-    for folder, files in (expected | {"labels2": seconds}).items():
-        alone = [path.name for image_id, path in files.items() if image_id not in photos]
-        if alone:
+        if alone := [path.name for image_id, path in files.items() if image_id not in photos]:
             raise DataError(
                 f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: give both the same name."
             )
@@ -109,7 +94,6 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
 
 
 def _checked_classes(classes: Sequence[str]) -> list[str]:
-    """The classes, or ConfigError."""
     names = [] if isinstance(classes, str) else list(classes)
     named = all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
     if not named or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:

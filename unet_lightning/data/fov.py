@@ -18,13 +18,7 @@ def find_field_of_view(photo: Tensor) -> Tensor:
     """Where the retina is, in a photograph that shows it as a disc (cut off or not) on a dark background.
 
     The disc is brightest in red. Dark spots within it are filled from edge to edge in rows and columns, as a disc has
-    no dents. A photograph without a dark background is all field of view.
-
-    Args:
-        photo: `(3, H, W)` uint8.
-
-    Returns:
-        `(H, W)` bool.
+    no dents. A photograph without a dark background is all field of view. From `(3, H, W)` uint8 to `(H, W)` bool.
     """
     height, width = photo.shape[1:]
     if max(height, width) > LONGEST:
@@ -43,29 +37,19 @@ def find_field_of_view(photo: Tensor) -> Tensor:
 
 
 def diameter(fov: Tensor) -> int:
-    """The longer of a field of view's height and width, pixels.
+    """The longer of a field of view's height and width, pixels; it must not be empty.
 
     A disc that is cut off above and below keeps its width, so that this is still its diameter.
-
-    Args:
-        fov: `(H, W)` bool with at least one True.
     """
     return max(int(axis[-1] - axis[0]) + 1 for axis in (fov.any(dim).nonzero()[:, 0] for dim in (0, 1)))
 
 
 def median_diameter(fields: Iterable[Tensor | None]) -> int | None:
-    """The median diameter of several fields of view, pixels; None where none of them has an outside to measure it by.
-
-    Args:
-        fields: each `(H, W)` bool; None is the whole image.
-    """
+    """The median diameter of fields of view (None is the whole image), pixels; None where none has an outside."""
     measured = [diameter(field) for field in fields if field is not None and not field.all()]
     return statistics.median_low(measured) if measured else None
 
 
 def _spans(mask: Tensor, dim: int) -> Tensor:
     """True from the first to the last True along `dim`."""
-    counted = mask.int()
-    from_first = counted.cumsum(dim) > 0
-    to_last = counted.flip(dim).cumsum(dim).flip(dim) > 0
-    return from_first & to_last
+    return (mask.cumsum(dim) > 0) & (mask.flip(dim).cumsum(dim).flip(dim) > 0)

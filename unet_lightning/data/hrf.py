@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.layout import find_root, image_files
-from unet_lightning.data.splits import of_split
+from unet_lightning.data.layout import find_root, image_files, of_split
 
 GROUPS = ("dr", "g", "h")  # diabetic retinopathy, glaucoma, healthy
 TRAIN = [f"{number:02d}_{group}" for number in range(1, 6) for group in GROUPS]
@@ -26,14 +25,7 @@ class HRFDataset(SegmentationDataset):
     ("A discriminatively trained fully connected conditional random field model for blood vessel segmentation in
     fundus images", IEEE Transactions on Biomedical Engineering 64(1), 2017).
 
-    Args:
-        root: the folder with images/, manual1/ and mask/, or its parent that holds HRF/.
-        split: `train`, `test`, or `all`, which is both.
-        fov: see `SegmentationDataset`.
-
-    Raises:
-        ConfigError: another split or `fov`.
-        DataError: the folder, a photograph, a label or a mask is missing.
+    `root` holds images/, manual1/ and mask/, or HRF/ that does.
 
     Source: A. Budai et al., "Robust vessel segmentation in fundus images", International Journal of Biomedical
     Imaging 2013, article 154860.
@@ -48,11 +40,11 @@ class HRFDataset(SegmentationDataset):
         photos, labels, masks = (image_files(base / folder) for folder in ("images", "manual1", "mask"))
         files = (
             ImageFiles(
-                image_id,
-                photos.get(image_id, base / f"images/{image_id}.jpg"),
-                labels.get(image_id, base / f"manual1/{image_id}.tif"),
-                masks.get(f"{image_id}_mask", base / f"mask/{image_id}_mask.tif"),
+                i,
+                photos.get(i, base / f"images/{i}.jpg"),
+                labels.get(i, base / f"manual1/{i}.tif"),
+                masks.get(f"{i}_mask", base / f"mask/{i}_mask.tif"),
             )
-            for image_id in ids
+            for i in ids
         )
         super().__init__((image.existing(fov, REMEDY) for image in files), fov)

@@ -1,5 +1,6 @@
-"""The classes of a pixel, and the types that pass from a data set to a loss."""
+"""The classes of a pixel, and what passes from a data set to a loss: samples, padded to batches."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,38 +13,34 @@ IGNORE = 255
 
 
 class Sample(NamedTuple):
-    """One photograph with its label.
+    """One photograph with its label."""
 
-    Attributes:
-        image: `(3, H, W)`, uint8 0 to 255 as read, float32 once normalised.
-        target: `(H, W)` uint8: the class of each pixel (BACKGROUND, VESSEL or further ones), or IGNORE.
-        image_id: the data set's name for the photograph, such as `21`.
-    """
-
-    image: Tensor
-    target: Tensor
-    image_id: str
+    image: Tensor  # (3, H, W), uint8 0 to 255 as read, float32 once normalised
+    target: Tensor  # (H, W) uint8: the class of each pixel (BACKGROUND, VESSEL or further ones), or IGNORE
+    image_id: str  # the data set's name for the photograph, such as 21
 
 
 class Batch(NamedTuple):
-    """Samples padded to one size.
+    """Samples padded to one size."""
 
-    Attributes:
-        image: `(B, 3, H, W)` float32; 0 where padded.
-        target: `(B, H, W)` int64; IGNORE where padded.
-        image_id: the B names.
-    """
-
-    image: Tensor
-    target: Tensor
+    image: Tensor  # (B, 3, H, W) float32; 0 where padded
+    target: Tensor  # (B, H, W) int64; IGNORE where padded
     image_id: list[str]
 
 
-def one_against_rest(target: Tensor, number: int) -> Tensor:
-    """VESSEL where the target is class `number`, BACKGROUND where it is another class; IGNORE stays.
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Pads right and below to the largest height and width: the image with 0, the target with IGNORE."""
+    height = max(sample.image.shape[-2] for sample in samples)
+    width = max(sample.image.shape[-1] for sample in samples)
+    images = torch.zeros(len(samples), 3, height, width)
+    targets = torch.full((len(samples), height, width), IGNORE, dtype=torch.int64)
+    for row, sample in enumerate(samples):
+        h, w = sample.target.shape
+        images[row, :, :h, :w] = sample.image
+        targets[row, :h, :w] = sample.target
+    return Batch(images, targets, [sample.image_id for sample in samples])
 
-    Args:
-        target: integer, any shape: classes from 0, or IGNORE.
-        number: of the class; with two classes, 1 changes nothing.
-    """
+
+def one_against_rest(target: Tensor, number: int) -> Tensor:
+    """VESSEL where the target is class `number`, BACKGROUND where it is another class; IGNORE stays."""
     return torch.where(target == IGNORE, target, (target == number).to(target.dtype))

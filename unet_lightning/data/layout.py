@@ -2,23 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from unet_lightning.errors import DataError
+from unet_lightning.errors import ConfigError, DataError
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
+T = TypeVar("T")
+
+
+def of_split(split: str, train: Sequence[T], test: Sequence[T]) -> list[T]:
+    """The images of a data set's own split: `train`, `test`, or `all`, the two joined; else ConfigError."""
+    splits = {"train": [*train], "test": [*test], "all": [*train, *test]}
+    if split not in splits:
+        raise ConfigError(f"A data set has the splits train, test and all (both), found {split}.")
+    return splits[split]
+
 
 def find_root(root: Path, name: str, contents: Sequence[str], remedy: str) -> Path:
-    """The folder of a data set: `root` itself, or the folder `name` in it.
+    """The folder of a data set: `root` itself, or the folder `name` in it; DataError with the remedy if neither is.
 
-    Args:
-        root: where to look.
-        name: of the data set, and of its folder.
-        contents: what the folder holds, as glob patterns; `images/` is a folder.
-        remedy: what to do where there is no such folder.
-
-    Raises:
-        DataError: neither folder holds all of `contents`.
+    It holds all of `contents`, which are glob patterns: `images/` is a folder.
     """
     for candidate in (root, root / name):
         if all(any(candidate.glob(pattern)) for pattern in contents):
@@ -30,9 +34,7 @@ def image_files(folder: Path) -> dict[str, Path]:
     """The images of a folder by stem, sorted; none where the folder does not exist.
 
     Hidden files (.DS_Store, and the ._* that macOS leaves beside images) and files with other suffixes are left out.
-
-    Raises:
-        DataError: two images have the same stem.
+    Two images with one stem are a DataError.
     """
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():

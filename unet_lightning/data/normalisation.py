@@ -10,11 +10,7 @@ from unet_lightning.errors import ConfigError
 
 
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over all pixels inside the field of view, in [0, 1].
-
-    Args:
-        samples: with uint8 images.
-    """
+    """Mean and standard deviation of each channel of uint8 images inside the field of view, in [0, 1]."""
     pixels = torch.cat([sample.image[:, sample.target != IGNORE] for sample in samples], dim=1)  # (3, N) uint8
     # Exact from the histogram of 256 levels, without a float copy of every pixel.
     levels = torch.arange(256, dtype=torch.float64) / 255
@@ -26,11 +22,7 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
 
 
 def given_statistics(normalize: Any) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation from the value of `data.normalize`.
-
-    Raises:
-        ConfigError: not a mapping of three means and three positive standard deviations, each up to 1.
-    """
+    """Mean and standard deviation from the value of `data.normalize`, or ConfigError."""
     if not isinstance(normalize, Mapping) or set(normalize) != {"mean", "std"}:
         raise ConfigError(f"data.normalize must be auto, or a mapping with mean and std; found {normalize}.")
     mean, std = normalize["mean"], normalize["std"]

@@ -1,6 +1,7 @@
 """Reads image files: photographs as 8-bit RGB, masks as true and false, labels as classes.
 
-Every file is read as viewers show it: the orientation tag of the camera is applied.
+Every file is read as viewers show it: the orientation tag of the camera is applied. A file that is missing, broken, too
+large or not what is expected in its place is a DataError.
 """
 
 import gzip
@@ -35,9 +36,6 @@ def read_photo(path: Path) -> Tensor:
 
     Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel (0 to 65535) are scaled to 8 (0
     to 255). A file whose name ends in .gz is unpacked.
-
-    Raises:
-        DataError: no such file, not an image, broken, too large, floating-point, or 16 bits with data of 12 or fewer.
     """
     image, is_deep = _open_image(path, "photograph")
     if image.mode in DEEP_MODES:
@@ -47,18 +45,16 @@ def read_photo(path: Path) -> Tensor:
             f"The photograph {path} has Pillow mode {image.mode}: 8 or 16 bits a channel are expected. Convert it to "
             "8-bit RGB with the contrast that its camera software shows."
         )
-    photo = _pixels(image)
+    photo = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for rows, band in _bands(image):
+        photo[rows] = np.asarray(_opaque(band).convert("RGB"))
     if is_deep:  # Pillow has read the upper 8 bits only
         _check_range(path, 256 * int(photo.max()) + 255)
-    return photo
+    return torch.from_numpy(photo).permute(2, 0, 1)
 
 
 def read_binary(path: Path, what: str) -> Tensor:
-    """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette.
-
-    Raises:
-        DataError: no such file, not an image, broken, too large, partly transparent, or with more than two values.
-    """
+    """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette."""
     image, _ = _open_image(path, what)
     deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
     if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
@@ -87,9 +83,6 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     """An index image, `(H, W)` uint8: for each pixel the index of its class in `classes`, or IGNORE.
 
     Annotation tools write palette images: their indices count, not their colours.
-
-    Raises:
-        DataError: no such file, not an image, broken, too large, in colour, or with a value that is not a class.
     """
     image, _ = _open_image(path, what)
     expected = f"0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
@@ -114,11 +107,6 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     return torch.from_numpy(indices)
 
 
-def size_of(image: Tensor) -> str:
-    """Height x width, for messages."""
-    return f"{image.shape[-2]} x {image.shape[-1]} (height x width)"
-
-
 def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
     """The decoded image, and whether its channels had 16 bits; Pillow's warning of many pixels is an error here."""
     if not os.path.isfile(path):
@@ -127,7 +115,7 @@ def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata, which is not used
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(_unpack(path, what) if path.suffix == ".gz" else path, formats=FORMATS) as image:
+            with Image.open(_gunzip(path, what) if path.suffix == ".gz" else path, formats=FORMATS) as image:
                 is_deep = any(";16" in str(tile[3]) for tile in image.tile[:1])  # only known before decoding
                 if 0 in image.size:
                     raise DataError(f"The {what} has no pixels: {path}. Copy it again from its source.")
@@ -136,17 +124,14 @@ def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
                 return image, is_deep
     except UserError:
         raise
-    except UnidentifiedImageError as error:
-        raise DataError(
-            f"The {what} is not an image: {path}. Expected TIFF, PNG, JPEG, GIF, BMP, WebP or PPM."
-        ) from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DataError(
-            f"The {what} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
-        ) from error
     except Exception as error:  # a broken file may raise anything in the parser of its format
         said = str(error)[:200] or type(error).__name__
-        raise DataError(f"The {what} is broken: {path} ({said}). Copy it again from its source.") from error
+        wrong = f"is broken: {path} ({said}). Copy it again from its source."
+        if isinstance(error, UnidentifiedImageError):
+            wrong = f"is not an image: {path}. Expected TIFF, PNG, JPEG, GIF, BMP, WebP or PPM."
+        if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+            wrong = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
+        raise DataError(f"The {what} {wrong}") from error
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
@@ -154,14 +139,6 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
     for top in range(0, image.height, BAND_ROWS):
         end = min(top + BAND_ROWS, image.height)
         yield slice(top, end), image.crop((0, top, image.width, end))
-
-
-def _pixels(image: Image.Image) -> Tensor:
-    """The colours of an image, `(3, H, W)` uint8."""
-    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
-    for rows, band in _bands(image):
-        pixels[rows] = np.asarray(_opaque(band).convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _scaled(path: Path, image: Image.Image) -> Tensor:
@@ -182,7 +159,7 @@ def _scaled(path: Path, image: Image.Image) -> Tensor:
     return torch.from_numpy(scaled)
 
 
-def _unpack(path: Path, what: str) -> BytesIO:
+def _gunzip(path: Path, what: str) -> BytesIO:
     """The content of a gzip file, at most as much as Pillow would decode."""
     with gzip.open(path) as file:
         content = file.read(MAX_GUNZIPPED + 1)

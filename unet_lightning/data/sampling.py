@@ -23,13 +23,6 @@ class EpochSampler(Sampler[Visit]):
     The batches number i of all ranks hold together what batch i of a single process would hold, and each rank has
     equally many images of it. Where the number of visits is no multiple of the ranks, the first visits come again at
     the end of the epoch: only its last step differs from that of a single process.
-
-    Args:
-        size: number of samples.
-        repeats: visits to each sample in an epoch.
-        seed: of the order and of every augmentation.
-        rank: of this process, from 0.
-        world_size: number of processes.
     """
 
     def __init__(self, size: int, repeats: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -42,11 +35,9 @@ class EpochSampler(Sampler[Visit]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Visits of this rank."""
         return -(-self.size * self.repeats // self.world_size)
 
     def __iter__(self) -> Iterator[Visit]:
-        """The visits of this rank in this epoch."""
         # Both in one number, so that (seed 0, epoch 1) and (seed 1, epoch 0) differ.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.size * self.repeats, generator=generator)
@@ -57,12 +48,7 @@ class EpochSampler(Sampler[Visit]):
 
 
 class TransformedDataset(Dataset[Sample]):
-    """A data set with a random transform that each `Visit` seeds.
-
-    Args:
-        dataset: gives samples with a uint8 image.
-        transform: from sample to sample.
-    """
+    """A data set with a random transform from sample to sample that each `Visit` seeds."""
 
     def __init__(self, dataset: Dataset[Sample], transform: v2.Transform) -> None:
         self.dataset, self.transform = dataset, transform

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.splits import of_split
+from unet_lightning.data.layout import of_split
 from unet_lightning.errors import DataError
 
 COUNT = 20  # photographs with labels
@@ -27,15 +27,8 @@ class StareDataset(SegmentationDataset):
     im0324): the split of K.-K. Maninis et al. ("Deep Retinal Image Understanding", MICCAI 2016). Other papers leave
     one photograph out in turn.
 
-    Args:
-        root: the folder with stare-images/, labels-ah/ and labels-vk/, or with all files, or its parent that holds
-            STARE/. Files may be gzipped, as they are in the archives.
-        split: `train`, `test`, or `all`, which is both.
-        fov: see `SegmentationDataset`.
-
-    Raises:
-        ConfigError: another split or `fov`.
-        DataError: the folder, a photograph or a first observer's label is missing.
+    `root` holds stare-images/, labels-ah/ and labels-vk/, or all files, or STARE/ that does. Files may be gzipped, as
+    they are in the archives.
 
     Source: A. Hoover, V. Kouznetsova, M. Goldbaum, "Locating blood vessels in retinal images by piecewise threshold
     probing of a matched filter response", IEEE Transactions on Medical Imaging 19(3), 2000.
@@ -51,24 +44,20 @@ class StareDataset(SegmentationDataset):
 
 
 def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
-    """The folder of the data set (`root`, or STARE/ below it), and its photographs by id, in order.
-
-    Raises:
-        DataError: there are none, or not 20.
-    """
-    for base in (root, root / "STARE"):
-        for folder in (base / "stare-images", base):
-            photos: dict[str, Path] = {}
-            for path in sorted(folder.glob("im*")):
-                if match := PHOTO.fullmatch(path.name):
-                    photos.setdefault(match[1], path)  # im0001.ppm comes before im0001.ppm.gz
-            if photos and len(photos) != COUNT:
-                raise DataError(
-                    f"STARE has {COUNT} photographs with labels, {folder} holds {len(photos)}: the splits are the "
-                    f"first and the last half of exactly those in stare-images.tar. {REMEDY}"
-                )
-            if photos:
-                return base, photos
+    """The folder of the data set (`root`, or STARE/ below it), and its 20 photographs by id, in order."""
+    above = root / "STARE"
+    for base, folder in ((root, root / "stare-images"), (root, root), (above, above / "stare-images"), (above, above)):
+        photos: dict[str, Path] = {}
+        for path in sorted(folder.glob("im*")):
+            if match := PHOTO.fullmatch(path.name):
+                photos.setdefault(match[1], path)  # im0001.ppm comes before im0001.ppm.gz
+        if len(photos) == COUNT:
+            return base, photos
+        if photos:
+            raise DataError(
+                f"STARE has {COUNT} photographs with labels, {folder} holds {len(photos)}: the splits are the "
+                f"first and the last half of exactly those in stare-images.tar. {REMEDY}"
+            )
     raise DataError(f"No STARE in {root}: looked for stare-images/im0001.ppm(.gz) there and in STARE/. {REMEDY}")
 
 

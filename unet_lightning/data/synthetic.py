@@ -29,15 +29,7 @@ VESSEL_DEPTH = (0.25, 0.45, 0.30)  # share of the light that a full vessel takes
 class SyntheticDataset(DriveDataset):
     """40 drawn photographs with a field of view, a first and (in test) a second observer, named as DRIVE's are.
 
-    Args:
-        root: where they are kept, in a folder for each seed and size; drawn there where they are missing.
-        split: `train` (21 to 40), `test` (01 to 20), or `all`, which is both.
-        seed: of every photograph.
-        size: (height, width), pixels.
-        fov: see `SegmentationDataset`.
-
-    Raises:
-        ConfigError: not a size, or one that is too small.
+    They are kept below `root`, in a folder for each seed and size (height, width), and drawn where they are missing.
     """
 
     name = "synthetic"
@@ -57,22 +49,14 @@ class SyntheticDataset(DriveDataset):
 
 
 def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
-    """Draws 40 photographs with masks and labels into `folder`, which appears when all are drawn.
-
-    Args:
-        folder: must not exist yet.
-        seed: of every photograph.
-        size: (height, width), pixels.
-    """
+    """Draws 40 photographs with masks and labels into `folder`, which must not exist and appears when all are drawn."""
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         for number in range(1, 41):
-            for what, image in draw_photograph(random.Random(f"{seed}/{number}"), size).items():
-                if what not in (files := expected_files(number)):
-                    continue  # the training images have no second observer
-                path = partial / files[what]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                image.save(path)
+            images = draw_photograph(random.Random(f"{seed}/{number}"), size)
+            for what, name in expected_files(number).items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                images[what].save(partial / name)
         try:
             partial.rename(folder)
         except OSError:
@@ -105,18 +89,14 @@ def draw_photograph(rng: random.Random, size: tuple[int, int]) -> dict[str, Imag
         shade = rng.choice((-0.4, -0.3, 0.3))
         spot = _spot(x, y, (rng.uniform(0, width), rng.uniform(0, height)), rng.uniform(3, 9) * unit)
         photo = photo * (1 + shade * spot)
-    photo = photo + 0.45 * _spot(x, y, disc, 32 * unit) * torch.tensor((0.3, 0.9, 0.6)).view(3, 1, 1) * (
-        1 - 0.5 * depth
-    )
+    disc_colour = torch.tensor((0.3, 0.9, 0.6)).view(3, 1, 1)
+    photo = photo + 0.45 * _spot(x, y, disc, 32 * unit) * disc_colour * (1 - 0.5 * depth)
     macula = (width / 2 - side * 60 * unit, disc[1] + 20 * unit)
     photo = photo * (1 - 0.3 * _spot(x, y, macula, 45 * unit))
     photo = gaussian_blur(photo, [5, 5], [0.8, 0.8]) + 0.025 * torch.randn(3, height, width, generator=generator)
-    return {
-        "photo": to_pil_image(_bytes(photo * fov)),
-        "fov": to_pil_image(_bytes(fov.float())),
-        "label": to_pil_image(_bytes((label & fov).float())),
-        "second_label": to_pil_image(_bytes((second & fov).float())),
-    }
+    images = {"photo": photo * fov, "fov": fov, "label": label & fov, "second_label": second & fov}
+    as_bytes = {what: (image.float().clamp(0, 1) * 255).round().to(torch.uint8) for what, image in images.items()}
+    return {what: to_pil_image(image) for what, image in as_bytes.items()}
 
 
 Vessel = tuple[list[tuple[float, float]], float, float]  # points (x, y), width in pixels, darkness 0 to 1
@@ -151,10 +131,7 @@ def grow_tree(rng: random.Random, disc: tuple[float, float], side: int, unit: fl
 
 
 def _draw_vessels(vessels: list[Vessel], size: tuple[int, int], thinnest: float, shaded: bool) -> Tensor:
-    """The share of each pixel that vessels cover, 0 to 1, times their darkness where `shaded`, `(H, W)`.
-
-    Vessels thinner than `thinnest` pixels are left out.
-    """
+    """The share of each pixel that vessels of at least `thinnest` pixels cover; times their darkness if `shaded`."""
     height, width = size
     canvas = Image.new("L", (width * OVERSAMPLING, height * OVERSAMPLING))
     pen = ImageDraw.Draw(canvas)
@@ -179,9 +156,3 @@ def _spot(x: Tensor, y: Tensor, centre: tuple[float, float], radius: float) -> T
     """A disc with a soft rim, 0 to 1."""
     distance = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2).sqrt()
     return torch.sigmoid((radius - distance) / (0.15 * radius))
-
-
-def _bytes(image: Tensor) -> Tensor:
-    """[0, 1] to uint8, `(C, H, W)`."""
-    image = (image.clamp(0, 1) * 255).round().to(torch.uint8)
-    return image if image.ndim == 3 else image.unsqueeze(0)

@@ -33,49 +33,26 @@ class RandomRightAngle(v2.Transform):  # type: ignore[misc]  # torchvision has n
         return tv_tensors.wrap(torch.rot90(inpt, params["turns"], (-2, -1)), like=inpt)
 
 
-def check_crop(crop: int) -> None:
-    """Raises ConfigError where the side of a crop is not a whole number of pixels, at least 1."""
+def _random_crop(crop: int) -> v2.Transform:
+    """A square crop of a side of `crop` pixels; a smaller image is padded."""
     if not isinstance(crop, int) or crop < 1:
         raise ConfigError(f"data.augment.crop must be a whole number of pixels from 1, found {crop}.")
+    return v2.RandomCrop(crop, pad_if_needed=True, fill=FILL)
 
 
 def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
-    """The tutorial's augmentation.
-
-    Args:
-        crop: side of the square crop, pixels; a smaller image is padded.
-        min_size: least length of the shorter side after a random resize, pixels.
-        max_size: greatest length of the shorter side, pixels.
-    """
-    check_crop(crop)
-    return v2.Compose(
-        [
-            v2.RandomResize(min_size, max_size + 1),  # the upper end is exclusive
-            v2.RandomHorizontalFlip(),
-            v2.RandomVerticalFlip(),
-            v2.RandomCrop(crop, pad_if_needed=True, fill=FILL),
-        ]
-    )
+    """The tutorial's augmentation: the shorter side is resized to `min_size` to `max_size` pixels, then cropped."""
+    resize = v2.RandomResize(min_size, max_size + 1)  # the upper end is exclusive
+    return v2.Compose([resize, v2.RandomHorizontalFlip(), v2.RandomVerticalFlip(), _random_crop(crop)])
 
 
 def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: float) -> v2.Transform:
     """Crops, turned by right angles and mirrored, with a little colour jitter: the cheapest augmentation on a CPU.
 
-    Args:
-        crop: side of the square crop, pixels; a smaller image is padded.
-        brightness: greatest relative change of brightness, 0 to 1.
-        contrast: greatest relative change of contrast, 0 to 1.
-        saturation: greatest relative change of saturation, 0 to 1.
+    Brightness, contrast and saturation are the greatest relative changes, 0 to 1.
     """
-    check_crop(crop)
-    return v2.Compose(
-        [
-            v2.RandomCrop(crop, pad_if_needed=True, fill=FILL),
-            v2.RandomHorizontalFlip(),
-            RandomRightAngle(),
-            v2.ColorJitter(brightness, contrast, saturation),
-        ]
-    )
+    jitter = v2.ColorJitter(brightness, contrast, saturation)
+    return v2.Compose([_random_crop(crop), v2.RandomHorizontalFlip(), RandomRightAngle(), jitter])
 
 
 def rotate_zoom_crop(
@@ -84,20 +61,14 @@ def rotate_zoom_crop(
     """Crops at any angle and scale, mirrored, with colour jitter.
 
     Only a window that holds the turned crop is resampled, which takes a third of the time of the whole photograph.
-
-    Args:
-        crop: side of the square crop, pixels; a smaller image is padded.
-        degrees: greatest rotation to either side.
-        zoom: least and greatest scale.
-        brightness: greatest relative change of brightness, 0 to 1.
-        contrast: greatest relative change of contrast, 0 to 1.
-        saturation: greatest relative change of saturation, 0 to 1.
+    `degrees` is the greatest rotation to either side, `zoom` the least and the greatest scale; brightness, contrast and
+    saturation are the greatest relative changes, 0 to 1.
     """
-    check_crop(crop)
+    _random_crop(crop)  # refuses what is no size
     window = math.ceil(crop * math.sqrt(2) / min(1.0, zoom[0]))
     return v2.Compose(
         [
-            v2.RandomCrop(window, pad_if_needed=True, fill=FILL),
+            _random_crop(window),
             v2.RandomAffine(degrees, scale=tuple(zoom), interpolation=v2.InterpolationMode.BILINEAR, fill=FILL),
             v2.CenterCrop(crop),
             v2.RandomHorizontalFlip(),
@@ -107,12 +78,6 @@ def rotate_zoom_crop(
 
 
 def to_input(mean: list[float], std: list[float]) -> v2.Transform:
-    """The input of the network: float32, each channel minus its mean, divided by its standard deviation.
-
-    Args:
-        mean: of each channel, in [0, 1].
-        std: standard deviation of each channel, in the same unit.
-    """
-    return v2.Compose(
-        [v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True), v2.Normalize(mean, std)]
-    )
+    """The input of the network: float32, each channel minus its mean, divided by its standard deviation, in [0, 1]."""
+    to_float = v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True)
+    return v2.Compose([to_float, v2.Normalize(mean, std)])

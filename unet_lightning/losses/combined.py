@@ -11,15 +11,7 @@ AUXILIARY_WEIGHT = 0.5  # the tutorial's
 
 
 class WeightedSum(nn.Module):
-    """Sum of losses, each times its weight.
-
-    Args:
-        terms: losses by name.
-        weights: a weight for each of these names.
-
-    Raises:
-        ConfigError: `terms` and `weights` have different names.
-    """
+    """Sum of losses, each times its weight; raises ConfigError where terms and weights have different names."""
 
     def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -38,10 +30,7 @@ class WeightedSum(nn.Module):
 def loss_of_outputs(loss: nn.Module, outputs: Mapping[str, Tensor], target: Tensor) -> Tensor:
     """The loss of `outputs["out"]`, plus half that of `outputs["aux"]` where the network has one.
 
-    Args:
-        loss: called with logits and target, returns a scalar.
-        outputs: each `(B, C, H, W)`.
-        target: `(B, H, W)` int64.
+    Outputs are `(B, C, H, W)`, the target is `(B, H, W)` int64.
     """
     total: Tensor = loss(outputs["out"], target)
     if "aux" in outputs:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.dice import without_ignored
-from unet_lightning.losses.ranks import mean_over_ranks
 
 
 def cross_entropy(
@@ -17,17 +16,14 @@ def cross_entropy(
 ) -> Tensor:
     """Weighted mean of the negative log-likelihood over the batch: sum of w nll / sum of w, as torch defines it.
 
-    Unlike torch's mean it is 0, not NaN, for a batch in which every pixel is ignored.
+    Unlike torch's mean it is 0, not NaN, for a batch in which every pixel is ignored. With `over_ranks` the
+    batch is a part of a larger one, shared by all processes: the mean of their results is the loss of that whole batch.
 
     Args:
         logits: `(B, C, H, W)`, any floating type; computed in float32.
         target: `(B, H, W)` int64 with classes below C, or IGNORE.
         class_weights: `(C,)` float32; all 1 where None.
-        over_ranks: whether the batch is a part of a larger one, shared by all processes: the mean of their results is
-            then the loss of that whole batch (see `mean_over_ranks`).
-
-    Returns:
-        scalar float32.
+        over_ranks: see `mean_over_ranks`.
     """
     logits, counted = without_ignored(logits, target)
     class_weights = None if class_weights is None else class_weights.float()  # precision bf16-true halves buffers
@@ -39,16 +35,28 @@ def cross_entropy(
     return total / weight.clamp(min=torch.finfo(torch.float32).tiny)
 
 
+def mean_over_ranks(count: Tensor) -> Tensor:
+    """The mean of a count over all processes of the run; the count itself where there is only one.
+
+    DDP averages gradients over the processes. Where each process divides its sum by this mean count, the average is
+    the total sum divided by the total count: the loss of the whole batch. Dividing by the process's own count would
+    give something else, as processes have different numbers of pixels that count.
+
+    All processes must call it at the same time, as they do in training, where they have equally many batches. Where a
+    step is made of several batches (`trainer.accumulate_grad_batches`), each of them has its own count.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return count
+    total = count.detach().clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
 class CrossEntropyLoss(nn.Module):
     """`cross_entropy`, in training over the batches of all processes together.
 
-    In evaluation, where processes may have different numbers of images, each process has its own mean.
-
-    Args:
-        class_weights: one for each class; None gives all the same weight.
-
-    Raises:
-        ConfigError: the number of weights is not that of the classes (raised at the first batch).
+    In evaluation, where processes may have different numbers of images, each process has its own mean. The first batch
+    raises ConfigError where the number of class weights is not that of the classes; None weighs all alike.
     """
 
     weights: Tensor | None

@@ -1,4 +1,7 @@
-"""Calibration: of the pixels with probability 0.8, do eight in ten belong to a vessel?"""
+"""Calibration: of the pixels with probability 0.8, do eight in ten belong to a vessel?
+
+Probabilities are float32 in [0, 1]; targets are integers of the same shape: BACKGROUND, VESSEL or IGNORE.
+"""
 
 import math
 from collections.abc import Sequence
@@ -14,31 +17,17 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The pixels inside the field of view with a probability from `low` to below `high`.
-
-    Attributes:
-        low: lower edge, included.
-        high: upper edge, excluded; the last bin includes 1.
-        pixels: number of pixels.
-        probability: their mean probability; NaN without pixels.
-        share: the share of them that are vessels; NaN without pixels.
-    """
+    """The pixels inside the field of view with a probability from `low` to below `high` (the last bin includes 1)."""
 
     low: float
     high: float
-    pixels: int
-    probability: float
-    share: float
+    pixels: int  # number
+    probability: float  # their mean; NaN without pixels
+    share: float  # of them that are vessels; NaN without pixels
 
 
 def reliability(probability: Tensor, target: Tensor, bins: int = BINS) -> list[ReliabilityBin]:
-    """The bins of a reliability diagram, of equal width, from 0 to 1.
-
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        bins: number of bins, at least 1.
-    """
+    """The bins of a reliability diagram, of equal width, from 0 to 1."""
     counted = target != IGNORE
     inside = probability[counted].float()
     edges = torch.linspace(0, 1, bins + 1)
@@ -52,34 +41,22 @@ def reliability(probability: Tensor, target: Tensor, bins: int = BINS) -> list[R
 
 
 def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """The distance between mean probability and share of vessels in each bin, averaged over the pixels; 0 is best.
+    """The distance between mean probability and share of vessels in each bin, averaged over the pixels.
 
-    The probability is that of a vessel, not that of the more probable class, so that the bins go from 0 to 1.
-
-    Args:
-        bins: from `reliability`.
-
-    Returns:
-        from 0 to 1; NaN where no pixel counts.
+    From 0, the best, to 1; NaN where no pixel counts. The probability is that of a vessel, not that of the more
+    probable class, so that the bins go from 0 to 1.
 
     Source: M. P. Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
     """
-    filled = [item for item in bins if item.pixels]
-    if not filled:
-        return math.nan
-    distance = math.fsum(item.pixels * abs(item.probability - item.share) for item in filled)
-    return distance / sum(item.pixels for item in filled)
+    pixels = sum(item.pixels for item in bins)
+    distance = math.fsum(item.pixels * abs(item.probability - item.share) for item in bins if item.pixels)
+    return distance / pixels if pixels else math.nan
 
 
 def brier_score(probability: Tensor, target: Tensor) -> float:
-    """The mean squared difference of probability and truth inside the field of view; 0 is best.
+    """The mean squared difference of probability and truth inside the field of view, from 0, the best, to 1.
 
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-
-    Returns:
-        from 0 to 1; NaN where no pixel counts.
+    NaN where no pixel counts.
 
     Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78(1),
     1950, in the form for two classes.

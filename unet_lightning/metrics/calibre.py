@@ -1,4 +1,7 @@
-"""Sensitivity for thin and for thick vessels: thin ones have few pixels, and are the first to be missed."""
+"""Sensitivity for thin and for thick vessels: thin ones have few pixels, and are the first to be missed.
+
+Maps are `(H, W)` bool, targets `(H, W)` integers: BACKGROUND, VESSEL or IGNORE.
+"""
 
 import math
 import operator
@@ -42,13 +45,7 @@ class CalibreCounts:
 
 
 def count_by_calibre(vessels: Tensor, target: Tensor, thin: Tensor | None = None) -> CalibreCounts:
-    """Counts of one image.
-
-    Args:
-        vessels: `(H, W)` bool.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-        thin: the result of `thin_vessels`, where it is known already.
-    """
+    """Counts of one image; `thin` is the result of `thin_vessels`, where it is known already."""
     thin = thin_vessels(target) if thin is None else thin
     thick = (target == VESSEL) & ~thin
     numbers = (thin & vessels, thin, thick & vessels, thick)
@@ -56,34 +53,28 @@ def count_by_calibre(vessels: Tensor, target: Tensor, thin: Tensor | None = None
 
 
 def thin_vessels(target: Tensor) -> Tensor:
-    """The pixels of the target's thin vessels, `(H, W)` bool: width up to 3 pixels, rounded.
-
-    Args:
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-    """
+    """The pixels of the target's thin vessels, `(H, W)` bool: width up to 3 pixels, rounded."""
     return torch.from_numpy(vessel_widths(target) < MAX_THIN_WIDTH + 0.5)
 
 
 def vessel_widths(target: Tensor) -> npt.NDArray[np.float64]:
-    """The width of the vessel that each pixel belongs to, measured at the nearest point of the centreline.
+    """The width of the vessel that each pixel belongs to, measured at the nearest point of the centreline, `(H, W)`.
+
+    In pixels; NaN outside vessels, infinite where the target has no background.
 
     The target is enlarged twofold first: a vessel w pixels wide becomes 2w wide, its centreline is w pixels from the
     nearest background, for even w as for odd, and this distance is the width. A vessel that the edge of the field of
     view or of the image cuts off is continued beyond it, so that its end is as wide as the rest. A vessel that runs
     along the edge, with no background between, counts as wide, since its real width is not visible.
-
-    Args:
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-
-    Returns:
-        `(H, W)`, pixels; NaN outside vessels; infinite where the target has no background.
     """
     known = target.numpy()
     vessel = known == VESSEL
     width = np.full(known.shape, math.nan)
     if not vessel.any():
         return width
-    continued = _continued(np.pad(known, MARGIN, constant_values=IGNORE))
+    padded = np.pad(known, MARGIN, constant_values=IGNORE)
+    nearest_known = distance_transform_edt(padded == IGNORE, return_distances=False, return_indices=True)
+    continued = padded[tuple(nearest_known)]  # each ignored pixel is replaced
     if not (continued == BACKGROUND).any():
         width[vessel] = math.inf
         return width
@@ -96,10 +87,3 @@ def vessel_widths(target: Tensor) -> npt.NDArray[np.float64]:
     _, nearest = KDTree(np.argwhere(middle)).query(centres)
     width[vessel] = ridge[nearest]
     return width
-
-
-def _continued(target: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The target with each ignored pixel replaced by the nearest one that is not ignored, `(H, W)`."""
-    nearest = distance_transform_edt(target == IGNORE, return_distances=False, return_indices=True)
-    continued: npt.NDArray[np.generic] = target[tuple(nearest)]
-    return continued

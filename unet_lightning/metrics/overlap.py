@@ -64,21 +64,13 @@ class Counts:
         tp, fp, tn, fn = self.true_positive, self.false_positive, self.true_negative, self.false_negative
         # In Python's integers, which have no limit: the product of four numbers of pixels exceeds 64 bits.
         product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-        if product == 0:
-            return float(fp + fn == 0)
-        return (tp * tn - fp * fn) / math.sqrt(product)
+        return (tp * tn - fp * fn) / math.sqrt(product) if product else float(fp + fn == 0)
 
 
 def count(vessels: Tensor, target: Tensor) -> Counts:
-    """Counts of one image.
-
-    Args:
-        vessels: `(H, W)` bool.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-    """
-    scores = binary_stat_scores(vessels.to(torch.int64), target.to(torch.int64), ignore_index=IGNORE).tolist()
-    true_positive, false_positive, true_negative, false_negative, _ = scores
-    return Counts(true_positive, false_positive, true_negative, false_negative)
+    """Counts of one image: of a map, `(H, W)` bool, and a target, `(H, W)` integer: BACKGROUND, VESSEL or IGNORE."""
+    scores = binary_stat_scores(vessels.to(torch.int64), target.to(torch.int64), ignore_index=IGNORE)
+    return Counts(*scores[:4].tolist())
 
 
 def _rate(right: int, wrong: int) -> float:

@@ -1,4 +1,7 @@
-"""How well probabilities rank vessels above background: exact, from every distinct probability."""
+"""How well probabilities rank vessels above background: exact, from every distinct probability.
+
+Probabilities are float32 in [0, 1]; targets are integers of the same shape: BACKGROUND, VESSEL or IGNORE.
+"""
 
 import math
 
@@ -10,32 +13,17 @@ from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 
 
 def area_under_roc(probability: Tensor, target: Tensor) -> float:
-    """AUROC inside the field of view; NaN where one of the two classes is absent.
-
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-    """
+    """AUROC inside the field of view; NaN where one of the two classes is absent."""
     return float(binary_auroc(*_inside(probability, target))) if _both_classes(target) else math.nan
 
 
 def average_precision(probability: Tensor, target: Tensor) -> float:
-    """Average precision inside the field of view; NaN where one of the two classes is absent.
-
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-    """
+    """Average precision inside the field of view; NaN where one of the two classes is absent."""
     return float(binary_average_precision(*_inside(probability, target))) if _both_classes(target) else math.nan
 
 
 def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
-    """Points of the exact ROC curve inside the field of view, evenly spaced along it, with both ends.
-
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        points: the largest number of points, at least 2.
+    """At most `points` points of the exact ROC curve inside the field of view, evenly spaced along it, with both ends.
 
     Returns:
         false positive rate and sensitivity from (0, 0) to (1, 1), `(N,)` float64 each; empty where one of the two
@@ -56,19 +44,12 @@ def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[T
 def precision_recall_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
     """Points of the exact precision-recall curve inside the field of view, at the thresholds of `roc_curve`.
 
-    Args:
-        probability: float32 in [0, 1], any shape.
-        target: integer of the same shape: BACKGROUND, VESSEL or IGNORE.
-        points: the largest number of points, at least 2.
-
     Returns:
         recall and precision from (0, 1) to recall 1, `(N,)` float64 each; empty where one of the two classes is
         absent.
     """
     false_positive_rate, recall = roc_curve(probability, target, points)
-    vessels = (target == VESSEL).sum()
-    background = (target == BACKGROUND).sum()
-    right, wrong = recall * vessels, false_positive_rate * background
+    right, wrong = recall * (target == VESSEL).sum(), false_positive_rate * (target == BACKGROUND).sum()
     precision = torch.where(right + wrong > 0, right / (right + wrong), 1.0)  # 1 by convention where nothing is found
     return recall, precision
 

@@ -18,14 +18,8 @@ Floats = npt.NDArray[np.float64]
 def bootstrap_interval(values: npt.ArrayLike, seed: int = 0) -> tuple[Floats, Floats]:
     """The 95 % percentile intervals of means over images, from 10,000 bootstrap resamples of the images.
 
-    All figures use the same resamples, so that the interval of one does not depend on which others there are.
-
-    Args:
-        values: `(images, figures)`.
-        seed: of the resampling; the same values and seed give the same interval.
-
-    Returns:
-        lower and upper ends, `(figures,)` each; NaN for a single image, and for a figure with a NaN.
+    All figures use the same resamples, so that the interval of one does not depend on which others there are. From
+    `(images, figures)` to lower and upper ends, `(figures,)` each; NaN for a single image, and for a figure with a NaN.
 
     Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
@@ -44,38 +38,22 @@ def bootstrap_interval(values: npt.ArrayLike, seed: int = 0) -> tuple[Floats, Fl
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How two runs differ over the same images.
-
-    Attributes:
-        mean: of the differences, first run minus second.
-        low: lower end of the mean's 95 % bootstrap interval.
-        high: its upper end.
-        p_value: of Wilcoxon's signed-rank test, two-sided.
-        images: number of pairs.
-    """
+    """How two runs differ over the same images: first minus second."""
 
     mean: float
-    low: float
+    low: float  # end of the mean's 95 % bootstrap interval
     high: float
-    p_value: float
-    images: int
+    p_value: float  # of Wilcoxon's signed-rank test, two-sided
+    images: int  # number of pairs
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> PairedDifference:
-    """Compares one figure of two runs over the same images.
+    """Compares one figure of two runs over the same images in the same order.
 
     The bootstrap resamples images, so that the two values of an image stay together. The test leaves out images
     without a difference, as Wilcoxon did, and is exact for up to 50 images without ties. With n images p is at least
-    2 / 2^n, so that fewer than 6 images never reach 0.05.
-
-    Args:
-        a: the figure of each image, first run.
-        b: the same images in the same order, second run.
-        seed: of the resampling.
-
-    Returns:
-        the difference; interval and p are NaN for a single image, and all figures are NaN where a value is NaN; p is 1
-        where no image differs.
+    2 / 2^n, so that fewer than 6 images never reach 0.05. Interval and p are NaN for a single image, all figures where
+    a value is NaN; p is 1 where no image differs.
 
     Raises:
         ValueError: the runs have different numbers of images, or no images.
@@ -89,7 +67,11 @@ def paired_difference(a: Sequence[float], b: Sequence[float], seed: int = 0) -> 
         )
     differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)  # (images,)
     low, high = bootstrap_interval(differences[:, None], seed)
-    p_value = _signed_rank(differences)
+    if len(differences) < 2 or np.isnan(differences).any():
+        p_value = math.nan
+    else:
+        differing = differences[differences != 0]  # with zeros among them SciPy would not use the exact distribution
+        p_value = float(wilcoxon(differing).pvalue) if len(differing) else 1.0
     return PairedDifference(float(differences.mean()), float(low[0]), float(high[0]), p_value, len(differences))
 
 
@@ -97,13 +79,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction of p-values for several comparisons: at 0.05 the chance of any false positive is at most 5 %.
 
     The smallest of m is multiplied by m, the next by m - 1, and so on; none falls below the one before it, none
-    exceeds 1. NaN stays NaN and is not counted.
-
-    Args:
-        p_values: of the comparisons, in any order.
-
-    Returns:
-        corrected p-values, in the same order.
+    exceeds 1. NaN stays NaN and is not counted. The order is kept.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
     6(2), 1979.
@@ -114,12 +90,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     for rank, (p, place) in enumerate(order):
         before = corrected[place] = max(before, min(1.0, (len(order) - rank) * p))
     return corrected
-
-
-def _signed_rank(differences: Floats) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test."""
-    if len(differences) < 2 or np.isnan(differences).any():
-        return math.nan
-    # With zeros among the values SciPy would not use the exact distribution.
-    differing = differences[differences != 0]
-    return float(wilcoxon(differing).pvalue) if len(differing) else 1.0

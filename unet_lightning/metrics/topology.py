@@ -1,4 +1,7 @@
-"""Topology of a vessel map: whether centrelines agree, and how many pieces there are."""
+"""Topology of a vessel map: whether centrelines agree, and how many pieces there are.
+
+Maps are `(H, W)` bool, targets `(H, W)` integers: BACKGROUND, VESSEL or IGNORE.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +18,7 @@ def centreline_dice(vessels: Tensor, target: Tensor) -> float:
     """Centreline Dice (clDice) inside the field of view: Dice of lengths, so that thin vessels count like thick ones.
 
     The harmonic mean of two shares: that of the map's centreline that lies on vessels of the target, and that of the
-    target's centreline that lies on vessels of the map.
-
-    Args:
-        vessels: `(H, W)` bool.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-
-    Returns:
-        from 0 to 1; 1 where neither map nor target has a vessel, 0 where only one of them has.
+    target's centreline that lies on vessels of the map. 1 where neither has a vessel, 0 where only one of them has.
 
     Source: S. Shit et al., "clDice - a novel topology-preserving loss function for tubular structure segmentation",
     CVPR 2021, equations 1 and 2.
@@ -41,13 +37,6 @@ def component_error(vessels: Tensor, target: Tensor) -> float:
 
     Pixels that touch at a side or a corner are connected. This is the error in Betti number 0, which the authors of
     clDice report too, over patches; here it is over the image.
-
-    Args:
-        vessels: `(H, W)` bool.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE.
-
-    Returns:
-        the absolute difference, a whole number.
     """
     found, there = (label(mask, structure=np.ones((3, 3)))[1] for mask in _masks(vessels, target))
     return float(abs(found - there))

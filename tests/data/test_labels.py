@@ -1,7 +1,6 @@
 import torch
 
-from unet_lightning.data.collate import collate
-from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.labels import IGNORE, Sample, collate
 
 
 def sample(height, width, name):
