@@ -19,10 +19,10 @@ TASK_PREFIX = "network."  # the name of the network within SegmentationTask
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint file as plain data: no code in it is run.
+    """A checkpoint file as plain data: no code in it is run, and nothing far larger than the file is made of it.
 
     Raises:
-        RunError: no such file, broken, or it holds objects other than data, or more of it than the file has room for.
+        RunError: no such file, broken, or it holds something else.
     """
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise RunError(f"No checkpoint: looked for {path}.")
@@ -49,10 +49,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Puts the weights of a checkpoint into `network`.
+    """Puts the weights of a checkpoint into `network`: every parameter and buffer, with its shape.
 
     Args:
-        network: any network; every parameter and buffer must be in the file, with its shape.
+        network: any network.
         path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's) or a plain state dict.
 
     Returns:
@@ -78,8 +78,7 @@ def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
         checkpoint: what `read_checkpoint` gave.
 
     Raises:
-        RunError: hyper-parameters and weights are of two networks, or those of none.
-        ConfigError: from `build`.
+        UserError: hyper-parameters and weights are of two networks, or those of none.
     """
     parameters, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
     spec = parameters.get("model") if isinstance(parameters, Mapping) else None
@@ -102,20 +101,23 @@ def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
     """Raises RunError where this is no network, or the weights are not its own."""
     if not isinstance(network, nn.Module):
         raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
-    expected = network.state_dict()
-    missing = sorted(expected.keys() - found.keys())
-    unexpected = sorted(found.keys() - expected.keys())
-    other = [
-        f"{name} {_form(found[name])} instead of {_form(expected[name])}"
-        for name in expected.keys() & found.keys()
-        if _form(found[name]) != _form(expected[name])
-    ]
-    if missing or unexpected or other:
-        faults = [("missing", missing), ("not of this network", unexpected), ("of another shape", sorted(other))]
-        said = "; ".join(f"{len(names)} {fault} (first: {names[0][:200]})" for fault, names in faults if names)
+    expected, given = ({k: _form(v) for k, v in state.items()} for state in (network.state_dict(), found))
+    faults = {
+        "missing": expected.keys() - given.keys(),
+        "not of this network": given.keys() - expected.keys(),
+        "of another shape": [
+            f"{name} {given[name]} instead of {form}"
+            for name, form in expected.items()
+            if given.get(name, form) != form
+        ],
+    }
+    if any(faults.values()):
+        said = "; ".join(
+            f"{len(names)} {fault} (first: {min(names)[:200]})" for fault, names in faults.items() if names
+        )
         raise RunError(
-            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear, "
-            "model.norm and model.num_classes to what it was trained with."
+            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear, model.norm and "
+            "model.num_classes to what it was trained with."
         )
 
 
@@ -134,4 +136,4 @@ def _form(value: Any) -> str:
     """Shape, and the kind of number where it is not a float."""
     if not isinstance(value, Tensor):  # a module may keep what it likes beside its parameters
         return type(value).__name__
-    return f"{tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
+    return f"{tuple(value.shape)}{'' if value.is_floating_point() else f' {value.dtype}'}"
