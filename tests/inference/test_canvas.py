@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from unet_lightning.inference.canvas import Canvas, gaussian
-from unet_lightning.inference.tiling import Span, Tile, Tiling, overlapping
+from unet_lightning.inference.tiling import Canvas, Span, Tile, Tiling, gaussian, overlapping
 from unet_lightning.models.context import Geometry
 
 

@@ -1,8 +1,7 @@
 import pytest
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.canvas import total_weight
-from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping
+from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping, total_weight
 from unet_lightning.models.context import Geometry
 
 UNPADDED = Geometry(halo=0, stride=16, margin=92, least=188)

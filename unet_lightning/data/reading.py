@@ -39,7 +39,7 @@ def read_photo(path: Path) -> Tensor:
     Raises:
         DataError: no such file, not an image, broken, too large, floating-point, or 16 bits with data of 12 or fewer.
     """
-    image, is_deep = _open_image(path, "photograph")
+    image, is_deep = open_image(path, "photograph")
     if image.mode in DEEP_MODES:
         return _scaled(path, image).expand(3, -1, -1).clone()
     if image.mode not in COLOUR_MODES:
@@ -59,7 +59,7 @@ def read_binary(path: Path, what: str) -> Tensor:
     Raises:
         DataError: no such file, not an image, broken, too large, partly transparent, or with more than two values.
     """
-    image, _ = _open_image(path, what)
+    image, _ = open_image(path, what)
     deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
     if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
         raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
@@ -91,7 +91,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     Raises:
         DataError: no such file, not an image, broken, too large, in colour, or with a value that is not a class.
     """
-    image, _ = _open_image(path, what)
+    image, _ = open_image(path, what)
     expected = f"0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
     if image.mode not in ("1", "L", "P", *DEEP_MODES):
         raise DataError(
@@ -119,7 +119,7 @@ def size_of(image: Tensor) -> str:
     return f"{image.shape[-2]} x {image.shape[-1]} (height x width)"
 
 
-def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
+def open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
     """The decoded image, and whether its channels had 16 bits; Pillow's warning of many pixels is an error here."""
     if not os.path.isfile(path):
         raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")

@@ -8,7 +8,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`, one of DEVICES; `auto` is the GPU of NVIDIA or of Apple where there is one.
+    """The device called `name`; `auto` is the GPU of NVIDIA or of Apple where there is one.
 
     Raises:
         ConfigError: another name, or a GPU that is not there.

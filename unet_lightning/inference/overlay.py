@@ -9,15 +9,7 @@ OPACITY = 0.85
 
 
 def overlay(photo: Tensor, vessels: Tensor) -> Tensor:
-    """Paints the vessels over the photograph.
-
-    Args:
-        photo: `(3, H, W)` uint8; it is changed: a copy of a large one would cost hundreds of megabytes.
-        vessels: `(H, W)` bool.
-
-    Returns:
-        the photograph.
-    """
+    """The photograph `(3, H, W)` uint8 with the vessels `(H, W)` bool painted over it; it is changed, not copied."""
     for row, marked in zip(photo.unbind(1), vessels, strict=True):  # (3, W) and (W,)
         pixels = row[:, marked]
         colour = torch.tensor(ImageColor.getrgb(SKY_BLUE))[:, None]

@@ -3,18 +3,17 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.canvas import Canvas
 from unet_lightning.inference.device import choose_device, synchronise
 from unet_lightning.inference.memory import return_large_blocks
 from unet_lightning.inference.scale import check_scale, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
-from unet_lightning.inference.tiling import BLENDS, Tile, Tiling
+from unet_lightning.inference.tiling import BLENDS, Canvas, Tile, Tiling
 from unet_lightning.inference.views import VIEWS
 from unet_lightning.models.context import Geometry, cut
 from unet_lightning.models.probability import class_probabilities
@@ -24,23 +23,15 @@ from unet_lightning.models.probability import class_probabilities
 class PredictionOptions:
     """How a photograph passes through a network.
 
-    Attributes:
-        device: where the network runs; see `choose_device`.
-        tile: `auto` (photographs of up to 1024 x 1024 pixels pass whole, larger ones in tiles), `none` (whole), or the
-            side of the tiles in pixels.
-        blend: `crop` (the map of the whole photograph, exactly) or `gaussian`; see `tiling`.
-        tta: `none`, `flips` (4 passes) or `d4` (8), whose maps are averaged.
-        scale: `none`, a factor for the sides of the photograph, or `auto`; see `scale_for`.
-
     Raises:
         ConfigError: another value; of the device not before a network is moved to it.
     """
 
-    device: str = "auto"
-    tile: str | int = "auto"
-    blend: str = "crop"
-    tta: str = "none"
-    scale: str | float = "auto"
+    device: str = "auto"  # where the network runs; see `choose_device`
+    tile: str | int = "auto"  # up to 1024 x 1024 pixels whole, larger ones in tiles; `none`: whole; or a side, pixels
+    blend: str = "crop"  # the map of the whole photograph, exactly; or `gaussian`, see `tiling`
+    tta: str = "none"  # or `flips` (4 passes) or `d4` (8), whose maps are averaged
+    scale: str | float = "auto"  # see `scale_for`; `none`; or a factor for the sides of the photograph
 
     def __post_init__(self) -> None:
         for name, value, choices in (("blend", self.blend, BLENDS), ("tta", self.tta, VIEWS)):
@@ -54,19 +45,12 @@ class PredictionOptions:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of a photograph, and how it saw it.
+    """What a network says of a photograph, and how it saw it."""
 
-    Attributes:
-        probabilities: `(C - 1, H, W)` float32 in [0, 1] on the CPU, of each class but the background.
-        tiles: `whole image`, or the tiles in words.
-        scale: by which the sides of the photograph were multiplied for the network.
-        milliseconds: of the forward passes alone.
-    """
-
-    probabilities: Tensor
-    tiles: str
-    scale: float
-    milliseconds: float
+    probabilities: Tensor  # (C - 1, H, W) float32 in [0, 1] on the CPU, of each class but the background
+    tiles: str  # `whole image`, or the tiles in words
+    scale: float  # by which the sides of the photograph were multiplied for the network
+    milliseconds: float  # of the forward passes alone
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f", scaled by {self.scale:.3f}"
@@ -104,71 +88,56 @@ class Predictor:
         self.mean, self.std = (values.to(self.device) for values in moments)
         self.geometry = Geometry.of(network)
         self.tiling = Tiling(options.tile, options.blend, self.geometry)
+        self.describe = self.tiling.describe
         self.warm: set[torch.Size] = set()
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
-        """Probability of each class but the background at each pixel.
+        """The probabilities of `predict` alone."""
+        return self.predict(photo, fov).probabilities
+
+    def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
+        """Probability of each class but the background at each pixel, with how and how fast.
 
         Args:
             photo: `(3, H, W)` uint8.
             fov: `(H, W)` bool, the field of view; where None, scale=auto looks for it in the photograph.
-
-        Returns:
-            `(C - 1, H, W)` float32 in [0, 1], on the CPU.
-        """
-        return self.predict(photo, fov).probabilities
-
-    def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
-        """What a call gives, with how and how fast.
-
-        Args:
-            photo: `(3, H, W)` uint8.
-            fov: see `__call__`.
             warm_up: passes the first tile of each new size of photograph once more, unmeasured and first of all: that
                 pass chooses algorithms and allocates memory.
         """
         scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
         factor = 1.0 if scale == "none" else float(scale)
-        seen = scaled(photo, factor)
+        seen, seconds = scaled(photo, factor), list[float]()
         first, *others = VIEWS[self.options.tta]
-        total, seconds = self._map(first.of(seen), warm_up)
+        total = self._map(first.of(seen), warm_up, seconds)
         for view in others:
-            found, spent = self._map(view.of(seen), warm_up)
-            total += view.back(found)
-            seconds += spent
+            total += view.back(self._map(view.of(seen), warm_up, seconds))
         total /= 1 + len(others)
         rows, cols = self.tiling.spans(*seen.shape[1:])
         tiles = "whole image" if len(rows) == len(cols) == 1 else str(self.tiling)
-        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * seconds)
-
-    def describe(self) -> str:
-        """What is done with photographs of any size, in words."""
-        return self.tiling.describe()
+        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds))
 
     def prepare(self, photo: Tensor) -> Tensor:
         """What the network sees: `(3, H, W)` uint8 in, `(1, 3, H, W)` float32 on the device, normalised, out."""
         image = photo.to(self.device)[None].float().div_(255).sub_(self.mean).div_(self.std)
         return image.contiguous(memory_format=torch.channels_last)
 
-    def _map(self, photo: Tensor, warm_up: bool) -> tuple[Tensor, float]:
-        """The map of a photograph as it is, and the seconds of the forward passes."""
+    def _map(self, photo: Tensor, warm_up: bool, seconds: list[float]) -> Tensor:
+        """The map of a photograph as it is; `seconds` gets the times of the forward passes."""
         rows, cols = self.tiling.spans(*photo.shape[1:])
-        if len(rows) * len(cols) > 1:
+        tiles = [Tile(row, col) for row in rows for col in cols]
+        if len(tiles) > 1:
             return_large_blocks()
         canvas = Canvas(rows, cols, self.options.blend)
         if warm_up and photo.shape not in self.warm:
-            self._forward(photo, Tile(rows[0], cols[0]))
+            self._forward(photo, tiles[0], [])
             self.warm.add(photo.shape)
-        seconds = 0.0
-        for tile in (Tile(row, col) for row in rows for col in cols):
-            probabilities, spent = self._forward(photo, tile)
-            canvas.paint(tile, probabilities)
-            seconds += spent
-        return canvas.finished(), seconds
+        for tile in tiles:
+            canvas.paint(tile, self._forward(photo, tile, seconds))
+        return canvas.finished()
 
     @torch.inference_mode()
-    def _forward(self, photo: Tensor, tile: Tile) -> tuple[Tensor, float]:
-        """Probabilities of what is kept of a tile, `(C - 1, h, w)` on the CPU, and the seconds of its forward pass."""
+    def _forward(self, photo: Tensor, tile: Tile, seconds: list[float]) -> Tensor:
+        """Probabilities of what is kept of a tile, `(C - 1, h, w)` on the CPU."""
         (top, bottom, *_), (left, right, *_) = tile
         lost, side_for = self.geometry.margin, self.geometry.side_for
         image = self.prepare(cut(photo, top - lost, left - lost, side_for(bottom - top), side_for(right - left)))
@@ -176,22 +145,18 @@ class Predictor:
         start = time.perf_counter()
         logits = forward_tile(self.network, image, tile)
         synchronise(self.device)
-        seconds = time.perf_counter() - start
-        return class_probabilities(logits)[0].cpu(), seconds
+        seconds.append(time.perf_counter() - start)
+        return class_probabilities(logits)[0].cpu()
 
 
 class Ensemble:
-    """Several predictors as one: the mean of their maps, each network with its own normalisation and scale.
-
-    Args:
-        predictors: at least one.
-    """
+    """Several predictors as one: the mean of their maps, each network with its own normalisation and scale."""
 
     def __init__(self, predictors: Sequence[Predictor]) -> None:
         self.predictors = list(predictors)
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
-        """See `Predictor`."""
+        """The probabilities of `predict` alone."""
         return self.predict(photo, fov).probabilities
 
     def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
@@ -205,32 +170,16 @@ class Ensemble:
         return mean
 
     def describe(self) -> str:
-        """See `Predictor`."""
+        """What is done with photographs of any size, in words."""
         return "; ".join(dict.fromkeys(predictor.describe() for predictor in self.predictors))
 
 
-class TrainedNetwork(Protocol):
-    """A network, and what a predictor must know of the photographs that it was trained on; see `Predictor`."""
+def make_predictor(networks: Sequence[Any], options: PredictionOptions) -> Predictor | Ensemble:
+    """The predictor of one trained network, or of several as one.
 
-    @property
-    def network(self) -> nn.Module:
-        """Gives logits."""
-
-    @property
-    def mean(self) -> Sequence[float]:
-        """Of each channel."""
-
-    @property
-    def std(self) -> Sequence[float]:
-        """Of each channel."""
-
-    @property
-    def diameter(self) -> int | None:
-        """Of the field of view, pixels."""
-
-
-def make_predictor(networks: Sequence[TrainedNetwork], options: PredictionOptions) -> Predictor | Ensemble:
-    """The predictor of one network, or of several as one.
+    Args:
+        networks: each with `network`, `mean`, `std` and `diameter` as `Predictor` takes them, such as `Trained`.
+        options: how photographs pass.
 
     Raises:
         ConfigError: from `Predictor`.

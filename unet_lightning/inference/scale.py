@@ -29,8 +29,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
         trained_diameter: of the field of view of the training photographs, pixels; None where they have none.
 
     Raises:
-        DataError: an empty field of view.
-        ConfigError: the two differ more than any two cameras.
+        UserError: an empty field of view, or one that differs more than any two cameras.
     """
     if trained_diameter is None:
         return 1.0
@@ -50,14 +49,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:
-    """The photograph with its sides times `factor`, each at least 2 pixels; antialiased bilinear.
-
-    Args:
-        photo: `(3, H, W)` uint8.
-        factor: above 0.
-
-    Returns:
-        `(3, h, w)` uint8.
+    """The photograph `(3, H, W)` uint8 with its sides times `factor`, each at least 2 pixels; antialiased bilinear.
 
     Raises:
         ConfigError: that would be too many pixels.
@@ -70,17 +62,12 @@ def scaled(photo: Tensor, factor: float) -> Tensor:
             f"A scale of {factor:.3g} makes {width} x {height} pixels (width x height) of this photograph, at most "
             f"{MOST_PIXELS:,} pixels are expected. Set scale to a smaller factor or none."
         )
-    return _resized(photo, height, width)
+    # In uint8, as the photograph is: no full-size copy in float.
+    return interpolate(photo[None], (height, width), mode="bilinear", antialias=True)[0]
 
 
 def scaled_back(probability: Tensor, height: int, width: int) -> Tensor:
     """A map `(C, h, w)` at the size of the photograph, `(C, height, width)`; bilinear, in [0, 1]."""
     if probability.shape[1:] == (height, width):
         return probability
-    return _resized(probability, height, width).clamp_(0, 1)
-
-
-def _resized(image: Tensor, height: int, width: int) -> Tensor:
-    """Antialiased bilinear resizing, in uint8 where the image is: no full-size copy in float."""
-    resized: Tensor = interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
-    return resized
+    return interpolate(probability[None], (height, width), mode="bilinear", antialias=True)[0].clamp_(0, 1)
