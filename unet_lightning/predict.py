@@ -41,8 +41,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
-        "folder of masks named as the photographs, auto (found in each photograph; a data set's own; the default) or "
-        "none")
+        "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
     add("--threshold", type=number, default=USUAL, help="vessel from this probability on (0.5), or val: as chosen by "
         "evaluate threshold=val")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
@@ -121,18 +120,18 @@ def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = Non
     Raises:
         UserError: both, an unknown word, or from `photographs_in` or the data set.
     """
-    from hydra import compose, initialize_config_dir
-
     from unet_lightning.inference.photographs import photographs_in, photographs_of
-    from unet_lightning.results.maps import open_photographs
 
     words = [name for name in named if "=" in name and not os.path.exists(name)]
     if not words:
         return photographs_in(named, fov, pictures)
+    from hydra import compose, initialize_config_dir
+
+    from unet_lightning.results.maps import open_photographs
+
     if len(words) < len(named):
         raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
-    other = [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]
-    if other:
+    if other := [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]:
         raise ConfigError(f"{' '.join(other)} says nothing of a data set: options begin with two dashes, see --help.")
     try:
         with initialize_config_dir(CONF, version_base="1.3"):

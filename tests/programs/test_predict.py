@@ -179,4 +179,4 @@ def test_bad_arguments_end_with_one_line(in_process, tiny_run, tmp_path, argumen
 
 def test_a_folder_that_is_no_run_is_refused(in_process, photo, tmp_path):
     message = in_process("predict", photo, "--run", tmp_path, "--out", tmp_path / "out")
-    assert f"{tmp_path} is no run folder: it has no config.yaml" in message
+    assert f"{tmp_path} is not a run folder: it has no config.yaml" in message

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
-from unet_lightning.inference.maps import save_image, save_mask, save_probability
-from unet_lightning.inference.overlay import overlay
+from unet_lightning.inference.maps import overlay, save_image, save_mask, save_probability
 from unet_lightning.inference.photographs import Photograph
 from unet_lightning.inference.predictor import Ensemble, Predictor
 from unet_lightning.metrics.threshold import decide

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,32 @@ from torch import Tensor, nn
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.device import choose_device, synchronise
 from unet_lightning.inference.memory import return_large_blocks
-from unet_lightning.inference.scale import check_scale, scale_for, scaled, scaled_back
+from unet_lightning.inference.scale import FURTHEST, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
-from unet_lightning.inference.tiling import BLENDS, Canvas, Tile, Tiling
-from unet_lightning.inference.views import VIEWS
+from unet_lightning.inference.tiling import BLENDS, Tile, Tiling, joined
 from unet_lightning.models.context import Geometry, cut
 from unet_lightning.models.probability import class_probabilities
+
+
+class View(NamedTuple):
+    """One of the eight ways to lay a picture `(..., H, W)` on a table, for test-time augmentation."""
+
+    transposed: bool  # whether rows and columns change places, first of all
+    flipped: tuple[int, ...]  # the dimensions that are then turned round
+
+    def of(self, picture: Tensor) -> Tensor:
+        """The picture seen this way."""
+        picture = picture.mT if self.transposed else picture
+        return picture.flip(self.flipped) if self.flipped else picture
+
+    def back(self, picture: Tensor) -> Tensor:
+        """What is seen this way turned back."""
+        picture = picture.flip(self.flipped) if self.flipped else picture
+        return picture.mT if self.transposed else picture
+
+
+FLIPS = tuple(View(False, flipped) for flipped in ((), (-1,), (-2,), (-2, -1)))
+VIEWS = {"none": FLIPS[:1], "flips": FLIPS, "d4": (*FLIPS, *(View(True, view.flipped) for view in FLIPS))}
 
 
 @dataclass(frozen=True)
@@ -37,10 +57,11 @@ class PredictionOptions:
         for name, value, choices in (("blend", self.blend, BLENDS), ("tta", self.tta, VIEWS)):
             if value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, found {value}.")
-        number = isinstance(self.tile, int) and not isinstance(self.tile, bool) and self.tile > 0
-        if self.tile not in ("auto", "none") and not number:
+        tile, scale = (None if isinstance(value, bool) else value for value in (self.tile, self.scale))
+        if tile not in ("auto", "none") and not (isinstance(tile, int) and tile > 0):
             raise ConfigError(f"tile must be auto, none or a number of pixels, found {self.tile}.")
-        check_scale(self.scale)
+        if scale not in ("auto", "none") and not (isinstance(scale, int | float) and 1 / FURTHEST <= scale <= FURTHEST):
+            raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {self.scale}.")
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,7 @@ class Predictor:
     """Applies a trained network to photographs as it saw them in training.
 
     Args:
-        network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. What it says of
-            itself (see `Geometry`) decides whether and how tiles are cut.
+        network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. See `Geometry`.
         mean: of each channel in training, in [0, 1].
         std: standard deviation of each channel in training.
         options: how photographs pass.
@@ -127,13 +147,10 @@ class Predictor:
         tiles = [Tile(row, col) for row in rows for col in cols]
         if len(tiles) > 1:
             return_large_blocks()
-        canvas = Canvas(rows, cols, self.options.blend)
         if warm_up and photo.shape not in self.warm:
             self._forward(photo, tiles[0], [])
             self.warm.add(photo.shape)
-        for tile in tiles:
-            canvas.paint(tile, self._forward(photo, tile, seconds))
-        return canvas.finished()
+        return joined(rows, cols, self.options.blend, (self._forward(photo, tile, seconds) for tile in tiles))
 
     @torch.inference_mode()
     def _forward(self, photo: Tensor, tile: Tile, seconds: list[float]) -> Tensor:
@@ -175,14 +192,6 @@ class Ensemble:
 
 
 def make_predictor(networks: Sequence[Any], options: PredictionOptions) -> Predictor | Ensemble:
-    """The predictor of one trained network, or of several as one.
-
-    Args:
-        networks: each with `network`, `mean`, `std` and `diameter` as `Predictor` takes them, such as `Trained`.
-        options: how photographs pass.
-
-    Raises:
-        ConfigError: from `Predictor`.
-    """
+    """The predictor of one or several `Trained`, with network, mean, std and diameter as `Predictor` takes them."""
     predictors = [Predictor(one.network, one.mean, one.std, options, one.diameter) for one in networks]
     return predictors[0] if len(predictors) == 1 else Ensemble(predictors)

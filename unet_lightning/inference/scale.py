@@ -11,13 +11,6 @@ FURTHEST = 16.0  # a greater factor, or a smaller one than 1 / 16, is a mistake
 MOST_PIXELS = 100_000_000  # after scaling; a photograph of more would be a mistake too
 
 
-def check_scale(scale: str | float) -> None:
-    """Raises ConfigError where `scale` is neither none nor auto nor a factor within reason."""
-    number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if scale not in ("none", "auto") and not (number and 1 / FURTHEST <= float(scale) <= FURTHEST):
-        raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {scale}.")
-
-
 def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -> float:
     """The factor that brings a photograph's field of view to the diameter of those in training.
 
@@ -26,7 +19,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
     Args:
         photo: `(3, H, W)` uint8.
         fov: `(H, W)` bool; None: it is found in the photograph.
-        trained_diameter: of the field of view of the training photographs, pixels; None where they have none.
+        trained_diameter: pixels; None where the training photographs have no field of view.
 
     Raises:
         UserError: an empty field of view, or one that differs more than any two cameras.

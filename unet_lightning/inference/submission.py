@@ -26,11 +26,8 @@ def write_submission(masks: Mapping[str, Tensor], path: Path) -> None:
     """Writes the 20 test images as 8-bit PNG of 0 and 255, called 1.png to 20.png, into one zip file.
 
     Args:
-        masks: `(584, 565)` bool by image id, 01 to 20.
+        masks: `(584, 565)` bool by image id, 01 to 20; of any others nothing is written.
         path: of the zip file.
-
-    Raises:
-        DataError: an image is missing, too many, of another size or not two-valued; nothing is written.
 
     Source: https://drive.grand-challenge.org, the page on submission.
     """

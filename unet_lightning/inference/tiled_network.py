@@ -62,13 +62,9 @@ def _double_tile(tile: Tile, x: Tensor) -> Tensor:
 
 
 def _trimmed(block: Up, tile: Tile, x: Tensor, skip: Tensor) -> Tensor:
-    """What an up block gives of the kept part of a tile.
+    """What an up block of our U-Net gives of the kept part of a tile, which is at full resolution.
 
-    Args:
-        block: of our U-Net.
-        tile: at full resolution.
-        x: the tile at the deepest level, what the block below has given at the others.
-        skip: the tile at the level of the block.
+    `skip` is the tile at the level of the block; `x` the tile at the deepest level, else what the block below gave.
     """
     tile = Tile(span_at(tile.rows, skip.shape[-2]), span_at(tile.cols, skip.shape[-1]))
     below, computed = Tile(*map(halved, tile)), Tile(*map(widened, tile))
@@ -82,11 +78,7 @@ def _trimmed(block: Up, tile: Tile, x: Tensor, skip: Tensor) -> Tensor:
 
 
 def span_at(span: Span, size: int) -> Span:
-    """A span in pixels of a feature map that has `size` of them for the tile.
-
-    Raises:
-        ConfigError: the poolings before it do not halve.
-    """
+    """A span in pixels of a feature map that has `size` of them for the tile; ConfigError if poolings do not halve."""
     if span.stop - span.start == span.length:  # a whole side, which the network may have padded
         return Span(0, size, 0, size, size)
     found = span

@@ -6,7 +6,8 @@ photograph. Gaussian: tiles overlap by half and are averaged, weighted down towa
 Source: O. Ronneberger et al., MICCAI 2015 (overlap-tile); F. Isensee et al., "nnU-Net", Nature Methods 2021 (Gaussian).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -48,8 +49,7 @@ class Tiling:
     """Cuts photographs into tiles of one size, or leaves them whole.
 
     Args:
-        tile: `auto`, `none`, or the longest side of what the network gets, pixels; it is rounded down to what suits
-            the network.
+        tile: `auto`, `none`, or the longest side of what the network gets, pixels, rounded down to what suits it.
         blend: `crop` or `gaussian`.
         geometry: of the network.
 
@@ -91,13 +91,11 @@ class Tiling:
         if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
             return one_tile(height), one_tile(width)
         self.check_halo()
-        return self.spans_along(height), self.spans_along(width)
-
-    def spans_along(self, length: int) -> list[Span]:
-        """The tiles along one side of a photograph of `length` pixels."""
         if self.blend == "gaussian":
-            return overlapping(length, self.side, self.geometry.stride)
-        return adjoining(length, self.side, 0 if self.geometry.margin else self.border)
+            along = partial(overlapping, tile=self.side, stride=self.geometry.stride)
+        else:
+            along = partial(adjoining, tile=self.side, halo=0 if self.geometry.margin else self.border)
+        return along(height), along(width)
 
     def describe(self) -> str:
         """What is done with photographs of any size, in words."""
@@ -118,19 +116,12 @@ def one_tile(length: int) -> list[Span]:
 def adjoining(length: int, tile: int, halo: int) -> list[Span]:
     """Tiles whose middles, `halo` pixels away from their borders within the photograph, cover the side once.
 
-    Args:
-        length: of the side of the photograph, pixels.
-        tile: side of a tile, pixels, more than twice the halo; both are multiples of the network's stride.
-        halo: context on each side within the photograph, pixels.
+    All are pixels: the side of the photograph, that of a tile, and the halo, which is less than half of it.
     """
     spans = []
     for start in range(0, max(1, length - 2 * halo), tile - 2 * halo):
         stop = min(start + tile, length)
-        keep_start = start + halo if start else 0
-        keep_stop = stop - halo if stop < length else length
-        spans.append(Span(start, stop, keep_start, keep_stop, length))
-        if stop == length:
-            break
+        spans.append(Span(start, stop, start + halo if start else 0, stop - halo if stop < length else length, length))
     return spans
 
 
@@ -141,37 +132,22 @@ def overlapping(length: int, tile: int, stride: int) -> list[Span]:
     return [Span(start, min(start + tile, length), start, min(start + tile, length), length) for start in starts]
 
 
-class Canvas:
-    """The map of a photograph, filled tile by tile.
-
-    Args:
-        rows: the tiles along the height.
-        cols: the tiles along the width.
-        blend: `gaussian`, or `crop`: each pixel is painted once.
-    """
-
-    def __init__(self, rows: Sequence[Span], cols: Sequence[Span], blend: str) -> None:
-        self.rows, self.cols = rows, cols
-        self.weighted = blend == "gaussian" and len(rows) * len(cols) > 1
-        self.map: Tensor | None = None
-
-    def paint(self, tile: Tile, output: Tensor) -> None:
-        """Takes in what a tile keeps, `(C, h, w)` float32."""
-        if self.map is None:
-            self.map = torch.zeros(len(output), tile.rows.length, tile.cols.length)
-        place = tile.kept(self.map, 0, 0)
-        if self.weighted:
+def joined(rows: Sequence[Span], cols: Sequence[Span], blend: str, outputs: Iterable[Tensor]) -> Tensor:
+    """The map of a photograph, `(C, H, W)` float32, from what its tiles keep, `(C, h, w)` each, row by row."""
+    weighted = blend == "gaussian" and len(rows) * len(cols) > 1
+    joint = torch.empty(0)
+    for tile, output in zip((Tile(row, col) for row in rows for col in cols), outputs, strict=True):
+        if not len(joint):
+            joint = torch.zeros(len(output), rows[0].length, cols[0].length)
+        place = tile.kept(joint, 0, 0)
+        if weighted:
             place += output * gaussian(tile.rows)[:, None] * gaussian(tile.cols)
         else:
             place.copy_(output)
-
-    def finished(self) -> Tensor:
-        """The map, `(C, H, W)` float32."""
-        assert self.map is not None
-        if self.weighted:  # the weights of all tiles sum to an outer product: two divisions by one side each
-            self.map /= total_weight(self.rows)[:, None]
-            self.map /= total_weight(self.cols)
-        return self.map
+    if weighted:  # the weights of all tiles sum to an outer product: two divisions by one side each
+        joint /= total_weight(rows)[:, None]
+        joint /= total_weight(cols)
+    return joint
 
 
 def gaussian(span: Span) -> Tensor:

@@ -18,9 +18,7 @@ SMALLEST = 16  # four poolings halve the side to 1 pixel
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm over up to 8 groups of at least 2 channels: as many as divide the channels.
-
-    A group of one channel would have nothing to be normalised over where an image has come down to one pixel.
+    """GroupNorm over up to 8 groups of at least 2 channels, so that even an image of one pixel can be normalised.
 
     Source: Y. Wu and K. He, "Group Normalization", ECCV 2018; the numbers are ours, for networks this narrow.
     """
@@ -82,13 +80,6 @@ class Up(nn.Module):
         return out
 
 
-class OutConv(nn.Sequential):
-    """The 1 x 1 convolution that gives a logit a class."""
-
-    def __init__(self, in_channels: int, num_classes: int) -> None:
-        super().__init__(nn.Conv2d(in_channels, num_classes, kernel_size=1))
-
-
 class UNet(nn.Module):
     """U-Net of five levels with base_c times 1, 2, 4, 8 and 16 channels, fewer where upsampling is bilinear.
 
@@ -103,8 +94,7 @@ class UNet(nn.Module):
         num_classes: classes, background among them.
         bilinear: bilinear upsampling, else transposed convolutions.
         base_c: channels of the first level.
-        norm: `batch`, over the images of a batch (the tutorial's), or `group`, over parts of the channels of each image
-            (see `group_norm`): the same for any size of a batch, and so for any number of processes.
+        norm: `batch`, over the images of a batch (the tutorial's), or `group`, within each image.
     """
 
     stride = 16
@@ -128,14 +118,10 @@ class UNet(nn.Module):
         self.up2 = Up(base_c * 8, base_c * 4 // half, bilinear, norm)
         self.up3 = Up(base_c * 4, base_c * 2 // half, bilinear, norm)
         self.up4 = Up(base_c * 2, base_c, bilinear, norm)
-        self.out_conv = OutConv(base_c, num_classes)
+        self.out_conv = nn.Sequential(nn.Conv2d(base_c, num_classes, kernel_size=1))
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Logits of every pixel, `{"out": (B, num_classes, H, W)}`.
-
-        Args:
-            x: `(B, in_channels, H, W)` float, normalised; any H and W (below 16 the image is padded with 0).
-        """
+        """Logits `{"out": (B, num_classes, H, W)}` of `(B, in_channels, H, W)` float, normalised, any H and W."""
         height, width = x.shape[-2:]
         if min(height, width) < SMALLEST:
             x = F.pad(x, (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)))

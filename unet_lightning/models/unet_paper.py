@@ -72,21 +72,15 @@ class UNetPaper(nn.Module):
         self.apply(draw_weights)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Logits of the pixels that are at least 92 from the border, `{"out": (B, num_classes, H - 184, W - 184)}`.
-
-        Args:
-            x: `(B, in_channels, H, W)` float, normalised; H and W are 188, 204, 220 and so on.
-        """
+        """Logits `{"out": (B, num_classes, H - 184, W - 184)}` of `(B, in_channels, H, W)`; see `check_sides`."""
         check_sides(*x.shape[-2:])
         x1 = self.in_conv(x)  # (B, base_c, H - 4, W - 4)
         x2 = self.down1(self.pool(x1))
         x3 = self.down2(self.pool(x2))
         x4 = self.down3(self.pool(x3))
         x5 = self.down4(self.pool(x4))  # (B, 16 base_c, H / 16 - 7.75, W / 16 - 7.75)
-        x = self.up1(x5, x4)
-        x = self.up2(x, x3)
-        x = self.up3(x, x2)
-        x = self.up4(x, x1)  # (B, base_c, H - 184, W - 184)
+        x = self.up2(self.up1(x5, x4), x3)
+        x = self.up4(self.up3(x, x2), x1)  # (B, base_c, H - 184, W - 184)
         return {"out": self.out_conv(x)}
 
 

@@ -49,14 +49,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Puts the weights of a checkpoint into `network`: every parameter and buffer, with its shape.
+    """Puts the weights of a file into `network`, and gives the state of the data module that a file of ours carries.
 
     Args:
-        network: any network.
+        network: any network; every parameter and buffer must be in the file, with its shape.
         path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's) or a plain state dict.
-
-    Returns:
-        the state of the data module that a checkpoint of ours carries, with the images that it has seen; else empty.
 
     Raises:
         RunError: the file is not a checkpoint, or one of another network.
@@ -69,13 +66,9 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
 
 
 def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
-    """The network of one of our checkpoints, with its weights.
+    """The network of one of our checkpoints, which `read_checkpoint` gave, with its weights.
 
     It is built without memory first: one that is not in the file may be of any size.
-
-    Args:
-        path: of the file, for messages.
-        checkpoint: what `read_checkpoint` gave.
 
     Raises:
         UserError: hyper-parameters and weights are of two networks, or those of none.
@@ -102,22 +95,16 @@ def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
     if not isinstance(network, nn.Module):
         raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
     expected, given = ({k: _form(v) for k, v in state.items()} for state in (network.state_dict(), found))
+    other = [name for name in expected.keys() & given.keys() if given[name] != expected[name]]
     faults = {
         "missing": expected.keys() - given.keys(),
         "not of this network": given.keys() - expected.keys(),
-        "of another shape": [
-            f"{name} {given[name]} instead of {form}"
-            for name, form in expected.items()
-            if given.get(name, form) != form
-        ],
+        "of another shape": [f"{name} {given[name]} instead of {expected[name]}" for name in other],
     }
-    if any(faults.values()):
-        said = "; ".join(
-            f"{len(names)} {fault} (first: {min(names)[:200]})" for fault, names in faults.items() if names
-        )
+    if said := [f"{len(names)} {fault} (first: {min(names)[:200]})" for fault, names in faults.items() if names]:
         raise RunError(
-            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear, model.norm and "
-            "model.num_classes to what it was trained with."
+            f"The checkpoint {path} is of another model: {'; '.join(said)}. Set model.base_c, "
+            "model.bilinear, model.norm and model.num_classes to what it was trained with."
         )
 
 
@@ -125,11 +112,8 @@ def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights in a checkpoint of any form, named as the network names them."""
     states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
     state = next(state for state in states if isinstance(state, Mapping))
-    return {
-        name.removeprefix(TASK_PREFIX): value
-        for name, value in state.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
+    tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    return {name.removeprefix(TASK_PREFIX): value for name, value in tensors.items()}
 
 
 def _form(value: Any) -> str:
