@@ -36,14 +36,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "already are left alone, so that a stopped command goes on; one that cannot be read is named at the end.",
     )
     add = parser.add_argument
-    add("photos", nargs="+", metavar="PHOTO", help="TIFF, PNG, JPEG, ... or a folder, whose subfolders are kept; or a "
-        "data set: data=drive split=test")
+    add("photos", nargs="+", metavar="PHOTO", help="file, folder (with subfolders) or data set: data=drive split=test")
     add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
         "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
-    add("--threshold", type=number, default=USUAL, help="vessel from this probability on (0.5), or val: as chosen by "
-        "evaluate threshold=val")
+    add("--threshold", type=number, default=USUAL, help="vessel from it on (0.5), or val: by evaluate threshold=val")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
     add("--scale", type=number, default="auto", help="auto: to the field of view of training; none; or a factor (auto)")
@@ -115,11 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
-    """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test data.root=...`).
-
-    Raises:
-        UserError: both, an unknown word, or from `photographs_in` or the data set.
-    """
+    """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`)."""
     from unet_lightning.inference.photographs import photographs_in, photographs_of
 
     words = [name for name in named if "=" in name and not os.path.exists(name)]
@@ -146,11 +140,7 @@ def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = Non
 
 
 def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:
-    """The threshold given, or the one that evaluate has stored with the run, chosen for the fingerprint `made_for`.
-
-    Raises:
-        ConfigError: none is stored, it was chosen for something else, or the number is out of range.
-    """
+    """The threshold given, or the one that evaluate has stored with the run, chosen for the fingerprint `made_for`."""
     from unet_lightning.training.threshold import stored_threshold
 
     value = args.threshold

@@ -27,15 +27,12 @@ class Photograph:
 
 
 def photographs_in(paths: Sequence[str], fov: str, pictures: Path | None = None) -> list[Photograph]:
-    """The photographs of files and folders, in the order of their names within a folder.
+    """The photographs of files and of folders with their subfolders, sorted within a folder.
 
     Args:
-        paths: of files, and of folders, whose subfolders are searched too.
+        paths: of files and folders.
         fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
-        pictures: the folder that the pictures are written to.
-
-    Raises:
-        ConfigError: a folder without photographs, or that the pictures would lie in; two photographs of one name.
+        pictures: the folder that the pictures are written to; in a folder of photographs it is refused.
     """
     found: dict[Path, Photograph] = {}
     for path in map(Path, paths):
@@ -71,11 +68,7 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
 
 
 def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
-    """Photo and field of view of a file; see `photographs_in`.
-
-    Raises:
-        DataError: either is missing or broken, or their sizes differ.
-    """
+    """Photo and field of view of a file; see `photographs_in`."""
     photo = read_photo(path)
     if fov in ("auto", "none"):
         return photo, find_field_of_view(photo) if fov == "auto" else None

@@ -22,13 +22,10 @@ class PictureFolder:
     """Mask, probability map and overlay of each photograph, all made in one way.
 
     Args:
-        path: made with the first picture.
+        path: made with the first picture; ConfigError where it holds pictures made with other settings.
         classes: names, background first.
         settings: how the pictures are made, for JSON; kept in the folder as predict.json.
         overwrite: whether pictures that are there already are made again, and files in their way replaced.
-
-    Raises:
-        ConfigError: the folder holds pictures made in another way.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], settings: Mapping[str, Any], overwrite: bool) -> None:
@@ -76,11 +73,9 @@ class PictureFolder:
         if not path.is_file():
             return False
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
-            before = None
-        if not isinstance(before, dict):
-            raise ConfigError(f"{path} is broken: choose another folder, or give --overwrite.")
+            before = {**json.loads(path.read_text(encoding="utf-8"))}
+        except (ValueError, OSError, TypeError) as error:
+            raise ConfigError(f"{path} is broken: choose another folder, or give --overwrite.") from error
         if other := [name for name in self.settings if before.get(name) != self.settings[name]]:
             raise ConfigError(
                 f"{self.path} holds pictures made with another {', '.join(other)}: choose another folder, or give "
@@ -102,9 +97,6 @@ def predict_photograph(
     Returns:
         the pixels of each class but the background, `(C - 1, H, W)` bool, none outside the field of view; and what was
         done in words.
-
-    Raises:
-        UserError: the photograph cannot be read, or a picture not be written.
     """
     photo, fov = photograph.read()
     found = predictor.predict(photo, fov, warm_up)

@@ -41,11 +41,7 @@ VIEWS = {"none": FLIPS[:1], "flips": FLIPS, "d4": (*FLIPS, *(View(True, view.fli
 
 @dataclass(frozen=True)
 class PredictionOptions:
-    """How a photograph passes through a network.
-
-    Raises:
-        ConfigError: another value; of the device not before a network is moved to it.
-    """
+    """How a photograph passes through a network; ConfigError for other values, of the device by `Predictor`."""
 
     device: str = "auto"  # where the network runs; see `choose_device`
     tile: str | int = "auto"  # up to 1024 x 1024 pixels whole, larger ones in tiles; `none`: whole; or a side, pixels
@@ -86,11 +82,8 @@ class Predictor:
         network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. See `Geometry`.
         mean: of each channel in training, in [0, 1].
         std: standard deviation of each channel in training.
-        options: how photographs pass.
+        options: how photographs pass; ConfigError where they do not go with the network or the machine.
         diameter: of the field of view of the training photographs, pixels; None: scale=auto leaves photographs alone.
-
-    Raises:
-        ConfigError: a device that is not there, or tiles that do not go with the network.
     """
 
     def __init__(
@@ -121,8 +114,7 @@ class Predictor:
         Args:
             photo: `(3, H, W)` uint8.
             fov: `(H, W)` bool, the field of view; where None, scale=auto looks for it in the photograph.
-            warm_up: passes the first tile of each new size of photograph once more, unmeasured and first of all: that
-                pass chooses algorithms and allocates memory.
+            warm_up: passes the first tile of each new size once more, unmeasured: that pass allocates memory.
         """
         scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
         factor = 1.0 if scale == "none" else float(scale)

@@ -42,11 +42,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:
-    """The photograph `(3, H, W)` uint8 with its sides times `factor`, each at least 2 pixels; antialiased bilinear.
-
-    Raises:
-        ConfigError: that would be too many pixels.
-    """
+    """The photograph `(3, H, W)` uint8 with its sides times `factor`, each at least 2 pixels; antialiased bilinear."""
     if factor == 1:
         return photo
     height, width = (max(2, round(side * factor)) for side in photo.shape[1:])

@@ -24,9 +24,6 @@ def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
         network: `{"out": logits}`; its poolings halve and drop an odd end.
         image: `(B, C, h, w)` float, normalised: the tile, with the margin of a network that has one.
         tile: where it lies.
-
-    Raises:
-        ConfigError: an upsampling with aligned corners that is not understood.
     """
     in_tiles = any(span.stop - span.start != span.length for span in tile)
     is_ours = type(network) is UNet

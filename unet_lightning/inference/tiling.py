@@ -51,10 +51,7 @@ class Tiling:
     Args:
         tile: `auto`, `none`, or the longest side of what the network gets, pixels, rounded down to what suits it.
         blend: `crop` or `gaussian`.
-        geometry: of the network.
-
-    Raises:
-        ConfigError: a number of pixels that does not go with the network.
+        geometry: of the network; ConfigError where tiles do not go with it.
     """
 
     def __init__(self, tile: str | int, blend: str, geometry: Geometry) -> None:
@@ -83,11 +80,7 @@ class Tiling:
             )
 
     def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
-        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole.
-
-        Raises:
-            ConfigError: it must pass in tiles, which the network does not take.
-        """
+        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole."""
         if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
             return one_tile(height), one_tile(width)
         self.check_halo()

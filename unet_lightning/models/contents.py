@@ -56,11 +56,7 @@ def rename_data_state(checkpoint: dict[str, Any]) -> None:
 
 
 def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint of ours says of its data; empty in others.
-
-    Raises:
-        RunError: it says so in another form than `SegmentationDataModule.state_dict`.
-    """
+    """What a checkpoint of ours says of its data, in the form of `SegmentationDataModule.state_dict`; else empty."""
     state = checkpoint.get(DATA_STATE, {})
     wrong = ["all"]
     if isinstance(state, Mapping):

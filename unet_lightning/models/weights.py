@@ -19,11 +19,7 @@ TASK_PREFIX = "network."  # the name of the network within SegmentationTask
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint file as plain data: no code in it is run, and nothing far larger than the file is made of it.
-
-    Raises:
-        RunError: no such file, broken, or it holds something else.
-    """
+    """A checkpoint file as plain data: no code in it is run, and nothing far larger than the file is made of it."""
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise RunError(f"No checkpoint: looked for {path}.")
     try:
