@@ -13,13 +13,12 @@ from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
 
 if TYPE_CHECKING:
-    from unet_lightning.data.dataset import SegmentationDataset
     from unet_lightning.inference.photographs import Photograph
 
 USUAL = 0.5
 
 
-def number(text: str) -> int | float | str:
+def number(text: str) -> Any:
     """`text` as a number where it is one; whether the option may be that is checked with the other options."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
@@ -37,15 +36,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "already are left alone, so that a stopped command goes on; one that cannot be read is named at the end.",
     )
     add = parser.add_argument
-    add("photos", nargs="+", metavar="PHOTO", help="TIFF, PNG, JPEG, ... or a folder, whose subfolders are kept; or a "
-        "data set: data=drive split=test")
+    add("photos", nargs="+", metavar="PHOTO", help="file, folder (with subfolders) or data set: data=drive split=test")
     add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
-        "folder of masks named as the photographs, auto (found in each photograph; a data set's own; the default) or "
-        "none")
-    add("--threshold", type=number, default=USUAL, help="vessel from this probability on (0.5), or val: as chosen by "
-        "evaluate threshold=val")
+        "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
+    add("--threshold", type=number, default=USUAL, help="vessel from it on (0.5), or val: by evaluate threshold=val")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
     add("--scale", type=number, default="auto", help="auto: to the field of view of training; none; or a factor (auto)")
@@ -64,11 +60,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
-    """
+    """The program."""
     args = parse(arguments)
     if args.config_dir is not None:
         trust_files(args.config_dir)
@@ -84,9 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that the terminal cannot write
         sys.stdout.reconfigure(errors="backslashreplace")
     photographs = find_photographs(args.photos, args.fov, args.out)
-    names = [photograph.name for photograph in photographs]
     if args.submission is not None:
-        check_ids([str(name) for name in names])
+        check_ids(str(photograph.name) for photograph in photographs)
     args.run = followed(args.run)
     networks = load_networks(args.run, args.checkpoint)
     options = PredictionOptions(args.device, args.tile, args.blend, args.tta, args.scale)
@@ -97,22 +88,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.out is not None:
         settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
-        pictures.check(names)
+        pictures.check(photograph.name for photograph in photographs)
     failed, submitted = [], {}
     with Progress(transient=True) as progress:
         for photograph in progress.track(photographs, description="photographs"):
             words = "there already"
             if pictures is None or args.submission is not None or not pictures.done(photograph.name):
                 try:
-                    drawn, words = predict_photograph(photograph, predictor, threshold, pictures, len(names) == 1)
+                    drawn, words = predict_photograph(photograph, predictor, threshold, pictures, len(photographs) == 1)
                 except (UserError, OSError) as error:
                     failed.append(str(error))
                     continue
                 if args.submission is not None:
                     submitted[str(photograph.name)] = drawn[0]
                 del drawn  # before the next photograph is read
-            said = f"{photograph.name}: {words}"
-            progress.print(said, markup=False, emoji=False, highlight=False, soft_wrap=True)
+            progress.print(f"{photograph.name}: {words}", markup=False, emoji=False, highlight=False, soft_wrap=True)
     if failed:
         raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
     if args.submission is not None:
@@ -123,34 +113,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
-    """The photographs that a command names: paths, or Hydra's words for a data set.
-
-    Raises:
-        ConfigError: both kinds, or from `open_data_set` or `photographs_in`.
-        DataError: from the data set.
-    """
+    """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`)."""
     from unet_lightning.inference.photographs import photographs_in, photographs_of
 
     words = [name for name in named if "=" in name and not os.path.exists(name)]
     if not words:
         return photographs_in(named, fov, pictures)
-    if len(words) < len(named):
-        raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
-    return photographs_of(open_data_set(words), fov)
-
-
-def open_data_set(words: Sequence[str]) -> "SegmentationDataset":
-    """The photographs of a data set of conf/data: `data=drive split=test data.root=...`.
-
-    Raises:
-        ConfigError: an unknown word.
-    """
     from hydra import compose, initialize_config_dir
 
     from unet_lightning.results.maps import open_photographs
 
-    other = [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]
-    if other:
+    if len(words) < len(named):
+        raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
+    if other := [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]:
         raise ConfigError(f"{' '.join(other)} says nothing of a data set: options begin with two dashes, see --help.")
     try:
         with initialize_config_dir(CONF, version_base="1.3"):
@@ -161,25 +136,16 @@ def open_data_set(words: Sequence[str]) -> "SegmentationDataset":
         raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
     if "_target_" not in config["data"]:
         raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
-    return open_photographs(config["data"], config["split"] or "test")
+    return photographs_of(open_photographs(config["data"], config["split"] or "test"), fov)
 
 
 def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:
-    """The threshold given, or the one that evaluate has stored with the run.
-
-    Args:
-        args: the command line.
-        classes: number of classes.
-        made_for: networks, TTA and scale, which a stored threshold must have been chosen for.
-
-    Raises:
-        ConfigError: none is stored, it was chosen for something else, or the number is out of range.
-    """
+    """The threshold given, or the one that evaluate has stored with the run, chosen for the fingerprint `made_for`."""
     from unet_lightning.training.threshold import stored_threshold
 
-    if args.threshold == "val":
-        return stored_threshold(args.run, made_for)
     value = args.threshold
+    if value == "val":
+        return stored_threshold(args.run, made_for)
     if isinstance(value, str) or not 0 <= value <= 1:
         raise ConfigError(f"--threshold must be from 0 to 1, or val, found {value}.")
     if classes > 2 and value != USUAL:

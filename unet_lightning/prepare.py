@@ -23,11 +23,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
-    """
+    """The program."""
     args = parse(arguments)
     from unet_lightning.data.archive import import_drive
 

@@ -41,7 +41,7 @@ def test_another_device_is_refused():
 @pytest.mark.parametrize("kind", ["cuda", "mps"])
 def test_the_clock_waits_for_a_gpu(monkeypatch, kind):
     waits = []
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waits.append("cuda"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append("cuda"))
     monkeypatch.setattr(torch.mps, "synchronize", lambda: waits.append("mps"))
     synchronise(torch.device("cpu"))
     synchronise(torch.device(kind))

@@ -1,6 +1,6 @@
 import torch
 
-from unet_lightning.inference.overlay import overlay
+from unet_lightning.inference.maps import overlay
 
 PHOTO = torch.randint(256, (3, 9, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

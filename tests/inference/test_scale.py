@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.scale import check_scale, scale_for, scaled, scaled_back
+from unet_lightning.inference.predictor import PredictionOptions
+from unet_lightning.inference.scale import scale_for, scaled, scaled_back
 
 WIDE = torch.zeros(60, 80, dtype=torch.bool)
 WIDE[10:50, 20:70] = True  # 50 pixels wide, 40 high
@@ -43,13 +44,13 @@ def test_an_empty_mask_is_refused():
 
 @pytest.mark.parametrize("scale", ["none", "auto", 1, 0.0625, 16.0])
 def test_scales_that_are_taken(scale):
-    check_scale(scale)
+    PredictionOptions(scale=scale)
 
 
 @pytest.mark.parametrize("scale", ["half", "2", 0, -1, 0.06, 16.1, True, None, float("nan")])
 def test_scales_that_are_refused(scale):
     with pytest.raises(ConfigError, match=r"scale must be auto, none or a factor from 1/16 to 16, found"):
-        check_scale(scale)
+        PredictionOptions(scale=scale)
 
 
 @pytest.mark.parametrize(("factor", "size"), [(2.0, (120, 160)), (0.5, (30, 40)), (0.0625, (4, 5)), (0.001, (2, 2))])

@@ -1,8 +1,7 @@
 import pytest
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.canvas import total_weight
-from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping
+from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping, total_weight
 from unet_lightning.models.context import Geometry
 
 UNPADDED = Geometry(halo=0, stride=16, margin=92, least=188)
@@ -62,7 +61,7 @@ def test_a_photograph_of_a_megapixel_passes_whole(tile, above):
 def test_a_halo_is_rounded_up_and_a_tile_down_to_the_stride():
     tiling = Tiling(415, "crop", Geometry(halo=122, stride=16))
     assert str(tiling) == "tiles of 400 with a halo of 128, overlap-tile"
-    assert tiling.spans_along(800)[1] == Span(144, 544, 272, 416, 800)
+    assert tiling.spans(800, 100)[0][1] == Span(144, 544, 272, 416, 800)
 
 
 def test_unpadded_tiles_are_named_by_what_the_network_gets():

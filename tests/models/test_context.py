@@ -44,11 +44,11 @@ def test_the_next_side_that_a_network_takes(length, side):
 
 
 def test_a_network_says_what_it_needs_by_its_attributes():
-    assert Geometry.of(nn.Identity()) == (None, 1, 0, 1)
+    assert Geometry.of(nn.Identity()) == (None, 1, 0, 0)
     assert Geometry.of(Eroded()) == (None, 4, 3, 8)
     assert Geometry.of(UNetPaper(base_c=1)) == (0, 16, 92, 188)
-    assert Geometry.of(UNet(base_c=1)) == (128, 16, 0, 1)
-    assert Geometry.of(UNet(base_c=1, bilinear=False)) == (112, 16, 0, 1)
+    assert Geometry.of(UNet(base_c=1)) == (128, 16, 0, 0)
+    assert Geometry.of(UNet(base_c=1, bilinear=False)) == (112, 16, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (4, 3), (37, 20)])

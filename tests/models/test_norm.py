@@ -6,8 +6,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.inference.predictor import PredictionOptions, Predictor
 from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import Geometry
-from unet_lightning.models.norm import group_norm
-from unet_lightning.models.unet import UNet
+from unet_lightning.models.unet import UNet, group_norm
 
 
 @pytest.mark.parametrize(

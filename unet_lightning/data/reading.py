@@ -37,7 +37,7 @@ def read_photo(path: Path) -> Tensor:
     Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel (0 to 65535) are scaled to 8 (0
     to 255). A file whose name ends in .gz is unpacked.
     """
-    image, is_deep = _open_image(path, "photograph")
+    image, is_deep = open_image(path, "photograph")
     if image.mode in DEEP_MODES:
         return _scaled(path, image).expand(3, -1, -1).clone()
     if image.mode not in COLOUR_MODES:
@@ -55,7 +55,7 @@ def read_photo(path: Path) -> Tensor:
 
 def read_binary(path: Path, what: str) -> Tensor:
     """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette."""
-    image, _ = _open_image(path, what)
+    image, _ = open_image(path, what)
     deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
     if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
         raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
@@ -84,7 +84,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
 
     Annotation tools write palette images: their indices count, not their colours.
     """
-    image, _ = _open_image(path, what)
+    image, _ = open_image(path, what)
     expected = f"0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
     if image.mode not in ("1", "L", "P", *DEEP_MODES):
         raise DataError(
@@ -107,7 +107,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     return torch.from_numpy(indices)
 
 
-def _open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
+def open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
     """The decoded image, and whether its channels had 16 bits; Pillow's warning of many pixels is an error here."""
     if not os.path.isfile(path):
         raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")

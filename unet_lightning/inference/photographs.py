@@ -1,7 +1,6 @@
 """Photographs to predict: files, folders, data sets and arrays."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,57 +20,43 @@ from unet_lightning.errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph, read when its turn comes.
+    """One photograph, read when its turn comes."""
 
-    Attributes:
-        name: of its pictures, below the output folder and without a suffix.
-        read: gives photo `(3, H, W)` uint8 and field of view `(H, W)` bool, or None for the whole photograph.
-    """
-
-    name: Path
-    read: Callable[[], tuple[Tensor, Tensor | None]]
+    name: Path  # of its pictures, below the output folder and without a suffix
+    read: Callable[[], tuple[Tensor, Tensor | None]]  # photo (3, H, W) uint8, field of view (H, W) bool or None: all
 
 
 def photographs_in(paths: Sequence[str], fov: str, pictures: Path | None = None) -> list[Photograph]:
-    """The photographs of files and folders, in the order of their names within a folder.
+    """The photographs of files and of folders with their subfolders, sorted within a folder.
 
     Args:
-        paths: of files, and of folders, whose subfolders are searched too.
+        paths: of files and folders.
         fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
-        pictures: the folder that the pictures are written to.
-
-    Raises:
-        ConfigError: a folder without photographs, or that the pictures would lie in; two photographs of one name.
+        pictures: the folder that the pictures are written to; in a folder of photographs it is refused.
     """
-    found = []
+    found: dict[Path, Photograph] = {}
     for path in map(Path, paths):
-        if not os.path.isdir(path):  # Path.is_dir raises where a name is too long
-            found.append(Photograph(Path(path.stem), partial(read_with_fov, path, fov)))
-            continue
-        if pictures is not None and pictures.resolve().is_relative_to(path.resolve()):
-            raise ConfigError(
-                f"The pictures would be photographs of the next command: give --out a folder outside {path}."
-            )
-        folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
-        files = [file for folder in folders for file in image_files(folder).values()]
-        if not files:
-            raise ConfigError(f"No photograph in {path}: looked for {', '.join(IMAGE_SUFFIXES)}.")
-        names = (file.relative_to(path).with_suffix("") for file in files)
-        found += [Photograph(name, partial(read_with_fov, file, fov)) for name, file in zip(names, files, strict=True)]
-    times = Counter(photograph.name for photograph in found)
-    twice = sorted(str(name) for name, number in times.items() if number > 1)
-    if twice:
-        raise ConfigError(f"Two photographs are called {twice[0]}: their pictures would overwrite one another.")
-    return found
+        files = [path]
+        is_folder = os.path.isdir(path)  # Path.is_dir raises where a name is too long
+        if is_folder:
+            if pictures is not None and pictures.resolve().is_relative_to(path.resolve()):
+                raise ConfigError(
+                    f"The pictures would be photographs of the next command: give --out a folder outside {path}."
+                )
+            folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
+            files = [file for folder in folders for file in image_files(folder).values()]
+            if not files:
+                raise ConfigError(f"No photograph in {path}: looked for {', '.join(IMAGE_SUFFIXES)}.")
+        for file in files:
+            name = file.relative_to(path).with_suffix("") if is_folder else Path(path.stem)
+            if name in found:
+                raise ConfigError(f"Two photographs are called {name}: their pictures would overwrite one another.")
+            found[name] = Photograph(name, partial(read_with_fov, file, fov))
+    return list(found.values())
 
 
 def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
-    """The photographs of a data set, labels or not.
-
-    Args:
-        dataset: with the names of its photographs.
-        fov: `auto` (as the data set has it), or as `photographs_in` takes it.
-    """
+    """The photographs of a data set, labels or not; `fov` is `auto` (the data set's own) or as in `photographs_in`."""
 
     def read(index: int) -> tuple[Tensor, Tensor | None]:
         if fov not in ("auto", "none"):
@@ -83,16 +68,10 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
 
 
 def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
-    """Photo and field of view of a file; see `photographs_in`.
-
-    Raises:
-        DataError: either is missing or broken, or their sizes differ.
-    """
+    """Photo and field of view of a file; see `photographs_in`."""
     photo = read_photo(path)
-    if fov == "none":
-        return photo, None
-    if fov == "auto":
-        return photo, find_field_of_view(photo)
+    if fov in ("auto", "none"):
+        return photo, find_field_of_view(photo) if fov == "auto" else None
     mask_path = Path(fov)
     if os.path.isdir(mask_path):
         masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
@@ -109,14 +88,11 @@ def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
 
 
 def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:
-    """A photograph that is an array, as a predictor takes it.
+    """A photograph that is an array, as a predictor takes it: `(3, H, W)` uint8, a copy.
 
     Args:
-        array: of numpy or torch, `(H, W, 3)`, `(3, H, W)` or grey `(H, W)`; uint8, or float in [0, 1]. With 3 at both
-            ends it is `(H, W, 3)`.
-
-    Returns:
-        `(3, H, W)` uint8, a copy; grey becomes three equal channels.
+        array: `(H, W, 3)`, `(3, H, W)` or grey `(H, W)`; uint8, or float in [0, 1]. With 3 at both ends it is
+            `(H, W, 3)`.
 
     Raises:
         ConfigError: another shape, type or range.
@@ -129,11 +105,12 @@ def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:
         pixels = np.broadcast_to(pixels, (3, *pixels.shape))
     elif pixels.ndim == 3 and pixels.shape[2] == 3:
         pixels = pixels.transpose(2, 0, 1)
-    fits, is_float = pixels.ndim == 3 and len(pixels) == 3 and pixels.size > 0, pixels.dtype.kind == "f"
+    is_float = pixels.dtype.kind == "f"
+    fits = pixels.ndim == 3 and len(pixels) == 3 and pixels.size > 0 and (is_float or pixels.dtype == np.uint8)
     if fits and is_float:
         low, high = float(pixels.min()), float(pixels.max())  # NaN where there is one
         found, fits = f"{found} from {low:.3g} to {high:.3g}", low >= 0 and high <= 1
-    if not fits or not (is_float or pixels.dtype == np.uint8):
+    if not fits:
         raise ConfigError(
             f"This array is no photograph: found {found}, expected (H, W, 3), (3, H, W) or (H, W) in uint8, or in "
             "float from 0 to 1."

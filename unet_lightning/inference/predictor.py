@@ -3,70 +3,71 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.canvas import Canvas
 from unet_lightning.inference.device import choose_device, synchronise
 from unet_lightning.inference.memory import return_large_blocks
-from unet_lightning.inference.scale import check_scale, scale_for, scaled, scaled_back
+from unet_lightning.inference.scale import FURTHEST, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
-from unet_lightning.inference.tiling import BLENDS, Tile, Tiling
-from unet_lightning.inference.views import VIEWS
+from unet_lightning.inference.tiling import BLENDS, Tile, Tiling, joined
 from unet_lightning.models.context import Geometry, cut
 from unet_lightning.models.probability import class_probabilities
 
 
+class View(NamedTuple):
+    """One of the eight ways to lay a picture `(..., H, W)` on a table, for test-time augmentation."""
+
+    transposed: bool  # whether rows and columns change places, first of all
+    flipped: tuple[int, ...]  # the dimensions that are then turned round
+
+    def of(self, picture: Tensor) -> Tensor:
+        """The picture seen this way."""
+        picture = picture.mT if self.transposed else picture
+        return picture.flip(self.flipped) if self.flipped else picture
+
+    def back(self, picture: Tensor) -> Tensor:
+        """What is seen this way turned back."""
+        picture = picture.flip(self.flipped) if self.flipped else picture
+        return picture.mT if self.transposed else picture
+
+
+FLIPS = tuple(View(False, flipped) for flipped in ((), (-1,), (-2,), (-2, -1)))
+VIEWS = {"none": FLIPS[:1], "flips": FLIPS, "d4": (*FLIPS, *(View(True, view.flipped) for view in FLIPS))}
+
+
 @dataclass(frozen=True)
 class PredictionOptions:
-    """How a photograph passes through a network.
+    """How a photograph passes through a network; ConfigError for other values, of the device by `Predictor`."""
 
-    Attributes:
-        device: where the network runs; see `choose_device`.
-        tile: `auto` (photographs of up to 1024 x 1024 pixels pass whole, larger ones in tiles), `none` (whole), or the
-            side of the tiles in pixels.
-        blend: `crop` (the map of the whole photograph, exactly) or `gaussian`; see `tiling`.
-        tta: `none`, `flips` (4 passes) or `d4` (8), whose maps are averaged.
-        scale: `none`, a factor for the sides of the photograph, or `auto`; see `scale_for`.
-
-    Raises:
-        ConfigError: another value; of the device not before a network is moved to it.
-    """
-
-    device: str = "auto"
-    tile: str | int = "auto"
-    blend: str = "crop"
-    tta: str = "none"
-    scale: str | float = "auto"
+    device: str = "auto"  # where the network runs; see `choose_device`
+    tile: str | int = "auto"  # up to 1024 x 1024 pixels whole, larger ones in tiles; `none`: whole; or a side, pixels
+    blend: str = "crop"  # the map of the whole photograph, exactly; or `gaussian`, see `tiling`
+    tta: str = "none"  # or `flips` (4 passes) or `d4` (8), whose maps are averaged
+    scale: str | float = "auto"  # see `scale_for`; `none`; or a factor for the sides of the photograph
 
     def __post_init__(self) -> None:
         for name, value, choices in (("blend", self.blend, BLENDS), ("tta", self.tta, VIEWS)):
             if value not in choices:
                 raise ConfigError(f"{name} must be one of {', '.join(choices)}, found {value}.")
-        number = isinstance(self.tile, int) and not isinstance(self.tile, bool) and self.tile > 0
-        if self.tile not in ("auto", "none") and not number:
+        tile, scale = (None if isinstance(value, bool) else value for value in (self.tile, self.scale))
+        if tile not in ("auto", "none") and not (isinstance(tile, int) and tile > 0):
             raise ConfigError(f"tile must be auto, none or a number of pixels, found {self.tile}.")
-        check_scale(self.scale)
+        if scale not in ("auto", "none") and not (isinstance(scale, int | float) and 1 / FURTHEST <= scale <= FURTHEST):
+            raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {self.scale}.")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of a photograph, and how it saw it.
+    """What a network says of a photograph, and how it saw it."""
 
-    Attributes:
-        probabilities: `(C - 1, H, W)` float32 in [0, 1] on the CPU, of each class but the background.
-        tiles: `whole image`, or the tiles in words.
-        scale: by which the sides of the photograph were multiplied for the network.
-        milliseconds: of the forward passes alone.
-    """
-
-    probabilities: Tensor
-    tiles: str
-    scale: float
-    milliseconds: float
+    probabilities: Tensor  # (C - 1, H, W) float32 in [0, 1] on the CPU, of each class but the background
+    tiles: str  # `whole image`, or the tiles in words
+    scale: float  # by which the sides of the photograph were multiplied for the network
+    milliseconds: float  # of the forward passes alone
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f", scaled by {self.scale:.3f}"
@@ -78,15 +79,11 @@ class Predictor:
     """Applies a trained network to photographs as it saw them in training.
 
     Args:
-        network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. What it says of
-            itself (see `Geometry`) decides whether and how tiles are cut.
+        network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. See `Geometry`.
         mean: of each channel in training, in [0, 1].
         std: standard deviation of each channel in training.
-        options: how photographs pass.
+        options: how photographs pass; ConfigError where they do not go with the network or the machine.
         diameter: of the field of view of the training photographs, pixels; None: scale=auto leaves photographs alone.
-
-    Raises:
-        ConfigError: a device that is not there, or tiles that do not go with the network.
     """
 
     def __init__(
@@ -104,71 +101,52 @@ class Predictor:
         self.mean, self.std = (values.to(self.device) for values in moments)
         self.geometry = Geometry.of(network)
         self.tiling = Tiling(options.tile, options.blend, self.geometry)
+        self.describe = self.tiling.describe
         self.warm: set[torch.Size] = set()
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
-        """Probability of each class but the background at each pixel.
+        """The probabilities of `predict` alone."""
+        return self.predict(photo, fov).probabilities
+
+    def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
+        """Probability of each class but the background at each pixel, with how and how fast.
 
         Args:
             photo: `(3, H, W)` uint8.
             fov: `(H, W)` bool, the field of view; where None, scale=auto looks for it in the photograph.
-
-        Returns:
-            `(C - 1, H, W)` float32 in [0, 1], on the CPU.
-        """
-        return self.predict(photo, fov).probabilities
-
-    def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
-        """What a call gives, with how and how fast.
-
-        Args:
-            photo: `(3, H, W)` uint8.
-            fov: see `__call__`.
-            warm_up: passes the first tile of each new size of photograph once more, unmeasured and first of all: that
-                pass chooses algorithms and allocates memory.
+            warm_up: passes the first tile of each new size once more, unmeasured: that pass allocates memory.
         """
         scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
         factor = 1.0 if scale == "none" else float(scale)
-        seen = scaled(photo, factor)
+        seen, seconds = scaled(photo, factor), list[float]()
         first, *others = VIEWS[self.options.tta]
-        total, seconds = self._map(first.of(seen), warm_up)
+        total = self._map(first.of(seen), warm_up, seconds)
         for view in others:
-            found, spent = self._map(view.of(seen), warm_up)
-            total += view.back(found)
-            seconds += spent
+            total += view.back(self._map(view.of(seen), warm_up, seconds))
         total /= 1 + len(others)
         rows, cols = self.tiling.spans(*seen.shape[1:])
         tiles = "whole image" if len(rows) == len(cols) == 1 else str(self.tiling)
-        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * seconds)
-
-    def describe(self) -> str:
-        """What is done with photographs of any size, in words."""
-        return self.tiling.describe()
+        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds))
 
     def prepare(self, photo: Tensor) -> Tensor:
         """What the network sees: `(3, H, W)` uint8 in, `(1, 3, H, W)` float32 on the device, normalised, out."""
         image = photo.to(self.device)[None].float().div_(255).sub_(self.mean).div_(self.std)
         return image.contiguous(memory_format=torch.channels_last)
 
-    def _map(self, photo: Tensor, warm_up: bool) -> tuple[Tensor, float]:
-        """The map of a photograph as it is, and the seconds of the forward passes."""
+    def _map(self, photo: Tensor, warm_up: bool, seconds: list[float]) -> Tensor:
+        """The map of a photograph as it is; `seconds` gets the times of the forward passes."""
         rows, cols = self.tiling.spans(*photo.shape[1:])
-        if len(rows) * len(cols) > 1:
+        tiles = [Tile(row, col) for row in rows for col in cols]
+        if len(tiles) > 1:
             return_large_blocks()
-        canvas = Canvas(rows, cols, self.options.blend)
         if warm_up and photo.shape not in self.warm:
-            self._forward(photo, Tile(rows[0], cols[0]))
+            self._forward(photo, tiles[0], [])
             self.warm.add(photo.shape)
-        seconds = 0.0
-        for tile in (Tile(row, col) for row in rows for col in cols):
-            probabilities, spent = self._forward(photo, tile)
-            canvas.paint(tile, probabilities)
-            seconds += spent
-        return canvas.finished(), seconds
+        return joined(rows, cols, self.options.blend, (self._forward(photo, tile, seconds) for tile in tiles))
 
     @torch.inference_mode()
-    def _forward(self, photo: Tensor, tile: Tile) -> tuple[Tensor, float]:
-        """Probabilities of what is kept of a tile, `(C - 1, h, w)` on the CPU, and the seconds of its forward pass."""
+    def _forward(self, photo: Tensor, tile: Tile, seconds: list[float]) -> Tensor:
+        """Probabilities of what is kept of a tile, `(C - 1, h, w)` on the CPU."""
         (top, bottom, *_), (left, right, *_) = tile
         lost, side_for = self.geometry.margin, self.geometry.side_for
         image = self.prepare(cut(photo, top - lost, left - lost, side_for(bottom - top), side_for(right - left)))
@@ -176,22 +154,18 @@ class Predictor:
         start = time.perf_counter()
         logits = forward_tile(self.network, image, tile)
         synchronise(self.device)
-        seconds = time.perf_counter() - start
-        return class_probabilities(logits)[0].cpu(), seconds
+        seconds.append(time.perf_counter() - start)
+        return class_probabilities(logits)[0].cpu()
 
 
 class Ensemble:
-    """Several predictors as one: the mean of their maps, each network with its own normalisation and scale.
-
-    Args:
-        predictors: at least one.
-    """
+    """Several predictors as one: the mean of their maps, each network with its own normalisation and scale."""
 
     def __init__(self, predictors: Sequence[Predictor]) -> None:
         self.predictors = list(predictors)
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
-        """See `Predictor`."""
+        """The probabilities of `predict` alone."""
         return self.predict(photo, fov).probabilities
 
     def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
@@ -205,35 +179,11 @@ class Ensemble:
         return mean
 
     def describe(self) -> str:
-        """See `Predictor`."""
+        """What is done with photographs of any size, in words."""
         return "; ".join(dict.fromkeys(predictor.describe() for predictor in self.predictors))
 
 
-class TrainedNetwork(Protocol):
-    """A network, and what a predictor must know of the photographs that it was trained on; see `Predictor`."""
-
-    @property
-    def network(self) -> nn.Module:
-        """Gives logits."""
-
-    @property
-    def mean(self) -> Sequence[float]:
-        """Of each channel."""
-
-    @property
-    def std(self) -> Sequence[float]:
-        """Of each channel."""
-
-    @property
-    def diameter(self) -> int | None:
-        """Of the field of view, pixels."""
-
-
-def make_predictor(networks: Sequence[TrainedNetwork], options: PredictionOptions) -> Predictor | Ensemble:
-    """The predictor of one network, or of several as one.
-
-    Raises:
-        ConfigError: from `Predictor`.
-    """
+def make_predictor(networks: Sequence[Any], options: PredictionOptions) -> Predictor | Ensemble:
+    """The predictor of one or several `Trained`, with network, mean, std and diameter as `Predictor` takes them."""
     predictors = [Predictor(one.network, one.mean, one.std, options, one.diameter) for one in networks]
     return predictors[0] if len(predictors) == 1 else Ensemble(predictors)

@@ -11,13 +11,6 @@ FURTHEST = 16.0  # a greater factor, or a smaller one than 1 / 16, is a mistake
 MOST_PIXELS = 100_000_000  # after scaling; a photograph of more would be a mistake too
 
 
-def check_scale(scale: str | float) -> None:
-    """Raises ConfigError where `scale` is neither none nor auto nor a factor within reason."""
-    number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if scale not in ("none", "auto") and not (number and 1 / FURTHEST <= float(scale) <= FURTHEST):
-        raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {scale}.")
-
-
 def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -> float:
     """The factor that brings a photograph's field of view to the diameter of those in training.
 
@@ -26,11 +19,10 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
     Args:
         photo: `(3, H, W)` uint8.
         fov: `(H, W)` bool; None: it is found in the photograph.
-        trained_diameter: of the field of view of the training photographs, pixels; None where they have none.
+        trained_diameter: pixels; None where the training photographs have no field of view.
 
     Raises:
-        DataError: an empty field of view.
-        ConfigError: the two differ more than any two cameras.
+        UserError: an empty field of view, or one that differs more than any two cameras.
     """
     if trained_diameter is None:
         return 1.0
@@ -50,18 +42,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:
-    """The photograph with its sides times `factor`, each at least 2 pixels; antialiased bilinear.
-
-    Args:
-        photo: `(3, H, W)` uint8.
-        factor: above 0.
-
-    Returns:
-        `(3, h, w)` uint8.
-
-    Raises:
-        ConfigError: that would be too many pixels.
-    """
+    """The photograph `(3, H, W)` uint8 with its sides times `factor`, each at least 2 pixels; antialiased bilinear."""
     if factor == 1:
         return photo
     height, width = (max(2, round(side * factor)) for side in photo.shape[1:])
@@ -70,17 +51,12 @@ def scaled(photo: Tensor, factor: float) -> Tensor:
             f"A scale of {factor:.3g} makes {width} x {height} pixels (width x height) of this photograph, at most "
             f"{MOST_PIXELS:,} pixels are expected. Set scale to a smaller factor or none."
         )
-    return _resized(photo, height, width)
+    # In uint8, as the photograph is: no full-size copy in float.
+    return interpolate(photo[None], (height, width), mode="bilinear", antialias=True)[0]
 
 
 def scaled_back(probability: Tensor, height: int, width: int) -> Tensor:
     """A map `(C, h, w)` at the size of the photograph, `(C, height, width)`; bilinear, in [0, 1]."""
     if probability.shape[1:] == (height, width):
         return probability
-    return _resized(probability, height, width).clamp_(0, 1)
-
-
-def _resized(image: Tensor, height: int, width: int) -> Tensor:
-    """Antialiased bilinear resizing, in uint8 where the image is: no full-size copy in float."""
-    resized: Tensor = interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
-    return resized
+    return interpolate(probability[None], (height, width), mode="bilinear", antialias=True)[0].clamp_(0, 1)

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,22 +16,18 @@ from unet_lightning.files import whole_file
 TEST_IDS = [f"{number:02d}" for number in range(1, 21)]
 
 
-def check_ids(image_ids: Collection[str]) -> None:
+def check_ids(image_ids: Iterable[str]) -> None:
     """Raises DataError where these are not the images that a submission holds."""
-    if sorted(image_ids) != TEST_IDS:
-        found = ", ".join(sorted(image_ids)) or "none"
-        raise DataError(f"A submission holds DRIVE's test images 01 to 20, found {found}.")
+    if (found := sorted(image_ids)) != TEST_IDS:
+        raise DataError(f"A submission holds DRIVE's test images 01 to 20, found {', '.join(found) or 'none'}.")
 
 
 def write_submission(masks: Mapping[str, Tensor], path: Path) -> None:
     """Writes the 20 test images as 8-bit PNG of 0 and 255, called 1.png to 20.png, into one zip file.
 
     Args:
-        masks: `(584, 565)` bool by image id, 01 to 20.
+        masks: `(584, 565)` bool by image id, 01 to 20; of any others nothing is written.
         path: of the zip file.
-
-    Raises:
-        DataError: an image is missing, too many, of another size or not two-valued; nothing is written.
 
     Source: https://drive.grand-challenge.org, the page on submission.
     """

@@ -7,8 +7,6 @@ where the tile lies, for the time of a pass:
 - the up blocks of our U-Net compute what the kept part of the tile needs and no more, which saves a third of the work.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -20,55 +18,38 @@ from unet_lightning.models.unet import UNet, Up
 
 
 def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
-    """Logits of what is kept of a tile; for inference alone, by one thread at a time.
+    """Logits of what is kept of a tile, `(B, classes, h, w)`; for inference alone, by one thread at a time.
 
     Args:
         network: `{"out": logits}`; its poolings halve and drop an odd end.
         image: `(B, C, h, w)` float, normalised: the tile, with the margin of a network that has one.
         tile: where it lies.
-
-    Returns:
-        `(B, classes, kept rows, kept columns)`.
-
-    Raises:
-        ConfigError: an upsampling with aligned corners that is not understood.
     """
-    if tile.is_whole():
-        logits: Tensor = network(image)["out"]
-        return tile.kept(logits, 0, 0)
-    with _placed(network, tile):
-        logits = network(image)["out"]
-    if type(network) is UNet:
-        return logits  # no more than what is kept
-    return tile.kept(logits, tile.rows.start, tile.cols.start)
-
-
-@contextmanager
-def _placed(network: nn.Module, tile: Tile) -> Iterator[None]:
-    """For the time of the block the modules of `network` know that they work on `tile`."""
-    told: list[nn.Module] = []
+    in_tiles = any(span.stop - span.start != span.length for span in tile)
+    is_ours = type(network) is UNet
+    told = []
     try:
-        for module in network.modules():
+        for module in network.modules() if in_tiles else ():
             if isinstance(module, nn.Upsample) and module.align_corners:
-                check_upsampling(module)
-                vars(module)["forward"] = partial(_double_tile, tile)
-                told.append(module)
-            elif isinstance(module, Up) and type(network) is UNet:
-                vars(module)["forward"] = partial(_trimmed, module, tile)
-                told.append(module)
-        yield
+                if module.mode != "bilinear" or module.scale_factor not in (2, (2, 2)):
+                    raise ConfigError(
+                        "This network takes no tiles: of upsamplings with aligned corners only the bilinear one by 2 "
+                        f"is known, found {module}. Set tile=none to pass photographs whole."
+                    )
+                forward = partial(_double_tile, tile)
+            elif isinstance(module, Up) and is_ours:
+                forward = partial(_trimmed, module, tile)
+            else:
+                continue
+            vars(module)["forward"] = forward
+            told.append(module)
+        logits: Tensor = network(image)["out"]
     finally:
         for module in told:
             vars(module).pop("forward")  # the method of the class is back
-
-
-def check_upsampling(module: nn.Upsample) -> None:
-    """Raises ConfigError where a tile could not be upsampled as within the whole."""
-    if module.mode != "bilinear" or module.scale_factor not in (2, (2, 2)):
-        raise ConfigError(
-            f"This network takes no tiles: of upsamplings with aligned corners only the bilinear one by 2 is known, "
-            f"found {module}. Set tile=none to pass photographs whole."
-        )
+    if in_tiles and is_ours:
+        return logits  # no more than what is kept
+    return tile.kept(logits, tile.rows.start, tile.cols.start)
 
 
 def _double_tile(tile: Tile, x: Tensor) -> Tensor:
@@ -78,17 +59,12 @@ def _double_tile(tile: Tile, x: Tensor) -> Tensor:
 
 
 def _trimmed(block: Up, tile: Tile, x: Tensor, skip: Tensor) -> Tensor:
-    """What an up block gives of the kept part of a tile.
+    """What an up block of our U-Net gives of the kept part of a tile, which is at full resolution.
 
-    Args:
-        block: of our U-Net.
-        tile: at full resolution.
-        x: the tile at the deepest level, what the block below has given at the others.
-        skip: the tile at the level of the block.
+    `skip` is the tile at the level of the block; `x` the tile at the deepest level, else what the block below gave.
     """
     tile = Tile(span_at(tile.rows, skip.shape[-2]), span_at(tile.cols, skip.shape[-1]))
-    below = Tile(*map(halved, tile))
-    computed = Tile(*map(widened, tile))
+    below, computed = Tile(*map(halved, tile)), Tile(*map(widened, tile))
     if all(span.stop - span.start == side for span, side in zip(below, x.shape[-2:], strict=True)):
         x = below.kept(x, below.rows.start, below.cols.start)
     if isinstance(block.up, nn.Upsample):
@@ -99,11 +75,7 @@ def _trimmed(block: Up, tile: Tile, x: Tensor, skip: Tensor) -> Tensor:
 
 
 def span_at(span: Span, size: int) -> Span:
-    """A span in pixels of a feature map that has `size` of them for the tile.
-
-    Raises:
-        ConfigError: the poolings before it do not halve.
-    """
+    """A span in pixels of a feature map that has `size` of them for the tile; ConfigError if poolings do not halve."""
     if span.stop - span.start == span.length:  # a whole side, which the network may have padded
         return Span(0, size, 0, size, size)
     found = span
@@ -145,9 +117,6 @@ def double(x: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:
         x: `(B, C, h, w)` float.
         corner: its first row and column in the whole.
         size: (height, width) of the whole.
-
-    Returns:
-        `(B, C, 2 h, 2 w)`.
     """
     precision = torch.promote_types(x.dtype, torch.float32)  # that of nn.Upsample, so that both round alike
     x = x.permute(0, 2, 3, 1)  # (B, h, w, C): a pixel in one piece where the format is channels_last

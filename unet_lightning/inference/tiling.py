@@ -1,14 +1,16 @@
-"""Large photographs in tiles: where they lie.
+"""Large photographs in tiles: where they lie, and how their maps become the map of the photograph.
 
 Overlap-tile (`crop`): each pixel comes from the middle of exactly one tile, so that the map is that of the whole
-photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders (see `canvas`).
+photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders.
 
 Source: O. Ronneberger et al., MICCAI 2015 (overlap-tile); F. Isensee et al., "nnU-Net", Nature Methods 2021 (Gaussian).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from unet_lightning.errors import ConfigError
@@ -17,24 +19,17 @@ from unet_lightning.models.context import Geometry, cut
 BLENDS = {"crop": "overlap-tile", "gaussian": "Gaussian weights"}
 AUTO_WHOLE = 1024 * 1024  # pixels up to which tile=auto passes a photograph whole: DRIVE's, STARE's and CHASE_DB1's
 AUTO_TILE = 768  # pixels; see experiments/benchmarks
+SIGMA = 1 / 8  # of the side of a tile; nnU-Net's
 
 
 class Span(NamedTuple):
-    """A stretch of the rows, or of the columns, of a photograph; in pixels of the whole photograph.
+    """A stretch of the rows, or of the columns, of a photograph; in pixels of the whole photograph."""
 
-    Attributes:
-        start: first one in the tile, a multiple of the network's stride.
-        stop: one after the last one in the tile.
-        keep_start: first one whose output is kept.
-        keep_stop: one after the last one whose output is kept.
-        length: of the whole photograph.
-    """
-
-    start: int
-    stop: int
-    keep_start: int
-    keep_stop: int
-    length: int
+    start: int  # first one in the tile, a multiple of the network's stride
+    stop: int  # one after the last one in the tile
+    keep_start: int  # first one whose output is kept
+    keep_stop: int  # one after the last one whose output is kept
+    length: int  # of the whole photograph
 
 
 class Tile(NamedTuple):
@@ -43,10 +38,6 @@ class Tile(NamedTuple):
     rows: Span
     cols: Span
 
-    def is_whole(self) -> bool:
-        """Whether this is all of the photograph."""
-        return all(span.stop - span.start == span.length for span in self)
-
     def kept(self, image: Tensor, top: int, left: int) -> Tensor:
         """What is kept of an image `(..., H, W)` that begins at row `top` and column `left` of the whole."""
         rows, cols = self
@@ -54,59 +45,50 @@ class Tile(NamedTuple):
         return cut(image, rows.keep_start - top, cols.keep_start - left, height, width)
 
 
-@dataclass(frozen=True)
 class Tiling:
     """Cuts photographs into tiles of one size, or leaves them whole.
 
     Args:
-        tile: `auto`, `none`, or the longest side of what the network gets, pixels; see `PredictionOptions`. It is
-            rounded down to what suits the network.
+        tile: `auto`, `none`, or the longest side of what the network gets, pixels, rounded down to what suits it.
         blend: `crop` or `gaussian`.
-        geometry: of the network.
-
-    Raises:
-        ConfigError: a number of pixels that does not go with the network.
+        geometry: of the network; ConfigError where tiles do not go with it.
     """
 
-    tile: str | int
-    blend: str
-    geometry: Geometry
+    def __init__(self, tile: str | int, blend: str, geometry: Geometry) -> None:
+        self.tile, self.blend, self.geometry = tile, blend, geometry
+        stride, halo = geometry.stride, geometry.halo or 0
+        longest = tile if isinstance(tile, int) else AUTO_TILE
+        self.side = (longest - geometry.least) // stride * stride  # of the output of a tile
+        self.border = geometry.margin or -(-halo // stride) * stride  # of context, on each side of a tile
+        if isinstance(tile, int):
+            self.check_halo()  # now, not at the first photograph
+            smallest = stride + (geometry.least or 2 * self.border)
+            if tile < smallest:
+                raise ConfigError(
+                    f"tile={tile} is smaller than the receptive field of this network allows: of a tile {self.border} "
+                    f"pixels on each side are context. Give at least {smallest}, better three times that, or tile=none "
+                    "to pass photographs whole."
+                )
 
-    def __post_init__(self) -> None:
-        if isinstance(self.tile, int):
-            self.check()  # now, not at the first photograph
-
-    def check(self) -> None:
-        """Raises ConfigError where the network does not say how far a tile's border reaches, or it is too far."""
+    def check_halo(self) -> None:
+        """Raises ConfigError where the network does not say how far a tile's border reaches."""
         if self.geometry.halo is None:
             raise ConfigError(
                 "This network takes no tiles: it does not say how far a tile's border reaches into its outputs (with "
                 "model.norm=group every pixel reaches all others). Give its class a halo and a stride (pixels; see "
                 "CONTRIBUTING), or set tile=none to pass photographs whole."
             )
-        if self.longest < self.smallest:
-            raise ConfigError(
-                f"tile={self.tile} is smaller than the receptive field of this network allows: of a tile "
-                f"{self.border} pixels on each side are context. Give at least {self.smallest}, better three times "
-                "that, or tile=none to pass photographs whole."
-            )
 
     def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
-        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole.
-
-        Raises:
-            ConfigError: it must pass in tiles, which the network does not take.
-        """
+        """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole."""
         if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
             return one_tile(height), one_tile(width)
-        self.check()
-        return self.spans_along(height), self.spans_along(width)
-
-    def spans_along(self, length: int) -> list[Span]:
-        """The tiles along one side of a photograph of `length` pixels."""
+        self.check_halo()
         if self.blend == "gaussian":
-            return overlapping(length, self.side, self.geometry.stride)
-        return adjoining(length, self.side, 0 if self.geometry.margin else self.border)
+            along = partial(overlapping, tile=self.side, stride=self.geometry.stride)
+        else:
+            along = partial(adjoining, tile=self.side, halo=0 if self.geometry.margin else self.border)
+        return along(height), along(width)
 
     def describe(self) -> str:
         """What is done with photographs of any size, in words."""
@@ -114,33 +96,9 @@ class Tiling:
             return "whole image"
         return f"whole image up to {AUTO_WHOLE:,} pixels, above {self}" if self.tile == "auto" else str(self)
 
-    @property
-    def longest(self) -> int:
-        """The longest side of a tile, pixels."""
-        return self.tile if isinstance(self.tile, int) else AUTO_TILE
-
-    @property
-    def border(self) -> int:
-        """What a tile has around the pixels that it is for, on each side, pixels."""
-        halo, stride = self.geometry.halo or 0, self.geometry.stride
-        return self.geometry.margin or -(-halo // stride) * stride
-
-    @property
-    def smallest(self) -> int:
-        """The least side of a tile, pixels."""
-        return self.geometry.stride + (self.geometry.least if self.geometry.margin else 2 * self.border)
-
-    @property
-    def side(self) -> int:
-        """Pixels of output that a tile gives: its side, less what unpadded convolutions cut off."""
-        stride = self.geometry.stride
-        lost = self.geometry.least if self.geometry.margin else 0
-        return (self.longest - lost) // stride * stride
-
     def __str__(self) -> str:
-        side = self.side + (self.geometry.least if self.geometry.margin else 0)
         kind = "margin" if self.geometry.margin else "halo"
-        return f"tiles of {side} with a {kind} of {self.border}, {BLENDS[self.blend]}"
+        return f"tiles of {self.side + self.geometry.least} with a {kind} of {self.border}, {BLENDS[self.blend]}"
 
 
 def one_tile(length: int) -> list[Span]:
@@ -149,35 +107,51 @@ def one_tile(length: int) -> list[Span]:
 
 
 def adjoining(length: int, tile: int, halo: int) -> list[Span]:
-    """Tiles of which the middles, `halo` away from the borders within the photograph, lie side by side.
+    """Tiles whose middles, `halo` pixels away from their borders within the photograph, cover the side once.
 
-    Args:
-        length: of the side of the photograph, pixels.
-        tile: of the side of a tile, pixels, more than twice the halo; both are multiples of the network's stride.
-        halo: context on each side within the photograph, pixels.
-
-    Returns:
-        the tiles; `keep_start` to `keep_stop` of all of them cover the side once.
+    All are pixels: the side of the photograph, that of a tile, and the halo, which is less than half of it.
     """
     spans = []
     for start in range(0, max(1, length - 2 * halo), tile - 2 * halo):
         stop = min(start + tile, length)
-        keep_start = start + halo if start else 0
-        keep_stop = stop - halo if stop < length else length
-        spans.append(Span(start, stop, keep_start, keep_stop, length))
-        if stop == length:
-            break
+        spans.append(Span(start, stop, start + halo if start else 0, stop - halo if stop < length else length, length))
     return spans
 
 
 def overlapping(length: int, tile: int, stride: int) -> list[Span]:
-    """Tiles that overlap by half and are kept whole; the last one ends with the photograph.
-
-    Args:
-        length: of the side of the photograph, pixels.
-        tile: of the side of a tile, pixels, a multiple of the stride.
-        stride: of the network, pixels.
-    """
+    """Tiles that overlap by half and are kept whole; the last one ends with the photograph. All sides in pixels."""
     last = max(0, -(-(length - tile) // stride) * stride)
     starts = [*range(0, last, max(stride, tile // 2 // stride * stride)), last]
     return [Span(start, min(start + tile, length), start, min(start + tile, length), length) for start in starts]
+
+
+def joined(rows: Sequence[Span], cols: Sequence[Span], blend: str, outputs: Iterable[Tensor]) -> Tensor:
+    """The map of a photograph, `(C, H, W)` float32, from what its tiles keep, `(C, h, w)` each, row by row."""
+    weighted = blend == "gaussian" and len(rows) * len(cols) > 1
+    joint = torch.empty(0)
+    for tile, output in zip((Tile(row, col) for row in rows for col in cols), outputs, strict=True):
+        if not len(joint):
+            joint = torch.zeros(len(output), rows[0].length, cols[0].length)
+        place = tile.kept(joint, 0, 0)
+        if weighted:
+            place += output * gaussian(tile.rows)[:, None] * gaussian(tile.cols)
+        else:
+            place.copy_(output)
+    if weighted:  # the weights of all tiles sum to an outer product: two divisions by one side each
+        joint /= total_weight(rows)[:, None]
+        joint /= total_weight(cols)
+    return joint
+
+
+def gaussian(span: Span) -> Tensor:
+    """The weight of each kept pixel of a tile along one side, `(n,)` float32, 1 in the middle."""
+    length = span.keep_stop - span.keep_start
+    return torch.signal.windows.gaussian(length, std=SIGMA * length)
+
+
+def total_weight(spans: Sequence[Span]) -> Tensor:
+    """The sum of the weights of all tiles along one side, `(length,)` float32."""
+    total = torch.zeros(spans[0].length)
+    for span in spans:
+        total[span.keep_start : span.keep_stop] += gaussian(span)
+    return total

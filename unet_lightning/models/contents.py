@@ -1,6 +1,5 @@
 """What a checkpoint file may hold: plain values and tensors, no more of them than the file has bytes for."""
 
-import math
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +18,7 @@ MOST_SHARED = 4  # times that the tensors together may exceed the file: paramete
 
 
 def check_archive(path: Path) -> None:
-    """Refuses a checkpoint that torch would unpack to any size; to be called before torch reads it.
-
-    Raises:
-        RunError: a zip whose records are packed; torch.save stores them as they are.
-    """
+    """Raises RunError, before torch reads it, for a zip that would unpack to any size: torch.save stores as it is."""
     if not zipfile.is_zipfile(path):
         return  # the older form, or no checkpoint: torch says which
     with zipfile.ZipFile(path) as archive:
@@ -32,11 +27,7 @@ def check_archive(path: Path) -> None:
 
 
 def check_values(path: Path, checkpoint: Any) -> None:
-    """Refuses a loaded checkpoint that nobody could walk through or copy from.
-
-    Raises:
-        RunError: a value that holds itself or a flood of others, or a tensor that is far larger than its file.
-    """
+    """Raises RunError for a value that holds itself or a flood of others, or tensors far larger than their file."""
     room = MOST_SHARED * path.stat().st_size + 1024**2
     pending, seen = [(checkpoint, 0)], 0
     while pending:
@@ -65,14 +56,8 @@ def rename_data_state(checkpoint: dict[str, Any]) -> None:
 
 
 def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint of ours says of its data; empty in others.
-
-    Raises:
-        RunError: it says so in another form than `SegmentationDataModule.state_dict`.
-    """
-    state = checkpoint.get(DATA_STATE)
-    if state is None:
-        return {}
+    """What a checkpoint of ours says of its data, in the form of `SegmentationDataModule.state_dict`; else empty."""
+    state = checkpoint.get(DATA_STATE, {})
     wrong = ["all"]
     if isinstance(state, Mapping):
         wrong = [name for name, fits in _FORMS.items() if name in state and not fits(state[name])]
@@ -81,40 +66,28 @@ def data_state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return dict(state)
 
 
-def _is_number(value: Any) -> bool:
-    """A finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _is_names(value: Any) -> bool:
-    """A list of texts."""
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _is_seen(value: Any) -> bool:
-    """Names of images by data set."""
-    return isinstance(value, Mapping) and all(isinstance(k, str) and _is_names(v) for k, v in value.items())
-
-
-def _is_classes(value: Any) -> bool:
-    """Names that can be part of the names of files, as pictures have them; none in a run without data."""
-    return _is_names(value) and not any(letter in name for name in value for letter in "/\\:\0")
-
-
 def _is_moments(value: Any) -> bool:
-    """A figure in [0, 1] for each channel; or None where the run had not read its photographs yet."""
-    if value is None:
-        return True
-    return isinstance(value, list) and len(value) == 3 and all(_is_number(one) and 0 <= one <= 1 for one in value)
+    """A figure for each channel, or None where the run had not read its photographs yet."""
+    return value is None or (isinstance(value, list) and len(value) == 3 and all(_is_number(one, 1) for one in value))
 
 
 _FORMS: dict[str, Callable[[Any], bool]] = {
     "dataset": lambda value: value is None or isinstance(value, str),
     "train_ids": _is_names,
     "val_ids": _is_names,
-    "inherited": _is_seen,
-    "classes": _is_classes,
+    "inherited": lambda value: (
+        isinstance(value, Mapping) and _is_names([*value]) and all(map(_is_names, value.values()))
+    ),
+    "classes": lambda value: _is_names(value) and not set("".join(value)) & set("/\\:\0"),  # parts of names of files
     "mean": _is_moments,
-    "std": lambda value: _is_moments(value) and (value is None or min(value) > 0),
-    "diameter": lambda value: value is None or (_is_number(value) and 0 < value <= 20_000),  # pixels
+    "std": lambda value: _is_moments(value) and 0 not in (value or ()),
+    "diameter": lambda value: value is None or (_is_number(value, 20_000) and value > 0),  # pixels
 }

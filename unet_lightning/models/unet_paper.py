@@ -48,14 +48,6 @@ class UNetPaper(nn.Module):
 
     Each level loses 4 of its pixels on the way down and, but for the deepest, 4 on the way up: on each side
     2 (1 + 2 + 4 + 8 + 16) + 2 (1 + 2 + 4 + 8) = 92 pixels of the image. `same_size` mirrors the image to make up.
-
-    Args:
-        in_channels: channels of the image.
-        num_classes: classes, background among them.
-        base_c: channels of the first level; the paper has 64.
-
-    Raises:
-        ConfigError: a number below 1, or a single class: background is one.
     """
 
     halo = 0  # without padding a tile gives what the whole image gives
@@ -80,38 +72,25 @@ class UNetPaper(nn.Module):
         self.apply(draw_weights)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Logits of the pixels that are at least 92 from the border.
-
-        Args:
-            x: `(B, in_channels, H, W)` float, normalised; H and W are 188, 204, 220 and so on.
-
-        Returns:
-            `{"out": (B, num_classes, H - 184, W - 184)}`.
-
-        Raises:
-            ConfigError: another height or width.
-        """
+        """Logits `{"out": (B, num_classes, H - 184, W - 184)}` of `(B, in_channels, H, W)`; see `check_sides`."""
         check_sides(*x.shape[-2:])
         x1 = self.in_conv(x)  # (B, base_c, H - 4, W - 4)
         x2 = self.down1(self.pool(x1))
         x3 = self.down2(self.pool(x2))
         x4 = self.down3(self.pool(x3))
         x5 = self.down4(self.pool(x4))  # (B, 16 base_c, H / 16 - 7.75, W / 16 - 7.75)
-        x = self.up1(x5, x4)
-        x = self.up2(x, x3)
-        x = self.up3(x, x2)
-        x = self.up4(x, x1)  # (B, base_c, H - 184, W - 184)
+        x = self.up2(self.up1(x5, x4), x3)
+        x = self.up4(self.up3(x, x2), x1)  # (B, base_c, H - 184, W - 184)
         return {"out": self.out_conv(x)}
 
 
 def check_sides(height: int, width: int) -> None:
     """Raises ConfigError where a side is one at which a pooling of the network would meet an odd number of pixels."""
     for name, side in (("height", height), ("width", width)):
-        over = (side - UNetPaper.least) % UNetPaper.stride
-        if side < UNetPaper.least or over:
-            below = max(UNetPaper.least, side - over)
-            above = max(UNetPaper.least, side - over + UNetPaper.stride)
-            near = f"{below} or {above}" if below < above else str(above)
+        least, stride = UNetPaper.least, UNetPaper.stride
+        below = side - (side - least) % stride
+        if side < least or side != below:
+            near = f"{below} or {below + stride}" if below >= least else least
             raise ConfigError(
                 f"The network of the paper takes sides of 188 pixels and 16 more, 32 more and so on; found a {name} of "
                 f"{side}, the nearest is {near}. same_size in models/context.py mirrors an image of any size to one."

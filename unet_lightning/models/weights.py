@@ -19,11 +19,7 @@ TASK_PREFIX = "network."  # the name of the network within SegmentationTask
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint file as plain data: no code in it is run.
-
-    Raises:
-        RunError: no such file, broken, or it holds objects other than data, or more of it than the file has room for.
-    """
+    """A checkpoint file as plain data: no code in it is run, and nothing far larger than the file is made of it."""
     if not os.path.isfile(path):  # Path.is_file raises where a name is too long
         raise RunError(f"No checkpoint: looked for {path}.")
     try:
@@ -49,14 +45,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Puts the weights of a checkpoint into `network`.
+    """Puts the weights of a file into `network`, and gives the state of the data module that a file of ours carries.
 
     Args:
         network: any network; every parameter and buffer must be in the file, with its shape.
         path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's) or a plain state dict.
-
-    Returns:
-        the state of the data module that a checkpoint of ours carries, with the images that it has seen; else empty.
 
     Raises:
         RunError: the file is not a checkpoint, or one of another network.
@@ -69,17 +62,12 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
 
 
 def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
-    """The network of one of our checkpoints, with its weights.
+    """The network of one of our checkpoints, which `read_checkpoint` gave, with its weights.
 
     It is built without memory first: one that is not in the file may be of any size.
 
-    Args:
-        path: of the file, for messages.
-        checkpoint: what `read_checkpoint` gave.
-
     Raises:
-        RunError: hyper-parameters and weights are of two networks, or those of none.
-        ConfigError: from `build`.
+        UserError: hyper-parameters and weights are of two networks, or those of none.
     """
     parameters, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
     spec = parameters.get("model") if isinstance(parameters, Mapping) else None
@@ -102,20 +90,17 @@ def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
     """Raises RunError where this is no network, or the weights are not its own."""
     if not isinstance(network, nn.Module):
         raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
-    expected = network.state_dict()
-    missing = sorted(expected.keys() - found.keys())
-    unexpected = sorted(found.keys() - expected.keys())
-    other = [
-        f"{name} {_form(found[name])} instead of {_form(expected[name])}"
-        for name in expected.keys() & found.keys()
-        if _form(found[name]) != _form(expected[name])
-    ]
-    if missing or unexpected or other:
-        faults = [("missing", missing), ("not of this network", unexpected), ("of another shape", sorted(other))]
-        said = "; ".join(f"{len(names)} {fault} (first: {names[0][:200]})" for fault, names in faults if names)
+    expected, given = ({k: _form(v) for k, v in state.items()} for state in (network.state_dict(), found))
+    other = [name for name in expected.keys() & given.keys() if given[name] != expected[name]]
+    faults = {
+        "missing": expected.keys() - given.keys(),
+        "not of this network": given.keys() - expected.keys(),
+        "of another shape": [f"{name} {given[name]} instead of {expected[name]}" for name in other],
+    }
+    if said := [f"{len(names)} {fault} (first: {min(names)[:200]})" for fault, names in faults.items() if names]:
         raise RunError(
-            f"The checkpoint {path} is of another model: {said}. Set model.base_c, model.bilinear, "
-            "model.norm and model.num_classes to what it was trained with."
+            f"The checkpoint {path} is of another model: {'; '.join(said)}. Set model.base_c, "
+            "model.bilinear, model.norm and model.num_classes to what it was trained with."
         )
 
 
@@ -123,15 +108,12 @@ def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights in a checkpoint of any form, named as the network names them."""
     states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
     state = next(state for state in states if isinstance(state, Mapping))
-    return {
-        name.removeprefix(TASK_PREFIX): value
-        for name, value in state.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
+    tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    return {name.removeprefix(TASK_PREFIX): value for name, value in tensors.items()}
 
 
 def _form(value: Any) -> str:
     """Shape, and the kind of number where it is not a float."""
     if not isinstance(value, Tensor):  # a module may keep what it likes beside its parameters
         return type(value).__name__
-    return f"{tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
+    return f"{tuple(value.shape)}{'' if value.is_floating_point() else f' {value.dtype}'}"

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from unet_lightning.inference.canvas import Canvas, gaussian
-from unet_lightning.inference.tiling import Span, Tile, Tiling, overlapping
+from unet_lightning.inference.tiling import Span, Tile, Tiling, gaussian, joined, overlapping
 from unet_lightning.models.context import Geometry
 
 
@@ -19,18 +18,13 @@ def test_tiles_of_a_map_make_the_map(blend):
     expected = torch.rand(2, 150, 90, generator=torch.Generator().manual_seed(0))
     tiling = Tiling(64, blend, Geometry(halo=16, stride=16))
     rows, cols = tiling.spans(150, 90)
-    canvas = Canvas(rows, cols, blend)
-    for tile in (Tile(row, col) for row in rows for col in cols):
-        canvas.paint(tile, tile.kept(expected, 0, 0))
-    assert torch.allclose(canvas.finished(), expected, atol=1e-6)
+    outputs = [Tile(row, col).kept(expected, 0, 0) for row in rows for col in cols]
+    assert torch.allclose(joined(rows, cols, blend, outputs), expected, atol=1e-6)
 
 
 def test_overlapping_tiles_are_averaged_by_their_weights():
     rows, cols = overlapping(16, 16, 16), overlapping(48, 32, 16)  # columns 0 to 31, and 16 to 47
-    canvas = Canvas(rows, cols, "gaussian")
-    canvas.paint(Tile(rows[0], cols[0]), torch.zeros(1, 16, 32))
-    canvas.paint(Tile(rows[0], cols[1]), torch.ones(1, 16, 32))
-    found = canvas.finished()[0]
+    found = joined(rows, cols, "gaussian", [torch.zeros(1, 16, 32), torch.ones(1, 16, 32)])[0]
     assert (found[:, :16] == 0).all() and torch.allclose(found[:, 32:], torch.ones(16, 16))
     weight = gaussian(cols[0])
     assert torch.allclose(found[5, 16:32], weight[:16] / (weight[:16] + weight[16:]), atol=1e-6)
