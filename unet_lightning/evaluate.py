@@ -37,8 +37,7 @@ def main(cfg: DictConfig) -> None:
     check(config, overrides)
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
-    from unet_lightning.results.evaluation import write_evaluation, write_matrix
-    from unet_lightning.results.published import publish_evaluation
+    from unet_lightning.results.published import publish_evaluation, write_evaluation, write_matrix
     from unet_lightning.results.scores import evaluate_maps
     from unet_lightning.training.loggers import build_loggers
 

@@ -31,10 +31,7 @@ class Chart(NamedTuple):
 def draw_charts(
     observers: Mapping[str, Summary], probability: Tensor, target: Tensor, threshold: float | str
 ) -> list[Chart]:
-    """ROC, precision over recall, and calibration.
-
-    None of them where the pixels are all vessel or all background, or where the network has no figures of probability,
-    as of maps that are decisions.
+    """ROC, precision over recall, and calibration; none where the pixels are of one class, or the maps decisions.
 
     Args:
         observers: figures by name, the network first; the second observer becomes a point where they are there.
@@ -73,22 +70,13 @@ def draw_charts(
         bbox_to_anchor=(0, min(prevalence, 0.5)),
     )
     chance = f" Chance has the precision {prevalence:.4f}, the share of vessels."
-    calibration = Chart(
-        "Calibration",
-        f"The share of vessels among the pixels of a probability, and how many pixels have it: {error}.",
-        calibration_svg(reliability(probability, target), error, None if isinstance(threshold, str) else threshold),
-    )
-    return [roc, ranked._replace(caption=ranked.caption + chance), calibration]
+    words = f"The share of vessels among the pixels of a probability, and how many pixels have it: {error}."
+    svg = calibration_svg(reliability(probability, target), error, None if isinstance(threshold, str) else threshold)
+    return [roc, ranked._replace(caption=ranked.caption + chance), Chart("Calibration", words, svg)]
 
 
 def calibration_svg(bins: Sequence[ReliabilityBin], label: str, threshold: float | None) -> str:
-    """The share of vessels over the probability, and below it how many pixels have that probability.
-
-    Args:
-        bins: the line leaves empty ones out.
-        label: of the line.
-        threshold: marked where there is one.
-    """
+    """The share of vessels over the probability, without empty bins; below it how many pixels have that probability."""
     filled = [one for one in bins if one.pixels]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -103,8 +91,8 @@ def calibration_svg(bins: Sequence[ReliabilityBin], label: str, threshold: float
         lower.yaxis.set_major_formatter(EngFormatter(sep=""))  # 100k, 1M
         lower.yaxis.set_minor_formatter(NullFormatter())
         if threshold is not None:
-            below_legend = 0.65
-            upper.axvline(threshold, 0, below_legend, color=INK, linestyle=":", label=f"threshold {threshold:g}")
+            below_legend = {"ymax": 0.65, "color": INK, "linestyle": ":"}
+            upper.axvline(threshold, **below_legend, label=f"threshold {threshold:g}")
             lower.axvline(threshold, color=INK, linestyle=":")
         upper.legend(loc="upper left")
         return inline_svg(figure, "calibration")
@@ -128,8 +116,7 @@ def _curve_chart(
         axes.plot([0, 1], chance, label="chance", **GUIDE)
         axes.plot(x.tolist(), y.tolist(), color=MODEL_COLOUR, label=label)
         for name, point in points.items():
-            # Round for the network, a diamond for a person: not told by colour alone.
-            colour, shape = (HUMAN_COLOUR, "D") if name == SECOND else (MODEL_COLOUR, "o")
+            colour, shape = (HUMAN_COLOUR, "D") if name == SECOND else (MODEL_COLOUR, "o")  # not colour alone
             axes.plot(*point, shape, color=colour, ms=5, label=name, clip_on=False)
         axes.legend(**legend)
         svg = inline_svg(figure, title)

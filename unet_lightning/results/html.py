@@ -33,11 +33,7 @@ STYLE: dict[Any, Any] = {
 
 
 def render(template: str, **values: Any) -> str:
-    """Fills a template.
-
-    Args:
-        template: name of a file in `templates/`; it takes in the common style by `{% include "style.css" %}`.
-        values: what the template names; text is escaped, so that a folder called `<b>` is shown as it is.
+    """Fills a file of `templates/`; text is escaped, so that a folder called `<b>` is shown as it is.
 
     Raises:
         jinja2.UndefinedError: the template names a value that is not given.
@@ -54,14 +50,11 @@ def render(template: str, **values: Any) -> str:
 
 
 def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
-    """A JPEG of the picture, with no side above LONGEST; pixels are averaged: a thin vessel fades but stays.
+    """What `<img>` takes for a JPEG of the picture, with no side above LONGEST; a thin vessel fades but stays.
 
     Args:
         picture: `(H, W)` or `(3, H, W)` uint8.
         quality: of the JPEG, 1 to 95.
-
-    Returns:
-        what `<img>` takes: `src`, `width` and `height`.
     """
     image = Image.fromarray((picture.permute(1, 2, 0) if picture.ndim == 3 else picture).contiguous().numpy())
     scale = LONGEST / max(image.size)
@@ -76,11 +69,9 @@ def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
 
 
 def inline_svg(figure: Figure, name: str) -> str:
-    """The figure as an `<svg>` element that takes its size and colours from the page.
+    """A figure drawn under STYLE as an `<svg>` element that takes its size and the colours of PAGE from the page.
 
-    Args:
-        figure: made and drawn under STYLE, in the colours of PAGE or in its own.
-        name: the charts of one page need different ones, or their ids are the same.
+    The charts of one page need different names, or their ids are the same.
     """
     file = io.StringIO()
     undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))

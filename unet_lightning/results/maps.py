@@ -18,35 +18,19 @@ USUAL_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Maps:
-    """Probability maps of the photographs of one split.
-
-    Attributes:
-        dataset: the photographs.
-        split: its name in the protocol.
-        probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
-        origin: what the protocol says of where they come from.
-        leak: images whose figures prove nothing, by the reason.
-        thresholds: the probability from which on a pixel is a vessel, for each photograph.
-        threshold_source: where it was taken from, for the protocol.
-    """
+    """Probability maps of the photographs of one split."""
 
     dataset: SegmentationDataset
-    split: str
-    probabilities: list[Tensor]
-    origin: dict[str, Any]
-    leak: Mapping[Leak, list[str]] = field(default_factory=dict)
-    thresholds: Sequence[float] = ()
-    threshold_source: str = ""
+    split: str  # its name in the protocol
+    probabilities: list[Tensor]  # (C - 1, H, W) float32 each, of each class but the background
+    origin: dict[str, Any]  # what the protocol says of where they come from
+    leak: Mapping[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing, by the reason
+    thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
+    threshold_source: str = ""  # for the protocol
 
 
 def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
     """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
-
-    Args:
-        folder: with the maps.
-        data: the `data` section.
-        split: of the data set.
-        threshold: None is the usual one.
 
     Raises:
         ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
@@ -85,11 +69,7 @@ def _read_map(folder: Path, dataset: SegmentationDataset, index: int) -> Tensor:
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
-    """The photographs of a split of a `data` section.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """The photographs of a split of a `data` section; ConfigError where there is none."""
     dataset: SegmentationDataset = build(data, SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")

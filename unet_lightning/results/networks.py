@@ -27,7 +27,7 @@ class NetworkSource:
         folder: of the run, or of the cross-validation.
         data: a whole `data` section, or values that change the run's own; null leaves one as it was.
         checkpoint: see `load_networks`.
-        options: how photographs pass.
+        options: how photographs pass through a network.
     """
 
     def __init__(
@@ -56,21 +56,18 @@ class NetworkSource:
         return ["val", "test"] if self.folds and self.data is self.own else ["test"]
 
     def maps(self, split: str, threshold: float | str | None = None) -> Maps:
-        """Maps of a split; of a cross-validation's own images, each by the network that held it out.
+        """Maps of `val`, `test` or `all`; of a cross-validation's own images, each by the network that held it out.
 
-        Args:
-            split: `val`, `test` or `all`.
-            threshold: a number, `val` (chosen on validation images, and stored in the folder), or None: the usual
-                one, which of a cross-validation is chosen.
+        The threshold is a number, `val` (chosen on validation images, and stored in the folder), or None: the usual
+        one, which of a cross-validation is chosen.
         """
         if self.folds and split == "val" and self.data is self.own:
             maps = self.validation_maps
         else:
             maps = self._predict(open_photographs(self.data, split), split)
-        several = len(maps.dataset.classes) > 2
         if threshold is not None:
             check_two_classes(maps.dataset)
-        if threshold == "val" or (threshold is None and self.folds and not several):
+        if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
             return self._with_chosen_threshold(maps)
         return with_threshold(maps, None if threshold is None else float(threshold))
 
@@ -100,8 +97,9 @@ class NetworkSource:
             thresholds = [values[image_id] for image_id in image_ids]
             return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched.dataset.image_ids)}"
-        chosen_on = [image_id for image_id in image_ids if own and image_id in val_ids]
-        leak = {**maps.leak, **({Leak.THRESHOLD: chosen_on} if chosen_on else {})}
+        leak = dict(maps.leak)
+        if chosen_on := [image_id for image_id in image_ids if own and image_id in val_ids]:
+            leak[Leak.THRESHOLD] = chosen_on
         return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
 
     def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
@@ -116,13 +114,11 @@ class NetworkSource:
         folds = self.networks if self.folds and own and split == "val" else []
         held_out_by = {image_id: trained for trained in folds for image_id in trained.val_ids}
         maps, leak = [], dict[Leak, list[str]]()
-        for index in track(range(len(dataset)), f"{dataset.name} {split}", transient=True):
-            image_id = dataset.image_ids[index]
+        for index, image_id in enumerate(track(dataset.image_ids, f"{dataset.name} {split}", transient=True)):
             networks = [held_out_by[image_id]] if image_id in held_out_by else self.networks
             predictor = make_predictor(networks, self.options) if image_id in held_out_by else self.predictor
             maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
-            reason = why_it_leaks(image_id, dataset.name, networks)
-            if reason is not None:
+            if reason := why_it_leaks(image_id, dataset.name, networks):
                 leak.setdefault(reason, []).append(image_id)
         origin = {
             "networks": [trained.stamp() for trained in self.networks],

@@ -15,15 +15,12 @@ IGNORED = 0.2  # and outside the field of view, where nothing counts
 
 
 def overlay_errors(photo: Tensor, vessels: Tensor, target: Tensor) -> Tensor:
-    """The photograph in dim grey, with vessels found, called falsely and missed in three colours.
+    """The photograph in dim grey, with vessels found, called falsely and missed in three colours: `(3, H, W)` uint8.
 
     Args:
         photo: `(3, H, W)` uint8.
         vessels: `(H, W)` bool, what was called vessel.
         target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE; ignored pixels are never coloured.
-
-    Returns:
-        `(3, H, W)` uint8.
     """
     light = torch.where(target == IGNORE, IGNORED, DIMMED)
     painted: Tensor = (rgb_to_grayscale(photo, num_output_channels=3) * light).round().to(torch.uint8)

@@ -12,13 +12,7 @@ from unet_lightning.files import write_text
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
-from unet_lightning.results.overlay_errors import (
-    FALSE_NEGATIVE,
-    FALSE_POSITIVE,
-    IGNORED,
-    TRUE_POSITIVE,
-    overlay_errors,
-)
+from unet_lightning.results.overlay_errors import FALSE_NEGATIVE, FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, overlay_errors
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND, Leak
 from unet_lightning.results.tables import DECIMALS, mean_and_sd, readable, readable_name
@@ -45,12 +39,8 @@ def write_report(
         path: of the HTML file.
         title: names the run, the data set and the split.
         protocol: what was measured how: `threshold`, `leak`, `leak_reasons` and whatever else is to be told.
-        observers: figures by name. The first is the network whose images are given; the second observer is shown as
-            a point on the curves.
-        images: in the order of the network's `per_image`.
-
-    Raises:
-        UserError: the file cannot be written.
+        observers: figures by name, the network's first; the second observer is a point on the curves.
+        images: of the network, in the order of its `per_image`.
     """
     rows = zip(images, next(iter(observers.values())).per_image, strict=True)
     # An image without a Dice comes last.
@@ -70,36 +60,27 @@ def write_report(
             {
                 "image_id": image.image_id,
                 "leak": image.image_id in protocol["leak"],
-                "figures": {
-                    readable_name(name): readable(figures[name]) for name in BESIDE_PICTURES if name in figures
-                },
+                "figures": {readable_name(name): readable(row[name]) for name in BESIDE_PICTURES if name in row},
                 "pictures": pictures_of(image),
             }
-            for image, figures in worst_first
+            for image, row in worst_first
         ],
     )
     write_text(path, page)
 
 
 def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """A row a figure.
-
-    Returns:
-        each with its `name` and `cells`, one a summary: `mean` with the SD in brackets, `interval` (empty where there
-        is none, as for a single image) and `pooled`.
-    """
-    names = dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled))
-    return [{"name": readable_name(name), "cells": [_cell(summary, name) for summary in summaries]} for name in names]
-
-
-def _cell(summary: Summary, name: str) -> dict[str, str]:
-    """One figure of an observer as text."""
-    low, high, pooled = (
-        readable(value, DECIMALS.get(name, 4))
-        for value in (*summary.interval.get(name, (None, None)), summary.pooled.get(name))
-    )
-    interval = "" if "-" in (low, high) else f"{low} to {high}"
-    return {"mean": mean_and_sd(summary, name), "interval": interval, "pooled": pooled}
+    """A row a figure, with its `name` and `cells`, one a summary: `mean` (SD), `interval` if any, `pooled`."""
+    rows = []
+    for name in dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled)):
+        cells = []
+        for summary in summaries:
+            ends = [readable(value, DECIMALS.get(name, 4)) for value in summary.interval.get(name, (None, None))]
+            interval = "" if "-" in ends else " to ".join(ends)
+            pooled_figure = readable(summary.pooled.get(name), DECIMALS.get(name, 4))
+            cells.append({"mean": mean_and_sd(summary, name), "interval": interval, "pooled": pooled_figure})
+        rows.append({"name": readable_name(name), "cells": cells})
+    return rows
 
 
 def pictures_of(image: MeasuredImage) -> list[dict[str, Any]]:

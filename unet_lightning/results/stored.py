@@ -22,16 +22,17 @@ REQUIRED = "dataset split images reference region resolution threshold threshold
 
 
 class Leak(StrEnum):
-    """Why figures of an image prove nothing: the codes that an evaluation stores, among `leak_reasons`."""
+    """Why figures of an image prove nothing: the code that is stored, and the words that stand before image ids."""
 
-    TRAINED = "trained"
-    EPOCH = "epoch"
-    THRESHOLD = "threshold"
+    words: str
+    TRAINED = "trained", "trained on"
+    EPOCH = "epoch", "the epoch was selected on"
+    THRESHOLD = "threshold", "the threshold was chosen on"
 
-    @property
-    def words(self) -> str:
-        """Before the ids of images: `trained on 21, 22`."""
-        return SENTENCES[self]
+    def __new__(cls, code: str, words: str = "") -> "Leak":
+        leak = str.__new__(cls, code)
+        leak._value_, leak.words = code, words
+        return leak
 
     @property
     def for_validation(self) -> bool:
@@ -40,38 +41,21 @@ class Leak(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Leak | None":
-        """The reason behind the words that earlier versions stored in place of a code."""
-        return next((leak for leak, words in SENTENCES.items() if words == value), None)
-
-
-SENTENCES = {
-    Leak.TRAINED: "trained on",
-    Leak.EPOCH: "the epoch was selected on",
-    Leak.THRESHOLD: "the threshold was chosen on",
-}
+        """Earlier versions stored the words in place of the code."""
+        return next((leak for leak in cls if leak.words == value), None)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredEvaluation:
-    """What was measured on the images of a split.
-
-    Attributes:
-        folder: where it was read.
-        protocol: how it was measured.
-        per_image: a row an observer and image: `observer`, `image_id`, `leak`, then figures; NaN where there is none.
-        figures: names of the figures that each observer has, also of those that are NaN.
-        pooled: figures over the pixels of all images, of each observer.
-        leak: the images whose figures prove nothing.
-        reasons: why, and for which images; None where the evaluation does not say it, or in words that are not known.
-    """
+    """What was measured on the images of a split, and the folder where it was read."""
 
     folder: Path
-    protocol: Mapping[str, Any]
-    per_image: pd.DataFrame
-    figures: Mapping[str, list[str]]
-    pooled: Mapping[str, Mapping[str, float]]
-    leak: tuple[str, ...]
-    reasons: Mapping[Leak, list[str]] | None
+    protocol: Mapping[str, Any]  # how it was measured
+    per_image: pd.DataFrame  # a row an observer and image: observer, image_id, leak, then figures; NaN where none is
+    figures: Mapping[str, list[str]]  # names of those that an observer has, also of those that are NaN
+    pooled: Mapping[str, Mapping[str, float]]  # over the pixels of all images, by observer
+    leak: tuple[str, ...]  # images whose figures prove nothing
+    reasons: Mapping[Leak, list[str]] | None  # why, with the images; None where that is unknown
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none, empty where nobody is called so."""
@@ -113,35 +97,36 @@ def write_stored(
     """Writes `per_image.csv`, then `metrics.json`, which makes the evaluation a finished one.
 
     Args:
-        folder: of the evaluation, see `evaluation_folder`.
+        folder: see `evaluation_folder`.
         protocol: how it was measured; `leak` lists images, `leak_reasons` has those of each `Leak`.
         summaries: figures by observer.
         image_ids: of the rows of each summary.
         calibration: the bins of the reliability diagram, by observer.
     """
-    rows = [
-        {"observer": observer, "image_id": image_id, "leak": image_id in protocol["leak"]} | row
-        for observer, summary in summaries.items()
-        for image_id, row in zip(image_ids, summary.per_image, strict=True)
-    ]
-    figures = {
-        observer: {
-            "mean": _for_json(summary.mean),
-            "sd": _for_json(summary.sd),
-            "low": _for_json({name: low for name, (low, _) in summary.interval.items()}),
-            "high": _for_json({name: high for name, (_, high) in summary.interval.items()}),
-            "pooled": _for_json(summary.pooled),
-        }
-        for observer, summary in summaries.items()
-    }
+    figures: dict[str, dict[str, dict[str, float | None]]] = {}
+    for observer, summary in summaries.items():
+        low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
+        kinds = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
+        figures[observer] = {kind: _for_json(values) for kind, values in kinds.items()}
     bins = {observer: [_for_json(one) for one in found] for observer, found in calibration.items()}
-    write_rows(rows, folder / PER_IMAGE)
+    write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
     content = {"protocol": protocol, "figures": figures, "calibration": bins}
     write_text(folder / METRICS, json.dumps(content, indent=2))
 
 
+def image_rows(
+    summaries: Mapping[str, Summary], image_ids: Sequence[str], leak: Sequence[str], key: str = "image_id"
+) -> list[dict[str, Any]]:
+    """A row an observer and image; `key` names the column of the ids."""
+    return [
+        {"observer": observer, key: image_id, "leak": image_id in leak} | figures
+        for observer, summary in summaries.items()
+        for image_id, figures in zip(image_ids, summary.per_image, strict=True)
+    ]
+
+
 def _for_json(figures: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Figures for JSON, which has no NaN: null where there is none, such as the SD of one image."""
+    """Null for NaN, which JSON has not, such as the SD of one image."""
     return {name: None if value is None or math.isnan(value) else value for name, value in figures.items()}
 
 
@@ -151,7 +136,7 @@ def read_stored(folder: Path) -> StoredEvaluation:
     Raises:
         RunError: one of them is missing, broken, or not what `evaluate` writes.
     """
-    protocol, pooled, reasons = _read_metrics(folder / METRICS)
+    protocol, pooled = _read_metrics(folder / METRICS)
     table, figures = _read_images(folder / PER_IMAGE)
     for observer in figures:
         images = int((table["observer"] == observer).sum())
@@ -161,16 +146,17 @@ def read_stored(folder: Path) -> StoredEvaluation:
             raise _broken(folder / PER_IMAGE, f"{images} images of {observer}, {METRICS} has {protocol['images']}")
     leak = tuple(dict.fromkeys(table["image_id"][table["leak"]]))
     if bool(protocol["leak"]) != bool(leak):
-        raise _broken(
-            folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {', '.join(leak) or 'none'}"
-        )
+        marked = ", ".join(leak) or "none"
+        raise _broken(folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {marked}")
+    try:
+        reasons = {Leak(reason): list(map(str, images)) for reason, images in protocol["leak_reasons"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError):  # not as evaluate writes them
+        reasons = None
     return StoredEvaluation(folder, protocol, table, figures, pooled, leak, reasons)
 
 
-def _read_metrics(
-    path: Path,
-) -> tuple[dict[str, Any], dict[str, dict[str, float]], dict[Leak, list[str]] | None]:
-    """The protocol, the pooled figures of each observer, and why images leaked."""
+def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """The protocol, and the pooled figures of each observer."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -182,11 +168,12 @@ def _read_metrics(
     protocol = content["protocol"]
     if missing := [key for key in REQUIRED.split() if key not in protocol]:
         raise _broken(path, f"its protocol lacks {', '.join(missing)}")
-    if not isinstance(protocol["networks"], list):
-        raise _broken(path, "the networks of its protocol are no list")
-    for network in protocol["networks"]:
-        if not isinstance(network, dict) or not isinstance(network.get("checkpoint"), str):
-            raise _broken(path, "a network of its protocol has no checkpoint")
+    try:
+        named = all(isinstance(network["checkpoint"], str) for network in protocol["networks"])
+    except (KeyError, TypeError):
+        named = False
+    if not named:
+        raise _broken(path, "a network of its protocol has no checkpoint")
     try:
         pooled = {
             observer: {name: math.nan if value is None else float(value) for name, value in figures["pooled"].items()}
@@ -194,15 +181,7 @@ def _read_metrics(
         }
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _broken(path, "its figures have no pooled numbers") from error
-    return protocol, pooled, _reasons(protocol.get("leak_reasons"))
-
-
-def _reasons(stored: Any) -> dict[Leak, list[str]] | None:
-    """The images behind each reason for LEAK; None for what `evaluate` does not write."""
-    try:
-        return {Leak(reason): list(map(str, images)) for reason, images in stored.items()}
-    except (AttributeError, TypeError, ValueError):
-        return None
+    return protocol, pooled
 
 
 def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
@@ -235,5 +214,4 @@ def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
 
 
 def _broken(path: Path, found: str) -> RunError:
-    """The error for a file that is not as evaluate writes it."""
     return RunError(f"Broken {path.name}: {found}, in {path}. Evaluate anew by python -m unet_lightning.evaluate.")
