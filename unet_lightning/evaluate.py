@@ -104,8 +104,7 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
 def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> "Iterator[Maps]":
     """The maps of each split of a data set, made by the networks of a folder or lying in it."""
     from unet_lightning.inference.predictor import PredictionOptions
-    from unet_lightning.results.maps import read_maps
-    from unet_lightning.results.networks import NetworkSource
+    from unet_lightning.results.maps import NetworkSource, read_maps
     from unet_lightning.training.folds import first_run
 
     if config["predictions"] is not None:

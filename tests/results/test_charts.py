@@ -7,7 +7,7 @@ import torch
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.calibration import ReliabilityBin
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.results.charts import calibration_svg, draw_charts
+from unet_lightning.results.report import calibration_svg, draw_charts
 from unet_lightning.results.stored import SECOND
 
 PROBABILITY = torch.linspace(0, 1, 2000)

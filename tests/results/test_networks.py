@@ -6,8 +6,7 @@ import torch
 
 from unet_lightning.data.labels import Sample
 from unet_lightning.inference.predictor import PredictionOptions
-from unet_lightning.results.maps import Maps
-from unet_lightning.results.networks import NetworkSource, choose_threshold, why_it_leaks
+from unet_lightning.results.maps import Maps, NetworkSource, choose_threshold, why_it_leaks
 from unet_lightning.results.stored import Leak
 from unet_lightning.training.folds import load_networks
 

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from unet_lightning.files import write_text
 from unet_lightning.inference.maps import save_probability
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
-from unet_lightning.metrics.summary import FIGURES
-from unet_lightning.results.networks import NetworkSource
+from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import MODEL, PROBABILITIES, TABLE, evaluation_folder, image_rows, write_stored
@@ -29,13 +30,9 @@ log = logging.getLogger(__name__)
 
 
 def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, terminal: bool = True) -> Path:
-    """Writes `<run>/evaluation/<data set>-<split>`, in place of an earlier one, and prints the table.
+    """Writes `<run>/evaluation/<data set>-<split>`, in place of an earlier one; with more classes, a report each.
 
-    Args:
-        evaluation: the figures.
-        run: the folder of the run, of the cross-validation, or of the maps.
-        report: whether report.html is drawn too; with more than two classes one for each.
-        terminal: whether the table is printed.
+    `run` may also be the folder of a cross-validation, or of maps; `terminal` says whether the table is printed.
     """
     protocol, observers = evaluation.protocol, evaluation.observers
     folder = evaluation_folder(run, protocol["dataset"], protocol["split"])
@@ -84,11 +81,9 @@ def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
 def score_best(run: RunFolder, trainer: Any) -> None:
     """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards.
 
-    Args:
-        run: that has just been trained; nothing is done where it has no validation.
-        trainer: Lightning's, whose loggers show the figures.
+    The trainer's loggers show the figures.
     """
-    if not run.best.is_file():
+    if not run.best.is_file():  # no validation
         return
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
     source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
@@ -107,9 +102,6 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
         folder: of the evaluation.
         evaluation: the figures.
         source: the run, the sweep of a cross-validation, or the maps.
-
-    Raises:
-        UserError: a logger cannot start.
     """
     built = build_loggers(loggers, folder)
     if not built:
@@ -136,12 +128,12 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
     figures: dict[str, float] = {}
     curves: list[Curve] = []
     for name, images in evaluation.images.items():
-        home = prefix if name == MODEL else f"{prefix}/{name.removeprefix(f'{MODEL}: ')}"
+        home = prefix + name.removeprefix(MODEL).replace(": ", "/")
         summary = evaluation.observers[name]
-        for figure in (one for one in FIGURES if one in summary.mean):
+        for figure, mean in summary.mean.items():
             key = f"{home}/{'dice_per_image' if figure == 'dice' else figure}"
             low, high = summary.interval[figure]
-            figures |= {key: summary.mean[figure], f"{key}_low": low, f"{key}_high": high}
+            figures |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         figures[f"{home}/dice_pooled"] = summary.pooled["dice"]
         if "auroc" in summary.pooled:  # else the maps are decisions
             curves += curves_of(images, home)
@@ -155,8 +147,7 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
 def curves_of(images: list[MeasuredImage], home: str) -> list[Curve]:
     """Precision over recall, and calibration, over all counted pixels."""
     probability, target = pooled(images)
-    recall, precision = precision_recall_curve(probability, target, POINTS)
-    ranked = list(zip(recall.tolist(), precision.tolist(), strict=True))
+    ranked = torch.stack(precision_recall_curve(probability, target, POINTS), dim=1).tolist()
     calibrated = [(one.probability, one.share) for one in reliability(probability, target) if one.pixels]
     return [
         Curve(f"{home}/precision_recall", "Precision and recall", ("recall", "precision"), ranked),

@@ -84,8 +84,7 @@ def pooled(images: Sequence[MeasuredImage]) -> tuple[Tensor, Tensor]:
 
 def protocol_of(maps: Maps) -> dict[str, Any]:
     """What was measured how: stands on every table, and beside the figures on disk."""
-    dataset = maps.dataset
-    low, high = min(maps.thresholds), max(maps.thresholds)
+    dataset, low, high = maps.dataset, min(maps.thresholds), max(maps.thresholds)
     two = len(dataset.classes) == 2
     return {
         "dataset": dataset.name,

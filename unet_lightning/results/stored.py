@@ -30,14 +30,10 @@ class Leak(StrEnum):
     THRESHOLD = "threshold", "the threshold was chosen on"
 
     def __new__(cls, code: str, words: str = "") -> "Leak":
+        """A code with its words."""
         leak = str.__new__(cls, code)
         leak._value_, leak.words = code, words
         return leak
-
-    @property
-    def for_validation(self) -> bool:
-        """Whether validation images are there for this: figures of them serve to choose, not to report."""
-        return self is not Leak.TRAINED
 
     @classmethod
     def _missing_(cls, value: object) -> "Leak | None":
@@ -59,9 +55,8 @@ class StoredEvaluation:
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none, empty where nobody is called so."""
-        rows = self.per_image[self.per_image["observer"] == observer]
-        found = rows[figure] if figure in rows else [math.nan] * len(rows)
-        return dict(zip(rows["image_id"], found, strict=True))
+        rows = self.per_image[self.per_image["observer"] == observer].set_index("image_id")
+        return dict(rows[figure]) if figure in rows else dict.fromkeys(rows.index, math.nan)
 
     @property
     def images(self) -> set[str]:
@@ -73,8 +68,7 @@ class StoredEvaluation:
         """Whether these are validation images that no network learned from, but that chose its epoch or threshold."""
         if self.protocol["split"] != "val" or not self.leak or self.reasons is None:
             return False
-        explained = {image for images in self.reasons.values() for image in images}
-        return all(reason.for_validation for reason in self.reasons) and set(self.leak) <= explained
+        return Leak.TRAINED not in self.reasons and set(self.leak) <= set().union(*self.reasons.values())
 
 
 def evaluation_folder(run: Path, dataset: str, split: str) -> Path:
@@ -163,24 +157,21 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
         raise _broken(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise _broken(path, f"it is no JSON ({error})") from error
-    if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in ("protocol", "figures")):
-        raise _broken(path, "it has no protocol and figures")
-    protocol = content["protocol"]
-    if missing := [key for key in REQUIRED.split() if key not in protocol]:
-        raise _broken(path, f"its protocol lacks {', '.join(missing)}")
+    wrong = "it has no protocol and figures"
     try:
-        named = all(isinstance(network["checkpoint"], str) for network in protocol["networks"])
-    except (KeyError, TypeError):
-        named = False
-    if not named:
-        raise _broken(path, "a network of its protocol has no checkpoint")
-    try:
+        protocol, figures = dict(content["protocol"]), dict(content["figures"])
+        if missing := [key for key in REQUIRED.split() if key not in protocol]:
+            raise _broken(path, f"its protocol lacks {', '.join(missing)}")
+        wrong = "a network of its protocol has no checkpoint"
+        for network in protocol["networks"]:
+            Path(network["checkpoint"])
+        wrong = "its figures have no pooled numbers"
         pooled = {
-            observer: {name: math.nan if value is None else float(value) for name, value in figures["pooled"].items()}
-            for observer, figures in content["figures"].items()
+            observer: {name: math.nan if value is None else float(value) for name, value in found["pooled"].items()}
+            for observer, found in figures.items()
         }
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise _broken(path, "its figures have no pooled numbers") from error
+        raise _broken(path, wrong) from error
     return protocol, pooled
 
 
