@@ -18,7 +18,6 @@ from unet_lightning.training.folder import followed
 
 if TYPE_CHECKING:
     from unet_lightning.results.maps import Maps
-    from unet_lightning.results.scores import Evaluation
 
 # How photographs pass through networks.
 OPTIONS = ("tta", "scale", "tile", "blend", "device")
@@ -28,21 +27,16 @@ CHOICES = {"split": (None, "val", "test", "all"), "checkpoint": (None, "best", "
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
 @one_line_errors
 def main(cfg: DictConfig) -> None:
-    """Predicts every image of a split, scores it, and writes and prints the table, for each run and data set named.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
-    """
+    """Predicts every image of a split, scores it, and writes and prints the table, for each run and data set named."""
     config, overrides = plain(cfg), list(HydraConfig.get().overrides.task)
     check(config, overrides)
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
     from unet_lightning.results.published import publish_evaluation, write_evaluation, write_matrix
-    from unet_lightning.results.scores import evaluate_maps
+    from unet_lightning.results.scores import Evaluation, evaluate_maps
     from unet_lightning.training.loggers import build_loggers
 
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
-
     done: dict[Path, list[Evaluation]] = {}
     for folder in folders_of(config):
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
@@ -62,24 +56,24 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
         if config[name] not in choices:
             words = ", ".join("null" if choice is None else str(choice).lower() for choice in choices)
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
-    threshold = config["threshold"]
-    number = isinstance(threshold, float | int) and not isinstance(threshold, bool) and 0 <= threshold <= 1
-    if threshold not in (None, "val") and not number:
-        raise ConfigError(f"threshold must be from 0 to 1, or val, found {threshold}.")
-    if (config["run"] is None) == (config["predictions"] is None):
-        raise ConfigError("Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.")
-    if config["predictions"] is not None:
-        if threshold == "val":
-            raise ConfigError("threshold=val needs a run: maps from elsewhere have no validation images here.")
-        useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
-        if useless:
-            raise ConfigError(f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.")
-    if not folders_of(config):
-        raise ConfigError("run and predictions name at least one folder, found an empty list.")
-    if config["data_sets"] == []:
-        raise ConfigError("data names at least one data set, found an empty list.")
-    if config["data_sets"] and any(word.startswith("data.") for word in overrides):
-        raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
+    threshold, data_sets, networks = config["threshold"], config["data_sets"], config["predictions"] is None
+    one_source = (config["run"] is None) != networks
+    known = threshold in (None, "val") or (type(threshold) in (int, float) and 0 <= threshold <= 1)
+    useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
+    of_one = data_sets and any(word.startswith("data.") for word in overrides)
+    checks = {
+        f"threshold must be from 0 to 1, or val, found {threshold}.": known,
+        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": one_source,
+        "threshold=val needs a run: maps from elsewhere have no validation images here.": networks
+        or threshold != "val",
+        f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": networks or not useless,
+        "run and predictions name at least one folder, found an empty list.": folders_of(config),
+        "data names at least one data set, found an empty list.": data_sets != [],
+        "data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.": not of_one,
+    }
+    for message, fulfilled in checks.items():
+        if not fulfilled:
+            raise ConfigError(message)
 
 
 def folders_of(config: dict[str, Any]) -> list[Path]:

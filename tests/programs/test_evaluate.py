@@ -76,7 +76,7 @@ def test_without_test_labels_the_test_split_says_why_and_validation_works(progra
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("run=nowhere", "nowhere is no run folder: it does not exist"),
+        ("run=nowhere", "nowhere is not a run folder: it does not exist"),
         ("run=.", "it has no config.yaml"),
         ("split=train", "split must be one of null, val, test, all, found train"),
         ("threshold=1.5", "threshold must be from 0 to 1, or val, found 1.5"),

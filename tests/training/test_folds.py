@@ -45,5 +45,5 @@ def test_what_is_no_cross_validation_is_refused(tmp_path, configs, message):
 
 
 def test_a_folder_without_runs_is_no_run_folder(tmp_path):
-    with pytest.raises(RunError, match="is no run folder"):
+    with pytest.raises(RunError, match="is not a run folder"):
         folds_of(RunFolder(tmp_path))

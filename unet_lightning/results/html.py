@@ -17,19 +17,7 @@ LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 1
 # Stand for colours of the page: a chart then reads on light and on dark.
 INK, MODEL_COLOUR, HUMAN_COLOUR = "#010203", "#010204", "#010205"
 PAGE = {INK: "currentColor", MODEL_COLOUR: "var(--blue)", HUMAN_COLOUR: "var(--orange)"}  # named in templates/style.css
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: selectable, and small
-    "font.family": ["DejaVu Sans"],  # comes with Matplotlib: the layout does not depend on the machine
-    "text.parse_math": False,  # a name with dollar signs is a name
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.alpha": 0.15,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-} | dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color"), INK)
+STYLE = matplotlib.rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
 
 
 def render(template: str, **values: Any) -> str:

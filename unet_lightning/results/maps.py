@@ -50,29 +50,26 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
         raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
     dataset = open_photographs(data, split)
     check_two_classes(dataset)
-    maps = [_read_map(folder, dataset, index).unsqueeze(0) for index in range(len(dataset))]
+    maps = []
+    for index, record in enumerate(dataset.files):
+        stems = dict.fromkeys((record.image_id, record.photo.stem))
+        names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if len(found) != 1:
+            raise DataError(
+                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
+                f"{', '.join(names)}, expected one of them."
+            )
+        maps.append(read_probability(found[0])[None])
+        size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
+        if size != expected:
+            raise DataError(
+                f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
+                "both must have one size."
+            )
     origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
     origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
     return with_threshold(Maps(dataset, split, maps, origin), threshold)
-
-
-def _read_map(folder: Path, dataset: SegmentationDataset, index: int) -> Tensor:
-    """The map of one photograph, `(H, W)` float32."""
-    record = dataset.files[index]
-    names = [f"{stem}{end}" for stem in dict.fromkeys((record.image_id, record.photo.stem)) for end in (".png", ".npy")]
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if len(found) != 1:
-        raise DataError(
-            f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
-            f"{', '.join(names)}, expected one of them."
-        )
-    probability, photo = read_probability(found[0]), dataset.photo(index)
-    if probability.shape != photo.shape[1:]:
-        raise DataError(
-            f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
-            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
-        )
-    return probability
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
@@ -85,11 +82,9 @@ def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset
 
 def check_two_classes(dataset: SegmentationDataset) -> None:
     """Raises ConfigError where there is no single class that a threshold could decide on."""
-    if len(dataset.classes) > 2:
-        raise ConfigError(
-            f"A threshold decides between two classes, {dataset.name} has {len(dataset.classes)}: each pixel gets its "
-            "most probable class, leave threshold out."
-        )
+    if (classes := len(dataset.classes)) > 2:
+        words = "each pixel gets its most probable class, leave threshold out."
+        raise ConfigError(f"A threshold decides between two classes, {dataset.name} has {classes}: {words}")
 
 
 def with_threshold(maps: Maps, value: float | None) -> Maps:
@@ -109,15 +104,12 @@ class NetworkSource:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        data: Mapping[str, Any],
-        checkpoint: str | None = None,
-        options: PredictionOptions | None = None,
+        self, folder: Path, data: Mapping[str, Any], checkpoint: str | None, options: PredictionOptions
     ) -> None:
-        self.folder, self.options = folder, options or PredictionOptions()
+        self.folder, self.options = folder, options
         self.networks = load_networks(folder, checkpoint)
         self.folds = len(self.networks) > 1
+        self.held_out = {image_id: trained for trained in self.networks for image_id in trained.val_ids}
         self.predictor = make_predictor(self.networks, self.options)
         self.own = first_run(folder).read_config()["data"]
         section = "_target_" in data
@@ -152,18 +144,16 @@ class NetworkSource:
     @cached_property
     def validation_maps(self) -> Maps:
         """Maps of the networks' own validation images, in the order of the data set."""
-        ids = {image_id for trained in self.networks for image_id in trained.val_ids}
         dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train")
-        return self._predict(dataset.subset([image_id for image_id in dataset.image_ids if image_id in ids]), "val")
+        return self._predict(dataset.subset([one for one in dataset.image_ids if one in self.held_out]), "val")
 
     def _with_chosen_threshold(self, maps: Maps) -> Maps:
         """The maps with the threshold that is best on validation images; held-out ones get that of the other folds."""
         image_ids = maps.dataset.image_ids
-        val_ids = [image_id for trained in self.networks for image_id in trained.val_ids]
-        if not val_ids:
+        if not self.held_out:
             raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")
         own = maps.dataset.name == self.networks[0].dataset
-        validates = own and maps.split == "val" and set(image_ids) == set(val_ids)
+        validates = own and maps.split == "val" and set(image_ids) == set(self.held_out)
         watched = maps if validates else self.validation_maps
         watched_ids = watched.dataset.image_ids
         value = choose_threshold(watched, watched_ids)
@@ -171,13 +161,13 @@ class NetworkSource:
         if self.folds and validates:
             values: dict[str, float] = {}
             for trained in self.networks:
-                others = [image_id for image_id in val_ids if image_id not in trained.val_ids]
+                others = [image_id for image_id in self.held_out if image_id not in trained.val_ids]
                 values |= dict.fromkeys(trained.val_ids, choose_threshold(maps, others))
             thresholds = [values[image_id] for image_id in image_ids]
             return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched_ids)}"
         leak = dict(maps.leak)
-        if chosen_on := [image_id for image_id in image_ids if own and image_id in val_ids]:
+        if chosen_on := [image_id for image_id in image_ids if own and image_id in self.held_out]:
             leak[Leak.THRESHOLD] = chosen_on
         return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
 
@@ -189,13 +179,11 @@ class NetworkSource:
                 f"The network knows {len(first.classes)} classes ({', '.join(first.classes)}), the labels of "
                 f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
             )
-        own = dataset.name == first.dataset
-        folds = self.networks if self.folds and own and split == "val" else []
-        held_out_by = {image_id: trained for trained in folds for image_id in trained.val_ids}
+        by_fold = self.held_out if self.folds and dataset.name == first.dataset and split == "val" else {}
         maps, leak = [], dict[Leak, list[str]]()
         for index, image_id in enumerate(track(dataset.image_ids, f"{dataset.name} {split}", transient=True)):
-            networks = [held_out_by[image_id]] if image_id in held_out_by else self.networks
-            predictor = make_predictor(networks, self.options) if image_id in held_out_by else self.predictor
+            networks = [by_fold[image_id]] if image_id in by_fold else self.networks
+            predictor = make_predictor(networks, self.options) if image_id in by_fold else self.predictor
             maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
             if reason := why_it_leaks(image_id, dataset.name, networks):
                 leak.setdefault(reason, []).append(image_id)

@@ -3,27 +3,33 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
+from PIL import ImageColor
 from torch import Tensor
+from torchvision.transforms.v2.functional import rgb_to_grayscale
 
-from unet_lightning.data.labels import IGNORE, VESSEL
+from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.files import write_text
 from unet_lightning.metrics.calibration import ReliabilityBin, reliability
 from unet_lightning.metrics.ranking import precision_recall_curve, roc_curve
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, embed, inline_svg, render
-from unet_lightning.results.overlay_errors import FALSE_NEGATIVE, FALSE_POSITIVE, IGNORED, TRUE_POSITIVE, overlay_errors
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND, Leak
 from unet_lightning.results.tables import DECIMALS, mean_and_sd, readable, readable_name
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
+# Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
+# every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
+TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "#009E73", "#E69F00", "#56B4E9"
+DIMMED = 0.5  # light that the photograph keeps below the colours
+IGNORED = 0.2  # and outside the field of view, where nothing counts
 LEGEND = {
     TRUE_POSITIVE: "found (true positive)",
     FALSE_POSITIVE: "called falsely (false positive)",
@@ -31,14 +37,6 @@ LEGEND = {
 }
 SIZE = (4.2, 4.2)  # inches, of a chart
 GUIDE: dict[str, Any] = {"color": INK, "alpha": 0.5, "linewidth": 0.8, "linestyle": "--"}  # lines to compare with
-
-
-class Chart(NamedTuple):
-    """A chart with its heading and its caption."""
-
-    title: str
-    caption: str  # says what the chart shows to who cannot see it
-    svg: str
 
 
 def write_report(
@@ -114,10 +112,31 @@ def pictures_of(image: MeasuredImage) -> list[dict[str, Any]]:
     ]
 
 
+def overlay_errors(photo: Tensor, vessels: Tensor, target: Tensor) -> Tensor:
+    """The photograph in dim grey, with vessels found, called falsely and missed in three colours: `(3, H, W)` uint8.
+
+    Args:
+        photo: `(3, H, W)` uint8.
+        vessels: `(H, W)` bool, what was called vessel.
+        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE; ignored pixels are never coloured.
+    """
+    light = torch.where(target == IGNORE, IGNORED, DIMMED)
+    painted: Tensor = (rgb_to_grayscale(photo, num_output_channels=3) * light).round().to(torch.uint8)
+    for pixels, colour in (
+        (vessels & (target == VESSEL), TRUE_POSITIVE),
+        (vessels & (target == BACKGROUND), FALSE_POSITIVE),
+        (~vessels & (target == VESSEL), FALSE_NEGATIVE),
+    ):
+        painted[:, pixels] = torch.tensor(ImageColor.getrgb(colour), dtype=torch.uint8)[:, None]
+    return painted
+
+
 def draw_charts(
     observers: Mapping[str, Summary], probability: Tensor, target: Tensor, threshold: float | str
-) -> list[Chart]:
+) -> list[dict[str, str]]:
     """ROC, precision over recall, and calibration; none where the pixels are of one class, or the maps decisions.
+
+    Each has a `title`, a `caption`, which says what it shows to who cannot see it, and its `svg`.
 
     Args:
         observers: figures by name, the network first; the second observer becomes a point where they are there.
@@ -136,22 +155,19 @@ def draw_charts(
     rates = {f"{name}, threshold {threshold}": model.pooled}
     rates |= {SECOND: observers[SECOND].pooled} if SECOND in observers else {}
     marks = {label: (1 - found["specificity"], found["sensitivity"]) for label, found in rates.items()}
-    words, names = (
-        f"Receiver operating characteristic: {auroc}",
-        ("false positive rate (1 - specificity)", "sensitivity"),
-    )
-    curve, chance = roc_curve(probability, target), (0.0, 1.0)
-    roc = _curve_chart("ROC curve", words, names, (auroc, *curve), marks, chance, loc="lower right")
+    names = ("false positive rate (1 - specificity)", "sensitivity")
+    words, curve = f"Receiver operating characteristic: {auroc}", (auroc, *roc_curve(probability, target))
+    roc = _curve_chart("ROC curve", words, names, curve, marks, (0, 1), loc="lower right")
     marks = {label: (found["sensitivity"], found["precision"]) for label, found in rates.items()}
-    words, names = f"Precision over recall: {precision}", ("recall (sensitivity)", "precision")
-    curve, chance = precision_recall_curve(probability, target), (prevalence, prevalence)
+    names = ("recall (sensitivity)", "precision")
+    words, curve = f"Precision over recall: {precision}", (precision, *precision_recall_curve(probability, target))
     # Between the curve, which is high where recall is low, and the line of chance.
     legend = {"loc": "lower left", "bbox_to_anchor": (0, min(prevalence, 0.5))}
-    ranked = _curve_chart("Precision and recall", words, names, (precision, *curve), marks, chance, **legend)
-    note = f" Chance has the precision {prevalence:.4f}, the share of vessels."
+    ranked = _curve_chart("Precision and recall", words, names, curve, marks, (prevalence, prevalence), **legend)
+    ranked["caption"] += f" Chance has the precision {prevalence:.4f}, the share of vessels."
     words = f"The share of vessels among the pixels of a probability, and how many pixels have it: {error}."
     svg = calibration_svg(reliability(probability, target), error, None if isinstance(threshold, str) else threshold)
-    return [roc, ranked._replace(caption=ranked.caption + note), Chart("Calibration", words, svg)]
+    return [roc, ranked, {"title": "Calibration", "caption": words, "svg": svg}]
 
 
 def calibration_svg(bins: Sequence[ReliabilityBin], label: str, threshold: float | None) -> str:
@@ -185,7 +201,7 @@ def _curve_chart(
     points: Mapping[str, tuple[float, float]],
     chance: tuple[float, float],
     **legend: Any,
-) -> Chart:
+) -> dict[str, str]:
     """A curve with its label, and points with theirs, on a square from 0 to 1; chance at the left and right edge."""
     label, x, y = curve
     with matplotlib.rc_context(STYLE):
@@ -201,4 +217,4 @@ def _curve_chart(
         svg = inline_svg(figure, title)
     x_name, y_name = (name.partition(" (")[0] for name in names)
     marks = (f"; {name}: {x_name} {one:.4f}, {y_name} {other:.4f}" for name, (one, other) in points.items())
-    return Chart(title, f"{words}{''.join(marks)}.", svg)
+    return {"title": title, "caption": f"{words}{''.join(marks)}.", "svg": svg}

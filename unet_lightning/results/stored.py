@@ -93,8 +93,8 @@ def write_stored(
     Args:
         folder: see `evaluation_folder`.
         protocol: how it was measured; `leak` lists images, `leak_reasons` has those of each `Leak`.
-        summaries: figures by observer.
-        image_ids: of the rows of each summary.
+        summaries: figures by observer, with a row for each of `image_ids`.
+        image_ids: of all images.
         calibration: the bins of the reliability diagram, by observer.
     """
     figures: dict[str, dict[str, dict[str, float | None]]] = {}
