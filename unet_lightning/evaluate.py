@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,11 +16,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
 from unet_lightning.training.folder import followed
 
-if TYPE_CHECKING:
-    from unet_lightning.results.maps import Maps
-
-# How photographs pass through networks.
-OPTIONS = ("tta", "scale", "tile", "blend", "device")
+OPTIONS = ("tta", "scale", "tile", "blend", "device")  # how photographs pass through networks
 CHOICES = {"split": (None, "val", "test", "all"), "checkpoint": (None, "best", "last"), "report": (True, False)}
 
 
@@ -56,23 +52,22 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
         if config[name] not in choices:
             words = ", ".join("null" if choice is None else str(choice).lower() for choice in choices)
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
-    threshold, data_sets, networks = config["threshold"], config["data_sets"], config["predictions"] is None
-    one_source = (config["run"] is None) != networks
-    known = threshold in (None, "val") or (type(threshold) in (int, float) and 0 <= threshold <= 1)
+    threshold, data_sets, has_maps = config["threshold"], config["data_sets"], config["predictions"] is not None
+    has_run, of_validation = config["run"] is not None, threshold == "val"
+    number = type(threshold) in (int, float) and 0 <= threshold <= 1
     useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
-    of_one = data_sets and any(word.startswith("data.") for word in overrides)
-    checks = {
-        f"threshold must be from 0 to 1, or val, found {threshold}.": known,
-        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": one_source,
-        "threshold=val needs a run: maps from elsewhere have no validation images here.": networks
-        or threshold != "val",
-        f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": networks or not useless,
-        "run and predictions name at least one folder, found an empty list.": folders_of(config),
-        "data names at least one data set, found an empty list.": data_sets != [],
-        "data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.": not of_one,
+    one_set = any(word.startswith("data.") for word in overrides)
+    wrong = {
+        f"threshold must be from 0 to 1, or val, found {threshold}.": not number and threshold not in (None, "val"),
+        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": has_maps == has_run,
+        "threshold=val needs a run: maps from elsewhere have no validation images here.": has_maps and of_validation,
+        f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": has_maps and useless,
+        "run and predictions name at least one folder, found an empty list.": not folders_of(config),
+        "data names at least one data set, found an empty list.": data_sets == [],
+        "data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.": data_sets and one_set,
     }
-    for message, fulfilled in checks.items():
-        if not fulfilled:
+    for message, found in wrong.items():
+        if found:
             raise ConfigError(message)
 
 
@@ -95,8 +90,8 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     return found
 
 
-def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> "Iterator[Maps]":
-    """The maps of each split of a data set, made by the networks of a folder or lying in it."""
+def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Iterator[Any]:
+    """The `Maps` of each split of a data set, made by the networks of a folder or lying in it."""
     from unet_lightning.inference.predictor import PredictionOptions
     from unet_lightning.results.maps import NetworkSource, read_maps
     from unet_lightning.training.folds import first_run

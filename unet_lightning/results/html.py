@@ -45,10 +45,7 @@ def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
         quality: of the JPEG, 1 to 95.
     """
     image = Image.fromarray((picture.permute(1, 2, 0) if picture.ndim == 3 else picture).contiguous().numpy())
-    scale = LONGEST / max(image.size)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BOX)
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX, reducing_gap=None)
     file = io.BytesIO()
     # subsampling=0 keeps colour at full resolution: a coloured vessel may be one pixel wide.
     image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True)

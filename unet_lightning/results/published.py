@@ -97,11 +97,7 @@ def score_best(run: RunFolder, trainer: Any) -> None:
 def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evaluation, source: Path) -> None:
     """Makes an evaluation a run of its own in trackers, in the group of the run that it measures.
 
-    Args:
-        loggers: the `logger` section of the config.
-        folder: of the evaluation.
-        evaluation: the figures.
-        source: the run, the sweep of a cross-validation, or the maps.
+    `loggers` is a section of the config, `folder` that of the evaluation, `source` that of the run, sweep or maps.
     """
     built = build_loggers(loggers, folder)
     if not built:

@@ -40,11 +40,7 @@ GUIDE: dict[str, Any] = {"color": INK, "alpha": 0.5, "linewidth": 0.8, "linestyl
 
 
 def write_report(
-    path: Path,
-    title: str,
-    protocol: Mapping[str, Any],
-    observers: Mapping[str, Summary],
-    images: Sequence[MeasuredImage],
+    path: Path, title: str, protocol: Mapping[str, Any], observers: Mapping[str, Summary], images: list[MeasuredImage]
 ) -> None:
     """Writes the figures, the curves and the pictures of an evaluation, worst Dice first.
 
@@ -101,13 +97,13 @@ def pictures_of(image: MeasuredImage) -> list[dict[str, Any]]:
     light = torch.where(image.target == IGNORE, 255 * IGNORED, 255.0)
     grey = (image.probability * light).round().to(torch.uint8)
     errors = overlay_errors(image.photo, image.vessels, image.target)
-    name = f"image {image.image_id}"
+    colours = "found is green, called falsely orange, missed blue"
     return [
-        {"caption": caption, "alt": alt} | embed(picture, quality)
-        for caption, alt, picture, quality in (
-            ("Photograph", f"Photograph of {name}", image.photo, 85),
-            ("Probability of a vessel", f"Probability of a vessel in {name}: white is 1", grey, 75),
-            ("Errors", f"Errors in {name}: found is green, called falsely orange, missed blue", errors, 80),
+        {"caption": caption, "alt": f"{caption} {words}"} | embed(picture, quality)
+        for caption, words, picture, quality in (
+            ("Photograph", f"of image {image.image_id}", image.photo, 85),
+            ("Probability of a vessel", f"in image {image.image_id}: white is 1", grey, 75),
+            ("Errors", f"in image {image.image_id}: {colours}", errors, 80),
         )
     ]
 
@@ -153,7 +149,8 @@ def draw_charts(
         for figure, short in (("auroc", "AUROC"), ("average_precision", "AP"), ("ece", "ECE"))
     )
     rates = {f"{name}, threshold {threshold}": model.pooled}
-    rates |= {SECOND: observers[SECOND].pooled} if SECOND in observers else {}
+    if SECOND in observers:
+        rates[SECOND] = observers[SECOND].pooled
     marks = {label: (1 - found["specificity"], found["sensitivity"]) for label, found in rates.items()}
     names = ("false positive rate (1 - specificity)", "sensitivity")
     words, curve = f"Receiver operating characteristic: {auroc}", (auroc, *roc_curve(probability, target))

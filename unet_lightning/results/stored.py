@@ -97,7 +97,7 @@ def write_stored(
         image_ids: of all images.
         calibration: the bins of the reliability diagram, by observer.
     """
-    figures: dict[str, dict[str, dict[str, float | None]]] = {}
+    figures = {}
     for observer, summary in summaries.items():
         low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
         kinds = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
@@ -132,8 +132,7 @@ def read_stored(folder: Path) -> StoredEvaluation:
     """
     protocol, pooled = _read_metrics(folder / METRICS)
     table, figures = _read_images(folder / PER_IMAGE)
-    for observer in figures:
-        images = int((table["observer"] == observer).sum())
+    for observer, images in table["observer"].value_counts().items():
         if observer not in pooled:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
         if observer.startswith(MODEL) and images != protocol["images"]:

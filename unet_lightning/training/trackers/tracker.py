@@ -44,11 +44,11 @@ class Picture(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A curve of an evaluation: a name, a title, the names of its axes, and its points."""
+    """A curve of an evaluation."""
 
     name: str
     title: str
-    axes: tuple[str, str]
+    axes: tuple[str, str]  # their names
     points: list[tuple[float, float]]
 
 

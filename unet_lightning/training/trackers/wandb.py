@@ -14,7 +14,6 @@ from unet_lightning.training.trackers.tracker import About, Picture, Results, Tr
 
 log = logging.getLogger(__name__)
 
-MODES = ("online", "offline", "disabled")
 ID_FILE = "wandb-id"
 PREEMPTED = 140  # SIGUSR2, which clusters send before a time limit: the run is started again
 
@@ -32,8 +31,8 @@ class WandbTracker(Tracker, WandbLogger):
     """
 
     def __init__(self, mode: str = "online", artifact: bool = True, **arguments: Any) -> None:
-        if mode not in MODES:
-            raise ConfigError(f"logger.wandb.mode must be one of {', '.join(MODES)}, found {mode}.")
+        if mode not in ("online", "offline", "disabled"):
+            raise ConfigError(f"logger.wandb.mode must be one of online, offline, disabled, found {mode}.")
         if arguments.keys() & {"offline", "log_model"}:
             raise ConfigError("logger.wandb.offline and log_model: say logger.wandb.mode and logger.wandb.artifact.")
         if mode == "online":
