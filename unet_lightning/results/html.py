@@ -64,9 +64,8 @@ def inline_svg(figure: Figure, name: str) -> str:
         figure.savefig(file, format="svg", transparent=True, metadata=undated)
     # Matplotlib's style sheet would hold for the whole page, and the attributes of <svg> fix a size.
     svg = re.sub(r"<style.*?</style>", "", file.getvalue(), flags=re.DOTALL)
-    view = re.search(r'viewBox="[^"]*"', svg)
-    assert view is not None
-    svg = f"<svg {view.group()}" + re.sub(r"\s+", " ", svg[svg.index(">", svg.index("<svg")) :])
+    svg = re.sub(r'.*?<svg[^>]*( viewBox="[^"]*")[^>]*>', r"<svg\1>", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"\s+", " ", svg)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]*)', svg))
     # The ids of groups, such as axes_1, are the same in every chart, and nothing refers to them.
     svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)

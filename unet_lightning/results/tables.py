@@ -10,7 +10,7 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, Leak
@@ -96,10 +96,7 @@ def cross_table(cells: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
 
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
-    table = Table(box=box.MARKDOWN)
-    table.add_column("")
-    for name in frame.columns:
-        table.add_column(escape(name), justify="right")
+    table = Table("", *(Column(escape(name), justify="right") for name in frame), box=box.MARKDOWN)
     for row in frame.itertuples():
         table.add_row(*map(escape, row))
     text = io.StringIO()
