@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,34 +16,23 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
 from unet_lightning.training.folder import followed
 
-if TYPE_CHECKING:
-    from unet_lightning.results.maps import Maps
-    from unet_lightning.results.scores import Evaluation
-
-# How photographs pass through networks.
-OPTIONS = ("tta", "scale", "tile", "blend", "device")
+OPTIONS = ("tta", "scale", "tile", "blend", "device")  # how photographs pass through networks
 CHOICES = {"split": (None, "val", "test", "all"), "checkpoint": (None, "best", "last"), "report": (True, False)}
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
 @one_line_errors
 def main(cfg: DictConfig) -> None:
-    """Predicts every image of a split, scores it, and writes and prints the table, for each run and data set named.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
-    """
+    """Predicts every image of a split, scores it, and writes and prints the table, for each run and data set named."""
     config, overrides = plain(cfg), list(HydraConfig.get().overrides.task)
     check(config, overrides)
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
-    from unet_lightning.results.evaluation import write_evaluation, write_matrix
-    from unet_lightning.results.published import publish_evaluation
-    from unet_lightning.results.scores import evaluate_maps
+    from unet_lightning.results.published import publish_evaluation, write_evaluation, write_matrix
+    from unet_lightning.results.scores import Evaluation, evaluate_maps
     from unet_lightning.training.loggers import build_loggers
 
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
-
     done: dict[Path, list[Evaluation]] = {}
     for folder in folders_of(config):
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
@@ -63,24 +52,23 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
         if config[name] not in choices:
             words = ", ".join("null" if choice is None else str(choice).lower() for choice in choices)
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
-    threshold = config["threshold"]
-    number = isinstance(threshold, float | int) and not isinstance(threshold, bool) and 0 <= threshold <= 1
-    if threshold not in (None, "val") and not number:
-        raise ConfigError(f"threshold must be from 0 to 1, or val, found {threshold}.")
-    if (config["run"] is None) == (config["predictions"] is None):
-        raise ConfigError("Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.")
-    if config["predictions"] is not None:
-        if threshold == "val":
-            raise ConfigError("threshold=val needs a run: maps from elsewhere have no validation images here.")
-        useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
-        if useless:
-            raise ConfigError(f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.")
-    if not folders_of(config):
-        raise ConfigError("run and predictions name at least one folder, found an empty list.")
-    if config["data_sets"] == []:
-        raise ConfigError("data names at least one data set, found an empty list.")
-    if config["data_sets"] and any(word.startswith("data.") for word in overrides):
-        raise ConfigError("data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.")
+    threshold, data_sets, has_maps = config["threshold"], config["data_sets"], config["predictions"] is not None
+    has_run, of_validation = config["run"] is not None, threshold == "val"
+    number = type(threshold) in (int, float) and 0 <= threshold <= 1
+    useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
+    one_set = any(word.startswith("data.") for word in overrides)
+    wrong = {
+        f"threshold must be from 0 to 1, or val, found {threshold}.": not number and threshold not in (None, "val"),
+        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": has_maps == has_run,
+        "threshold=val needs a run: maps from elsewhere have no validation images here.": has_maps and of_validation,
+        f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": has_maps and useless,
+        "run and predictions name at least one folder, found an empty list.": not folders_of(config),
+        "data names at least one data set, found an empty list.": data_sets == [],
+        "data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.": data_sets and one_set,
+    }
+    for message, found in wrong.items():
+        if found:
+            raise ConfigError(message)
 
 
 def folders_of(config: dict[str, Any]) -> list[Path]:
@@ -102,11 +90,10 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     return found
 
 
-def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> "Iterator[Maps]":
-    """The maps of each split of a data set, made by the networks of a folder or lying in it."""
+def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Iterator[Any]:
+    """The `Maps` of each split of a data set, made by the networks of a folder or lying in it."""
     from unet_lightning.inference.predictor import PredictionOptions
-    from unet_lightning.results.maps import read_maps
-    from unet_lightning.results.networks import NetworkSource
+    from unet_lightning.results.maps import NetworkSource, read_maps
     from unet_lightning.training.folds import first_run
 
     if config["predictions"] is not None:

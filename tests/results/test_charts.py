@@ -7,7 +7,7 @@ import torch
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.calibration import ReliabilityBin
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.results.charts import calibration_svg, draw_charts
+from unet_lightning.results.report import calibration_svg, draw_charts
 from unet_lightning.results.stored import SECOND
 
 PROBABILITY = torch.linspace(0, 1, 2000)
@@ -27,7 +27,7 @@ HUMAN = observer(0.7, 0.98, 0.95)
 
 def draw(name="model", human=HUMAN, threshold=0.42):
     charts = draw_charts({name: MODEL, SECOND: human}, PROBABILITY, TARGET, threshold)
-    return [chart.svg for chart in charts]
+    return [chart["svg"] for chart in charts]
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,13 @@ def test_curve_and_marks_are_in_the_legend(drawn):
 
 def test_the_caption_says_where_the_marks_stand():
     roc, ranked, _ = draw_charts({"model": MODEL, SECOND: HUMAN}, PROBABILITY, TARGET, 0.42)
-    assert roc.caption == (
+    assert roc["caption"] == (
         "Receiver operating characteristic: model, AUROC 0.9800; model, threshold 0.42: false positive rate 0.0300, "
         "sensitivity 0.8000; second observer: false positive rate 0.0200, sensitivity 0.7000."
     )
     prevalence = float((TARGET == 1).float().mean())
-    assert "second observer: recall 0.7000, precision 0.9500. Chance has the precision" in ranked.caption
-    assert f"{prevalence:.4f}, the share of vessels." in ranked.caption
+    assert "second observer: recall 0.7000, precision 0.9500. Chance has the precision" in ranked["caption"]
+    assert f"{prevalence:.4f}, the share of vessels." in ranked["caption"]
 
 
 def place(x, y):

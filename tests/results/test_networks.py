@@ -6,8 +6,7 @@ import torch
 
 from unet_lightning.data.labels import Sample
 from unet_lightning.inference.predictor import PredictionOptions
-from unet_lightning.results.maps import Maps
-from unet_lightning.results.networks import NetworkSource, choose_threshold, why_it_leaks
+from unet_lightning.results.maps import Maps, NetworkSource, choose_threshold, why_it_leaks
 from unet_lightning.results.stored import Leak
 from unet_lightning.training.folds import load_networks
 
@@ -43,7 +42,7 @@ def test_an_ensemble_leaks_where_one_of_its_networks_does(trained):
 
 def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny_drive, monkeypatch):
     monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
-    source = NetworkSource(tiny_run, {"root": None}, options=CPU)
+    source = NetworkSource(tiny_run, {"root": None}, None, CPU)
     assert source.splits(None) == ["test"] and source.splits("val") == ["val"]
     maps = source.maps("val")
     assert maps.dataset.image_ids == ["25", "30", "35", "40"]
@@ -53,7 +52,7 @@ def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny
 
 
 def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):
-    assert NetworkSource(tiny_run, {"root": str(tmp_path)}, options=CPU).data["root"] == str(tmp_path)
+    assert NetworkSource(tiny_run, {"root": str(tmp_path)}, None, CPU).data["root"] == str(tmp_path)
 
 
 def test_the_threshold_is_the_best_for_the_images_that_are_named():

@@ -1,7 +1,7 @@
 import torch
 
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
-from unet_lightning.results.overlay_errors import overlay_errors
+from unet_lightning.results.report import overlay_errors
 
 GREEN, ORANGE, BLUE = [0x00, 0x9E, 0x73], [0xE6, 0x9F, 0x00], [0x56, 0xB4, 0xE9]
 

@@ -84,10 +84,6 @@ def test_a_reason_is_known_by_its_code_and_by_the_words_of_earlier_versions():
         Leak("seen in a dream")
 
 
-def test_validation_is_for_choosing_epoch_and_threshold_and_not_for_learning():
-    assert [leak for leak in Leak if leak.for_validation] == [Leak.EPOCH, Leak.THRESHOLD]
-
-
 @pytest.mark.parametrize(
     ("reasons", "for_choosing"),
     [

@@ -17,27 +17,11 @@ LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 1
 # Stand for colours of the page: a chart then reads on light and on dark.
 INK, MODEL_COLOUR, HUMAN_COLOUR = "#010203", "#010204", "#010205"
 PAGE = {INK: "currentColor", MODEL_COLOUR: "var(--blue)", HUMAN_COLOUR: "var(--orange)"}  # named in templates/style.css
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: selectable, and small
-    "font.family": ["DejaVu Sans"],  # comes with Matplotlib: the layout does not depend on the machine
-    "text.parse_math": False,  # a name with dollar signs is a name
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.alpha": 0.15,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "lines.linewidth": 1.4,
-} | dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color"), INK)
+STYLE = matplotlib.rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
 
 
 def render(template: str, **values: Any) -> str:
-    """Fills a template.
-
-    Args:
-        template: name of a file in `templates/`; it takes in the common style by `{% include "style.css" %}`.
-        values: what the template names; text is escaped, so that a folder called `<b>` is shown as it is.
+    """Fills a file of `templates/`; text is escaped, so that a folder called `<b>` is shown as it is.
 
     Raises:
         jinja2.UndefinedError: the template names a value that is not given.
@@ -54,20 +38,14 @@ def render(template: str, **values: Any) -> str:
 
 
 def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
-    """A JPEG of the picture, with no side above LONGEST; pixels are averaged: a thin vessel fades but stays.
+    """What `<img>` takes for a JPEG of the picture, with no side above LONGEST; a thin vessel fades but stays.
 
     Args:
         picture: `(H, W)` or `(3, H, W)` uint8.
         quality: of the JPEG, 1 to 95.
-
-    Returns:
-        what `<img>` takes: `src`, `width` and `height`.
     """
     image = Image.fromarray((picture.permute(1, 2, 0) if picture.ndim == 3 else picture).contiguous().numpy())
-    scale = LONGEST / max(image.size)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BOX)
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX, reducing_gap=None)
     file = io.BytesIO()
     # subsampling=0 keeps colour at full resolution: a coloured vessel may be one pixel wide.
     image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
@@ -76,11 +54,9 @@ def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
 
 
 def inline_svg(figure: Figure, name: str) -> str:
-    """The figure as an `<svg>` element that takes its size and colours from the page.
+    """A figure drawn under STYLE as an `<svg>` element that takes its size and the colours of PAGE from the page.
 
-    Args:
-        figure: made and drawn under STYLE, in the colours of PAGE or in its own.
-        name: the charts of one page need different ones, or their ids are the same.
+    The charts of one page need different names, or their ids are the same.
     """
     file = io.StringIO()
     undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -88,9 +64,8 @@ def inline_svg(figure: Figure, name: str) -> str:
         figure.savefig(file, format="svg", transparent=True, metadata=undated)
     # Matplotlib's style sheet would hold for the whole page, and the attributes of <svg> fix a size.
     svg = re.sub(r"<style.*?</style>", "", file.getvalue(), flags=re.DOTALL)
-    view = re.search(r'viewBox="[^"]*"', svg)
-    assert view is not None
-    svg = f"<svg {view.group()}" + re.sub(r"\s+", " ", svg[svg.index(">", svg.index("<svg")) :])
+    svg = re.sub(r'.*?<svg[^>]*( viewBox="[^"]*")[^>]*>', r"<svg\1>", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(r"\s+", " ", svg)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]*)', svg))
     # The ids of groups, such as axes_1, are the same in every chart, and nothing refers to them.
     svg = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", svg)

@@ -1,52 +1,44 @@
-"""Probability maps of a split and what makes vessels of them; here also maps that another program has made."""
+"""Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from omegaconf import OmegaConf
+from rich.progress import track
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.maps import read_probability
+from unet_lightning.inference.predictor import PredictionOptions, make_predictor
+from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.results.stored import Leak
 from unet_lightning.specs import SECTIONS, build
+from unet_lightning.training.folds import first_run, load_networks
+from unet_lightning.training.threshold import fingerprint, store_threshold
+from unet_lightning.training.trained import Trained
 
 USUAL_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Probability maps of the photographs of one split.
-
-    Attributes:
-        dataset: the photographs.
-        split: its name in the protocol.
-        probabilities: `(C - 1, H, W)` float32 for each photograph, of each class but the background.
-        origin: what the protocol says of where they come from.
-        leak: images whose figures prove nothing, by the reason.
-        thresholds: the probability from which on a pixel is a vessel, for each photograph.
-        threshold_source: where it was taken from, for the protocol.
-    """
+    """Probability maps of the photographs of one split."""
 
     dataset: SegmentationDataset
-    split: str
-    probabilities: list[Tensor]
-    origin: dict[str, Any]
-    leak: Mapping[Leak, list[str]] = field(default_factory=dict)
-    thresholds: Sequence[float] = ()
-    threshold_source: str = ""
+    split: str  # its name in the protocol
+    probabilities: list[Tensor]  # (C - 1, H, W) float32 each, of each class but the background
+    origin: dict[str, Any]  # what the protocol says of where they come from
+    leak: Mapping[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing, by the reason
+    thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
+    threshold_source: str = ""  # for the protocol
 
 
 def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
     """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
-
-    Args:
-        folder: with the maps.
-        data: the `data` section.
-        split: of the data set.
-        threshold: None is the usual one.
 
     Raises:
         ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
@@ -58,38 +50,30 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
         raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
     dataset = open_photographs(data, split)
     check_two_classes(dataset)
-    maps = [_read_map(folder, dataset, index).unsqueeze(0) for index in range(len(dataset))]
+    maps = []
+    for index, record in enumerate(dataset.files):
+        stems = dict.fromkeys((record.image_id, record.photo.stem))
+        names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if len(found) != 1:
+            raise DataError(
+                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
+                f"{', '.join(names)}, expected one of them."
+            )
+        maps.append(read_probability(found[0])[None])
+        size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
+        if size != expected:
+            raise DataError(
+                f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
+                "both must have one size."
+            )
     origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
     origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
     return with_threshold(Maps(dataset, split, maps, origin), threshold)
 
 
-def _read_map(folder: Path, dataset: SegmentationDataset, index: int) -> Tensor:
-    """The map of one photograph, `(H, W)` float32."""
-    record = dataset.files[index]
-    stems = dict.fromkeys((record.image_id, record.photo.stem))
-    paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
-    found = [path for path in paths if path.is_file()]
-    if len(found) != 1:
-        raise DataError(
-            f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
-            f"{', '.join(path.name for path in paths)}, expected one of them."
-        )
-    probability, photo = read_probability(found[0]), dataset.photo(index)
-    if probability.shape != photo.shape[1:]:
-        raise DataError(
-            f"The map {found[0]} is {tuple(probability.shape)}, the photograph of image {record.image_id} "
-            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
-        )
-    return probability
-
-
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
-    """The photographs of a split of a `data` section.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """The photographs of a split of a `data` section; ConfigError where there is none."""
     dataset: SegmentationDataset = build(data, SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
@@ -98,14 +82,134 @@ def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset
 
 def check_two_classes(dataset: SegmentationDataset) -> None:
     """Raises ConfigError where there is no single class that a threshold could decide on."""
-    if len(dataset.classes) > 2:
-        raise ConfigError(
-            f"A threshold decides between two classes, {dataset.name} has {len(dataset.classes)}: each pixel gets its "
-            "most probable class, leave threshold out."
-        )
+    if (classes := len(dataset.classes)) > 2:
+        words = "each pixel gets its most probable class, leave threshold out."
+        raise ConfigError(f"A threshold decides between two classes, {dataset.name} has {classes}: {words}")
 
 
 def with_threshold(maps: Maps, value: float | None) -> Maps:
     """The maps with one threshold for all photographs; None is the usual one."""
     values = [USUAL_THRESHOLD if value is None else float(value)] * len(maps.dataset)
     return replace(maps, thresholds=values, threshold_source="default" if value is None else "given")
+
+
+class NetworkSource:
+    """A network, or the networks of a cross-validation: one ensemble, but for the images that a fold has held out.
+
+    Args:
+        folder: of the run, or of the cross-validation.
+        data: a whole `data` section, or values that change the run's own; null leaves one as it was.
+        checkpoint: see `load_networks`.
+        options: how photographs pass through a network.
+    """
+
+    def __init__(
+        self, folder: Path, data: Mapping[str, Any], checkpoint: str | None, options: PredictionOptions
+    ) -> None:
+        self.folder, self.options = folder, options
+        self.networks = load_networks(folder, checkpoint)
+        self.folds = len(self.networks) > 1
+        self.held_out = {image_id: trained for trained in self.networks for image_id in trained.val_ids}
+        self.predictor = make_predictor(self.networks, self.options)
+        self.own = first_run(folder).read_config()["data"]
+        section = "_target_" in data
+        same = not section or data["dataset"] == self.own["dataset"]
+        if same:  # the files may have moved since training
+            changes = {"root": data["root"]} if section else {k: v for k, v in data.items() if v is not None}
+            self.own = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(self.own, changes)))
+        self.data = self.own if not section or (same and self.folds) else dict(data)
+
+    def splits(self, split: str | None) -> list[str]:
+        """A cross-validation measures the images that it held out and the test images, a run the test images."""
+        if split is not None:
+            return [split]
+        return ["val", "test"] if self.folds and self.data is self.own else ["test"]
+
+    def maps(self, split: str, threshold: float | str | None = None) -> Maps:
+        """Maps of `val`, `test` or `all`; of a cross-validation's own images, each by the network that held it out.
+
+        The threshold is a number, `val` (chosen on validation images, and stored in the folder), or None: the usual
+        one, which of a cross-validation is chosen.
+        """
+        if self.folds and split == "val" and self.data is self.own:
+            maps = self.validation_maps
+        else:
+            maps = self._predict(open_photographs(self.data, split), split)
+        if threshold is not None:
+            check_two_classes(maps.dataset)
+        if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
+            return self._with_chosen_threshold(maps)
+        return with_threshold(maps, None if threshold is None else float(threshold))
+
+    @cached_property
+    def validation_maps(self) -> Maps:
+        """Maps of the networks' own validation images, in the order of the data set."""
+        dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train")
+        return self._predict(dataset.subset([one for one in dataset.image_ids if one in self.held_out]), "val")
+
+    def _with_chosen_threshold(self, maps: Maps) -> Maps:
+        """The maps with the threshold that is best on validation images; held-out ones get that of the other folds."""
+        image_ids = maps.dataset.image_ids
+        if not self.held_out:
+            raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")
+        own = maps.dataset.name == self.networks[0].dataset
+        validates = own and maps.split == "val" and set(image_ids) == set(self.held_out)
+        watched = maps if validates else self.validation_maps
+        watched_ids = watched.dataset.image_ids
+        value = choose_threshold(watched, watched_ids)
+        store_threshold(self.folder, value, watched_ids, fingerprint(self.networks, self.options))
+        if self.folds and validates:
+            values: dict[str, float] = {}
+            for trained in self.networks:
+                others = [image_id for image_id in self.held_out if image_id not in trained.val_ids]
+                values |= dict.fromkeys(trained.val_ids, choose_threshold(maps, others))
+            thresholds = [values[image_id] for image_id in image_ids]
+            return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
+        words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched_ids)}"
+        leak = dict(maps.leak)
+        if chosen_on := [image_id for image_id in image_ids if own and image_id in self.held_out]:
+            leak[Leak.THRESHOLD] = chosen_on
+        return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
+
+    def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
+        """Maps by the ensemble, or by the one network that held an image out."""
+        first = self.networks[0]
+        if len(dataset.classes) != len(first.classes):
+            raise ConfigError(
+                f"The network knows {len(first.classes)} classes ({', '.join(first.classes)}), the labels of "
+                f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
+            )
+        by_fold = self.held_out if self.folds and dataset.name == first.dataset and split == "val" else {}
+        maps, leak = [], dict[Leak, list[str]]()
+        for index, image_id in enumerate(track(dataset.image_ids, f"{dataset.name} {split}", transient=True)):
+            networks = [by_fold[image_id]] if image_id in by_fold else self.networks
+            predictor = make_predictor(networks, self.options) if image_id in by_fold else self.predictor
+            maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
+            if reason := why_it_leaks(image_id, dataset.name, networks):
+                leak.setdefault(reason, []).append(image_id)
+        origin = {
+            "networks": [trained.stamp() for trained in self.networks],
+            "trained_on": first.dataset,
+            "initial_weights": first.initial_weights,
+            "initial_weights_saw": first.initial_ids,
+            "tta": self.options.tta,
+            "scale": self.options.scale,
+            "tiles": self.predictor.describe(),
+        }
+        return Maps(dataset, split, maps, origin, leak)
+
+
+def why_it_leaks(image_id: str, dataset: str, networks: Sequence[Trained]) -> Leak | None:
+    """Why the figures of networks on an image of a data set prove nothing; None where they do."""
+    if any(image_id in trained.trained_ids.get(dataset, []) for trained in networks):
+        return Leak.TRAINED
+    if any(trained.selected and trained.dataset == dataset and image_id in trained.val_ids for trained in networks):
+        return Leak.EPOCH
+    return None
+
+
+def choose_threshold(maps: Maps, image_ids: Iterable[str]) -> float:
+    """The threshold with the best Dice on some of the images."""
+    chosen = [maps.dataset.image_ids.index(image_id) for image_id in image_ids]
+    targets = [maps.dataset.samples[index].target for index in chosen]
+    return best_threshold([maps.probabilities[index][0] for index in chosen], targets)[0]

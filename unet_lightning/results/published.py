@@ -1,36 +1,89 @@
-"""An evaluation as trackers show it: beside the run that was trained, or as a run of its own."""
+"""Where an evaluation goes: its folder with figures, maps, table and report, the terminal, and trackers."""
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from unet_lightning.files import write_text
+from unet_lightning.inference.maps import save_probability
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
-from unet_lightning.metrics.summary import FIGURES
-from unet_lightning.results.evaluation import dice_with_interval, write_evaluation
-from unet_lightning.results.networks import NetworkSource
+from unet_lightning.results.maps import NetworkSource
+from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
-from unet_lightning.results.stored import MODEL
+from unet_lightning.results.stored import MODEL, PROBABILITIES, TABLE, evaluation_folder, image_rows, write_stored
+from unet_lightning.results.tables import cross_table, results_table, show, words_of
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
 from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results
 from unet_lightning.training.trackers.tracker import About, Curve, Results
 
-POINTS = 200  # of a curve
+POINTS = 200  # of a curve in a tracker
 
 log = logging.getLogger(__name__)
+
+
+def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, terminal: bool = True) -> Path:
+    """Writes `<run>/evaluation/<data set>-<split>`, in place of an earlier one; with more classes, a report each.
+
+    `run` may also be the folder of a cross-validation, or of maps; `terminal` says whether the table is printed.
+    """
+    protocol, observers = evaluation.protocol, evaluation.observers
+    folder = evaluation_folder(run, protocol["dataset"], protocol["split"])
+    for stale in (*folder.glob("report*.html"), *folder.glob(f"{PROBABILITIES}/*.png")):
+        stale.unlink()
+    endings = {name: name.removeprefix(MODEL).replace(": ", "_", 1) for name in evaluation.images}  # "", or "_<class>"
+    calibration = {}
+    for name, images in evaluation.images.items():
+        for one in images:
+            save_probability(one.probability, folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png")
+        calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
+    write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration)
+    table = results_table(observers, bool(protocol["leak"]))
+    write_text(folder / TABLE, show(table, words_of(protocol), terminal))
+    if report:
+        title = f"{'/'.join(run.resolve().parts[-2:])}: {protocol['dataset']} {protocol['split']}"
+        people = {name: summary for name, summary in observers.items() if name not in evaluation.images}
+        for name, images in evaluation.images.items():
+            page = folder / f"report{endings[name]}.html"
+            write_report(page, title, protocol, {name: observers[name]} | people, images)
+    if terminal:
+        print(f"Written to {folder}")
+    return folder
+
+
+def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
+    """Prints the Dice of runs (down) on data sets (across), and writes it into each run as evaluation/matrix.md."""
+    cells = {
+        str(run): {f"{one.protocol['dataset']} {one.protocol['split']}": dice_with_interval(one) for one in evaluations}
+        for run, evaluations in done.items()
+    }
+    caption = "Dice per image with its 95 % bootstrap interval; the protocol of each cell is in its evaluation folder."
+    text = show(cross_table(cells), caption)
+    for run in done:
+        write_text(run / "evaluation" / "matrix.md", text)
+
+
+def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
+    """Mean Dice of the model, of several classes of the first: `0.8177 [0.8101, 0.8254]`."""
+    summary = evaluation.observers[next(iter(evaluation.images))]
+    low, high = summary.interval["dice"]
+    leak = " LEAK" if mark_leak and evaluation.protocol["leak"] else ""
+    return f"{summary.mean['dice']:.4f} [{low:.4f}, {high:.4f}]{leak}"
 
 
 def score_best(run: RunFolder, trainer: Any) -> None:
     """Measures the best network on the validation images, as `evaluate split=val` does, for sweeps and dashboards.
 
-    Args:
-        run: that has just been trained; nothing is done where it has no validation.
-        trainer: Lightning's, whose loggers show the figures.
+    The trainer's loggers show the figures.
     """
-    if not run.best.is_file():
+    if not run.best.is_file():  # no validation
         return
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
     source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
@@ -42,16 +95,9 @@ def score_best(run: RunFolder, trainer: Any) -> None:
 
 
 def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evaluation, source: Path) -> None:
-    """Makes an evaluation a run of its own, in the group of the run that it measures.
+    """Makes an evaluation a run of its own in trackers, in the group of the run that it measures.
 
-    Args:
-        loggers: the `logger` section of the config.
-        folder: of the evaluation.
-        evaluation: the figures.
-        source: the run, the sweep of a cross-validation, or the maps.
-
-    Raises:
-        UserError: a logger cannot start.
+    `loggers` is a section of the config, `folder` that of the evaluation, `source` that of the run, sweep or maps.
     """
     built = build_loggers(loggers, folder)
     if not built:
@@ -71,41 +117,33 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
 
 
 def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None = None) -> Results:
-    """Figures with intervals, two curves, and a table of the images.
+    """Figures with intervals, two curves, and a table of the images; `prefix` begins their names: `best`, or a split.
 
-    Args:
-        evaluation: the figures.
-        prefix: of the names: `best`, or the split.
-        checkpoint: that was measured.
+    `checkpoint` is the file that was measured, where trackers may keep it.
     """
     figures: dict[str, float] = {}
     curves: list[Curve] = []
     for name, images in evaluation.images.items():
-        home = prefix if name == MODEL else f"{prefix}/{name.removeprefix(f'{MODEL}: ')}"
+        home = prefix + name.removeprefix(MODEL).replace(": ", "/")
         summary = evaluation.observers[name]
-        for figure in (one for one in FIGURES if one in summary.mean):
+        for figure, mean in summary.mean.items():
             key = f"{home}/{'dice_per_image' if figure == 'dice' else figure}"
             low, high = summary.interval[figure]
-            figures |= {key: summary.mean[figure], f"{key}_low": low, f"{key}_high": high}
+            figures |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         figures[f"{home}/dice_pooled"] = summary.pooled["dice"]
         if "auroc" in summary.pooled:  # else the maps are decisions
             curves += curves_of(images, home)
     if checkpoint is not None:
         figures[f"{prefix}/epoch"] = evaluation.protocol["networks"][0]["epoch"]
-    rows = [
-        {"observer": observer, "image": image_id, "leak": image_id in evaluation.protocol["leak"]} | row
-        for observer, summary in evaluation.observers.items()
-        for image_id, row in zip(evaluation.dataset.image_ids, summary.per_image, strict=True)
-    ]
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}
+    rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol["leak"], "image")
     return Results(figures, curves, f"{prefix}/per_image", rows, evaluation.protocol, checkpoint)
 
 
 def curves_of(images: list[MeasuredImage], home: str) -> list[Curve]:
     """Precision over recall, and calibration, over all counted pixels."""
     probability, target = pooled(images)
-    recall, precision = precision_recall_curve(probability, target, POINTS)
-    ranked = list(zip(recall.tolist(), precision.tolist(), strict=True))
+    ranked = torch.stack(precision_recall_curve(probability, target, POINTS), dim=1).tolist()
     calibrated = [(one.probability, one.share) for one in reliability(probability, target) if one.pixels]
     return [
         Curve(f"{home}/precision_recall", "Precision and recall", ("recall", "precision"), ranked),

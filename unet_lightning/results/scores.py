@@ -18,39 +18,23 @@ from unet_lightning.training.provenance import commit, versions
 
 @dataclass(frozen=True)
 class MeasuredImage:
-    """A photograph with what was found of one class, and what is there.
-
-    Attributes:
-        image_id: the data set's name for it.
-        photo: `(3, H, W)` uint8.
-        probability: of the class, `(H, W)` float32 in [0, 1].
-        vessels: `(H, W)` bool, what was called the class.
-        target: `(H, W)` integer: VESSEL where the class is, BACKGROUND or IGNORE.
-    """
+    """A photograph with what was found of one class, and what is there."""
 
     image_id: str
-    photo: Tensor
-    probability: Tensor
-    vessels: Tensor
-    target: Tensor
+    photo: Tensor  # (3, H, W) uint8
+    probability: Tensor  # of the class, (H, W) float32 in [0, 1]
+    vessels: Tensor  # (H, W) bool, what was called the class
+    target: Tensor  # (H, W) integer: VESSEL where the class is, BACKGROUND or IGNORE
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one split.
-
-    Attributes:
-        dataset: what was measured on.
-        images: by the name of the model: `model`, or with more than two classes `model: <class>` for each.
-        observers: figures by the name of who drew: those of the model, then, where the data set has a second observer,
-            theirs, and the model's against them.
-        protocol: what was measured how.
-    """
+    """The figures of one split: of the model and, where there is a second observer, of them and against them."""
 
     dataset: SegmentationDataset
-    images: dict[str, list[MeasuredImage]]
-    observers: dict[str, Summary]
-    protocol: dict[str, Any]
+    images: dict[str, list[MeasuredImage]]  # by model: `model`, or with more than two classes each `model: <class>`
+    observers: dict[str, Summary]  # figures by the name of who drew, the model's first
+    protocol: dict[str, Any]  # what was measured how
 
 
 def evaluate_maps(maps: Maps) -> Evaluation:
@@ -58,19 +42,13 @@ def evaluate_maps(maps: Maps) -> Evaluation:
     dataset, classes = maps.dataset, maps.dataset.classes
     names = [MODEL] if len(classes) == 2 else [f"{MODEL}: {name}" for name in classes[1:]]
     found = [decide(*pair) for pair in zip(maps.probabilities, maps.thresholds, strict=True)]
-    images = {
-        name: [
-            MeasuredImage(
-                sample.image_id,
-                dataset.photo(index),
-                maps.probabilities[index][number],
-                found[index][number],
-                one_against_rest(sample.target, number + 1),
-            )
-            for index, sample in enumerate(dataset.samples)
-        ]
-        for number, name in enumerate(names)
-    }
+    images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
+    for index, sample in enumerate(dataset.samples):
+        photo, probability = dataset.photo(index), maps.probabilities[index]
+        for number, name in enumerate(names):
+            target = one_against_rest(sample.target, number + 1)
+            one = MeasuredImage(sample.image_id, photo, probability[number], found[index][number], target)
+            images[name].append(one)
     observers = {name: figures_of(measured, [one.target for one in measured]) for name, measured in images.items()}
     second = second_observer(dataset)
     if second and len(classes) == 2:
@@ -90,11 +68,11 @@ def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor]) -> Su
 
 def second_observer(dataset: SegmentationDataset) -> list[Tensor]:
     """What the second observer drew; empty where an image has none, with a word on it where others have one."""
-    targets = [dataset.second_target(index) for index in range(len(dataset))]
-    found = [target for target in targets if target is not None]
+    targets = {image_id: dataset.second_target(index) for index, image_id in enumerate(dataset.image_ids)}
+    found = [target for target in targets.values() if target is not None]
     if found and len(found) < len(targets):
-        lacking = [image_id for image_id, target in zip(dataset.image_ids, targets, strict=True) if target is None]
-        print(f"No row for the second observer: no label of theirs for {', '.join(lacking)}.")
+        lacking = ", ".join(image_id for image_id, target in targets.items() if target is None)
+        print(f"No row for the second observer: no label of theirs for {lacking}.")
         return []
     return found
 
@@ -106,8 +84,7 @@ def pooled(images: Sequence[MeasuredImage]) -> tuple[Tensor, Tensor]:
 
 def protocol_of(maps: Maps) -> dict[str, Any]:
     """What was measured how: stands on every table, and beside the figures on disk."""
-    dataset = maps.dataset
-    low, high = min(maps.thresholds), max(maps.thresholds)
+    dataset, low, high = maps.dataset, min(maps.thresholds), max(maps.thresholds)
     two = len(dataset.classes) == 2
     return {
         "dataset": dataset.name,

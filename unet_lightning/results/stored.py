@@ -22,62 +22,41 @@ REQUIRED = "dataset split images reference region resolution threshold threshold
 
 
 class Leak(StrEnum):
-    """Why figures of an image prove nothing: the codes that an evaluation stores, among `leak_reasons`."""
+    """Why figures of an image prove nothing: the code that is stored, and the words that stand before image ids."""
 
-    TRAINED = "trained"
-    EPOCH = "epoch"
-    THRESHOLD = "threshold"
+    words: str
+    TRAINED = "trained", "trained on"
+    EPOCH = "epoch", "the epoch was selected on"
+    THRESHOLD = "threshold", "the threshold was chosen on"
 
-    @property
-    def words(self) -> str:
-        """Before the ids of images: `trained on 21, 22`."""
-        return SENTENCES[self]
-
-    @property
-    def for_validation(self) -> bool:
-        """Whether validation images are there for this: figures of them serve to choose, not to report."""
-        return self is not Leak.TRAINED
+    def __new__(cls, code: str, words: str = "") -> "Leak":
+        """A code with its words."""
+        leak = str.__new__(cls, code)
+        leak._value_, leak.words = code, words
+        return leak
 
     @classmethod
     def _missing_(cls, value: object) -> "Leak | None":
-        """The reason behind the words that earlier versions stored in place of a code."""
-        return next((leak for leak, words in SENTENCES.items() if words == value), None)
-
-
-SENTENCES = {
-    Leak.TRAINED: "trained on",
-    Leak.EPOCH: "the epoch was selected on",
-    Leak.THRESHOLD: "the threshold was chosen on",
-}
+        """Earlier versions stored the words in place of the code."""
+        return next((leak for leak in cls if leak.words == value), None)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredEvaluation:
-    """What was measured on the images of a split.
-
-    Attributes:
-        folder: where it was read.
-        protocol: how it was measured.
-        per_image: a row an observer and image: `observer`, `image_id`, `leak`, then figures; NaN where there is none.
-        figures: names of the figures that each observer has, also of those that are NaN.
-        pooled: figures over the pixels of all images, of each observer.
-        leak: the images whose figures prove nothing.
-        reasons: why, and for which images; None where the evaluation does not say it, or in words that are not known.
-    """
+    """What was measured on the images of a split, and the folder where it was read."""
 
     folder: Path
-    protocol: Mapping[str, Any]
-    per_image: pd.DataFrame
-    figures: Mapping[str, list[str]]
-    pooled: Mapping[str, Mapping[str, float]]
-    leak: tuple[str, ...]
-    reasons: Mapping[Leak, list[str]] | None
+    protocol: Mapping[str, Any]  # how it was measured
+    per_image: pd.DataFrame  # a row an observer and image: observer, image_id, leak, then figures; NaN where none is
+    figures: Mapping[str, list[str]]  # names of those that an observer has, also of those that are NaN
+    pooled: Mapping[str, Mapping[str, float]]  # over the pixels of all images, by observer
+    leak: tuple[str, ...]  # images whose figures prove nothing
+    reasons: Mapping[Leak, list[str]] | None  # why, with the images; None where that is unknown
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none, empty where nobody is called so."""
-        rows = self.per_image[self.per_image["observer"] == observer]
-        found = rows[figure] if figure in rows else [math.nan] * len(rows)
-        return dict(zip(rows["image_id"], found, strict=True))
+        rows = self.per_image[self.per_image["observer"] == observer].set_index("image_id")
+        return dict(rows[figure]) if figure in rows else dict.fromkeys(rows.index, math.nan)
 
     @property
     def images(self) -> set[str]:
@@ -89,8 +68,7 @@ class StoredEvaluation:
         """Whether these are validation images that no network learned from, but that chose its epoch or threshold."""
         if self.protocol["split"] != "val" or not self.leak or self.reasons is None:
             return False
-        explained = {image for images in self.reasons.values() for image in images}
-        return all(reason.for_validation for reason in self.reasons) and set(self.leak) <= explained
+        return Leak.TRAINED not in self.reasons and set(self.leak) <= set().union(*self.reasons.values())
 
 
 def evaluation_folder(run: Path, dataset: str, split: str) -> Path:
@@ -113,35 +91,36 @@ def write_stored(
     """Writes `per_image.csv`, then `metrics.json`, which makes the evaluation a finished one.
 
     Args:
-        folder: of the evaluation, see `evaluation_folder`.
+        folder: see `evaluation_folder`.
         protocol: how it was measured; `leak` lists images, `leak_reasons` has those of each `Leak`.
-        summaries: figures by observer.
-        image_ids: of the rows of each summary.
+        summaries: figures by observer, with a row for each of `image_ids`.
+        image_ids: of all images.
         calibration: the bins of the reliability diagram, by observer.
     """
-    rows = [
-        {"observer": observer, "image_id": image_id, "leak": image_id in protocol["leak"]} | row
-        for observer, summary in summaries.items()
-        for image_id, row in zip(image_ids, summary.per_image, strict=True)
-    ]
-    figures = {
-        observer: {
-            "mean": _for_json(summary.mean),
-            "sd": _for_json(summary.sd),
-            "low": _for_json({name: low for name, (low, _) in summary.interval.items()}),
-            "high": _for_json({name: high for name, (_, high) in summary.interval.items()}),
-            "pooled": _for_json(summary.pooled),
-        }
-        for observer, summary in summaries.items()
-    }
+    figures = {}
+    for observer, summary in summaries.items():
+        low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
+        kinds = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
+        figures[observer] = {kind: _for_json(values) for kind, values in kinds.items()}
     bins = {observer: [_for_json(one) for one in found] for observer, found in calibration.items()}
-    write_rows(rows, folder / PER_IMAGE)
+    write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
     content = {"protocol": protocol, "figures": figures, "calibration": bins}
     write_text(folder / METRICS, json.dumps(content, indent=2))
 
 
+def image_rows(
+    summaries: Mapping[str, Summary], image_ids: Sequence[str], leak: Sequence[str], key: str = "image_id"
+) -> list[dict[str, Any]]:
+    """A row an observer and image; `key` names the column of the ids."""
+    return [
+        {"observer": observer, key: image_id, "leak": image_id in leak} | figures
+        for observer, summary in summaries.items()
+        for image_id, figures in zip(image_ids, summary.per_image, strict=True)
+    ]
+
+
 def _for_json(figures: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Figures for JSON, which has no NaN: null where there is none, such as the SD of one image."""
+    """Null for NaN, which JSON has not, such as the SD of one image."""
     return {name: None if value is None or math.isnan(value) else value for name, value in figures.items()}
 
 
@@ -151,58 +130,48 @@ def read_stored(folder: Path) -> StoredEvaluation:
     Raises:
         RunError: one of them is missing, broken, or not what `evaluate` writes.
     """
-    protocol, pooled, reasons = _read_metrics(folder / METRICS)
+    protocol, pooled = _read_metrics(folder / METRICS)
     table, figures = _read_images(folder / PER_IMAGE)
-    for observer in figures:
-        images = int((table["observer"] == observer).sum())
+    for observer, images in table["observer"].value_counts().items():
         if observer not in pooled:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
         if observer.startswith(MODEL) and images != protocol["images"]:
             raise _broken(folder / PER_IMAGE, f"{images} images of {observer}, {METRICS} has {protocol['images']}")
     leak = tuple(dict.fromkeys(table["image_id"][table["leak"]]))
     if bool(protocol["leak"]) != bool(leak):
-        raise _broken(
-            folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {', '.join(leak) or 'none'}"
-        )
+        marked = ", ".join(leak) or "none"
+        raise _broken(folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {marked}")
+    try:
+        reasons = {Leak(reason): list(map(str, images)) for reason, images in protocol["leak_reasons"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError):  # not as evaluate writes them
+        reasons = None
     return StoredEvaluation(folder, protocol, table, figures, pooled, leak, reasons)
 
 
-def _read_metrics(
-    path: Path,
-) -> tuple[dict[str, Any], dict[str, dict[str, float]], dict[Leak, list[str]] | None]:
-    """The protocol, the pooled figures of each observer, and why images leaked."""
+def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """The protocol, and the pooled figures of each observer."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _broken(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise _broken(path, f"it is no JSON ({error})") from error
-    if not isinstance(content, dict) or not all(isinstance(content.get(key), dict) for key in ("protocol", "figures")):
-        raise _broken(path, "it has no protocol and figures")
-    protocol = content["protocol"]
-    if missing := [key for key in REQUIRED.split() if key not in protocol]:
-        raise _broken(path, f"its protocol lacks {', '.join(missing)}")
-    if not isinstance(protocol["networks"], list):
-        raise _broken(path, "the networks of its protocol are no list")
-    for network in protocol["networks"]:
-        if not isinstance(network, dict) or not isinstance(network.get("checkpoint"), str):
-            raise _broken(path, "a network of its protocol has no checkpoint")
+    wrong = "it has no protocol and figures"
     try:
+        protocol, figures = dict(content["protocol"]), dict(content["figures"])
+        if missing := [key for key in REQUIRED.split() if key not in protocol]:
+            raise _broken(path, f"its protocol lacks {', '.join(missing)}")
+        wrong = "a network of its protocol has no checkpoint"
+        for network in protocol["networks"]:
+            Path(network["checkpoint"])
+        wrong = "its figures have no pooled numbers"
         pooled = {
-            observer: {name: math.nan if value is None else float(value) for name, value in figures["pooled"].items()}
-            for observer, figures in content["figures"].items()
+            observer: {name: math.nan if value is None else float(value) for name, value in found["pooled"].items()}
+            for observer, found in figures.items()
         }
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise _broken(path, "its figures have no pooled numbers") from error
-    return protocol, pooled, _reasons(protocol.get("leak_reasons"))
-
-
-def _reasons(stored: Any) -> dict[Leak, list[str]] | None:
-    """The images behind each reason for LEAK; None for what `evaluate` does not write."""
-    try:
-        return {Leak(reason): list(map(str, images)) for reason, images in stored.items()}
-    except (AttributeError, TypeError, ValueError):
-        return None
+        raise _broken(path, wrong) from error
+    return protocol, pooled
 
 
 def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
@@ -235,5 +204,4 @@ def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
 
 
 def _broken(path: Path, found: str) -> RunError:
-    """The error for a file that is not as evaluate writes it."""
     return RunError(f"Broken {path.name}: {found}, in {path}. Evaluate anew by python -m unet_lightning.evaluate.")

@@ -10,7 +10,7 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, Leak
@@ -50,17 +50,14 @@ def mean_and_sd(summary: Summary, name: str) -> str:
 def results_table(observers: Mapping[str, Summary], leak: bool) -> pd.DataFrame:
     """One column an observer: Dice and topology per image as mean (SD), the rest from the pooled pixels.
 
-    Args:
-        observers: figures by name.
-        leak: whether figures of the model are marked LEAK.
+    With `leak` the model's columns are marked LEAK.
     """
     columns = {}
     for observer, summary in observers.items():
         low, high = summary.interval["dice"]
         cells = {"dice_per_image": mean_and_sd(summary, "dice"), "  95 % interval": f"{low:.4f} to {high:.4f}"}
         for name in ("dice", *(name for one in observers.values() for name in one.mean)):
-            per_image = name in TOPOLOGY  # there are no such figures of pooled pixels
-            text = mean_and_sd(summary, name) if per_image else readable(summary.pooled.get(name))
+            text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
         columns[f"{observer} LEAK" if leak and observer.startswith(MODEL) else observer] = cells
     return pd.DataFrame(columns)
@@ -75,11 +72,11 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         f"dice_per_image, {' and '.join(TOPOLOGY)} are the mean (SD) over images, intervals from 10,000 bootstrap "
         "resamples of the images; the other figures are of the pooled pixels.",
     ]
-    for network in protocol["networks"]:
-        said.append(
-            f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "
-            f"{network['seed']}, trained on {protocol['trained_on']}."
-        )
+    said += [
+        f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "
+        f"{network['seed']}, trained on {protocol['trained_on']}."
+        for network in protocol["networks"]
+    ]
     versions = ", ".join(f"{name} {version}" for name, version in protocol["versions"].items())
     said.append(f"Commit {protocol['commit'] or 'unknown'}; {versions}.")
     if protocol["initial_weights"]:
@@ -93,20 +90,13 @@ def words_of(protocol: Mapping[str, Any]) -> str:
 
 
 def cross_table(cells: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Runs down, data sets across.
-
-    Args:
-        cells: what stands where: run to data set to text; a missing one is a dash.
-    """
+    """Runs down, data sets across, from run to data set to text; a missing one is a dash."""
     return pd.DataFrame(cells).T.fillna("-")
 
 
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
-    table = Table(box=box.MARKDOWN)
-    table.add_column("")
-    for name in frame.columns:
-        table.add_column(escape(name), justify="right")
+    table = Table("", *(Column(escape(name), justify="right") for name in frame), box=box.MARKDOWN)
     for row in frame.itertuples():
         table.add_row(*map(escape, row))
     text = io.StringIO()

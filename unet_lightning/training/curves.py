@@ -15,12 +15,7 @@ BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
 def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Losses and validation Dice over the epochs of a run.
-
-    Args:
-        rows: of metrics.csv; a figure may be missing in a row.
-        path: of the PNG.
-    """
+    """Losses and validation Dice over the epochs of a run, from the rows of metrics.csv, as PNG."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left_curves = [("train/loss", ORANGE, "training"), ("val/loss", BLUE, "validation")]
     right_curves = [("val/dice_per_image", BLUE, "per image"), ("val/dice_pooled", ORANGE, "pooled")]

@@ -11,17 +11,13 @@ RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
 
 
 def load_networks(folder: Path, checkpoint: str | None = None) -> list[Trained]:
-    """The network of a run, or those of a cross-validation, fold 0 first.
+    """The network of a run, or those of a cross-validation, fold 0 first: from `best`, `last` or the usual checkpoint.
 
-    Folds give their last checkpoints: no epoch is chosen on the images that they hold out, so that out-of-fold
+    Folds usually give their last one: no epoch is chosen on the images that they hold out, so that out-of-fold
     figures are clean.
 
-    Args:
-        folder: of the run, or of the sweep.
-        checkpoint: `best`, `last` or None, the usual one.
-
     Raises:
-        RunError: neither, or a checkpoint is missing or broken.
+        RunError: no such folder, or a checkpoint is missing or broken.
     """
     run = RunFolder(folder)
     if not run.jobs():

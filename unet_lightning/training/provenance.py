@@ -1,5 +1,6 @@
 """Which code, libraries and machine made a result."""
 
+import contextlib
 import os
 import platform
 import socket
@@ -29,10 +30,8 @@ def versions() -> dict[str, str]:
     """This package, Python and the libraries that figures may depend on."""
     found = {"unet_lightning": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -43,7 +42,7 @@ def machine() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "platform": platform.platform(),
-        "processor": processor(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
@@ -51,8 +50,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def processor() -> str:
-    """The processor's name."""
+def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -20,14 +20,7 @@ def fingerprint(networks: Sequence[Trained], options: PredictionOptions) -> dict
 
 
 def store_threshold(run: Path, value: float, image_ids: Sequence[str], made_for: Mapping[str, Any]) -> None:
-    """Keeps a threshold with the run, or the cross-validation.
-
-    Args:
-        run: its folder.
-        value: from 0 to 1.
-        image_ids: the images that it was chosen on.
-        made_for: the fingerprint.
-    """
+    """Keeps a threshold that was chosen on some images in the folder of a run, or of a cross-validation."""
     write_text(run / FILE, json.dumps({"threshold": value, "images": list(image_ids)} | dict(made_for), indent=2))
 
 

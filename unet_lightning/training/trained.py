@@ -11,8 +11,7 @@ from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
 
-# What a checkpoint keeps of the data.
-KEPT = {"dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std", "diameter"}
+DATA_KEYS = ("dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std")  # that a checkpoint must have
 
 # What training goes on with.
 RESUMED = {
@@ -30,40 +29,22 @@ RESUMED = {
 
 @dataclass(frozen=True)
 class Trained:
-    """What a checkpoint says of a trained network.
+    """What a checkpoint says of a trained network."""
 
-    Attributes:
-        network: with its weights.
-        classes: names of the classes, background first.
-        mean: of each channel of the training photographs, in [0, 1].
-        std: standard deviation of each channel.
-        diameter: of the field of view of the training photographs, pixels; None where they have none.
-        dataset: name of the data set trained on.
-        trained_ids: images that the network was trained on, by data set; those that its initial weights have seen,
-            in training or validation, are among them.
-        val_ids: its images that validation watched.
-        checkpoint: the file.
-        selected: whether validation chose this checkpoint.
-        epoch: of the checkpoint, from 0.
-        seed: of the run.
-        initial_weights: the file that training began from, or None.
-        initial_ids: what those weights have seen, by data set; empty where nothing is known.
-    """
-
-    network: nn.Module
-    classes: list[str]
-    mean: list[float]
+    network: nn.Module  # with its weights
+    classes: list[str]  # background first
+    mean: list[float]  # of each channel of the training photographs, in [0, 1]
     std: list[float]
-    diameter: int | None
-    dataset: str
-    trained_ids: dict[str, list[str]]
-    val_ids: list[str]
+    diameter: int | None  # of the field of view of the training photographs, pixels; None where they have none
+    dataset: str  # name of the data set trained on
+    trained_ids: dict[str, list[str]]  # images learned from, by data set; with all that the initial weights have seen
+    val_ids: list[str]  # images of the data set that validation watched
     checkpoint: Path
-    selected: bool
-    epoch: int
+    selected: bool  # whether validation chose this checkpoint
+    epoch: int  # from 0
     seed: int
-    initial_weights: str | None
-    initial_ids: dict[str, list[str]]
+    initial_weights: str | None  # the file that training began from
+    initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
 
     def stamp(self) -> dict[str, Any]:
         """What names this network in a protocol."""
@@ -74,14 +55,9 @@ class Trained:
 
 
 def check_checkpoint(path: Path, max_steps: int) -> None:
-    """Looks at a checkpoint that training is to go on from.
+    """Raises RunError where training cannot go on from a checkpoint: it lacks something, or is of a broken-off epoch.
 
-    Args:
-        path: of the checkpoint.
-        max_steps: optimizer steps after which training ends; -1: no end.
-
-    Raises:
-        RunError: it lacks what it takes, or is from the middle of an epoch.
+    `max_steps` are the optimizer steps after which training ends; -1: no end.
     """
     checkpoint = read_checkpoint(path)
     wrong = [name for name, kind in RESUMED.items() if not isinstance(checkpoint.get(name), kind)]
@@ -90,11 +66,11 @@ def check_checkpoint(path: Path, max_steps: int) -> None:
             f"The run cannot go on from {path}: it lacks {', '.join(wrong)}. Begin a new run with model.weights set "
             "to it."
         )
-    whole: Any = checkpoint["loops"]
+    complete: Any = checkpoint["loops"]
     for name in ("fit_loop", "epoch_loop.batch_progress", "is_last_batch"):
-        whole = whole.get(name) if isinstance(whole, dict) else None
+        complete = complete.get(name) if isinstance(complete, dict) else None
     step = checkpoint["global_step"]
-    if whole is False and not 0 <= max_steps <= step:
+    if complete is False and not 0 <= max_steps <= step:
         raise RunError(
             f"The run ended by trainer.max_steps in the middle of an epoch, after step {step}, and cannot go on "
             f"exactly. Begin a new run with model.weights={path}."
@@ -102,12 +78,7 @@ def check_checkpoint(path: Path, max_steps: int) -> None:
 
 
 def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:
-    """The network of a checkpoint that a run has written.
-
-    Args:
-        path: of the checkpoint.
-        config: of the run, resolved.
-        selected: whether validation chose this checkpoint.
+    """The network of a checkpoint that a run of this config has written.
 
     Raises:
         RunError: it is broken, or of an older version.
@@ -118,7 +89,7 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         raise RunError(
             f"The checkpoint {path} was not written by a run: it lacks {DATA_STATE}, hyper_parameters or epoch."
         )
-    if lacking := {name for name in KEPT - {"diameter"} if data.get(name) is None}:
+    if lacking := [name for name in DATA_KEYS if data.get(name) is None]:
         raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
     own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
     return Trained(

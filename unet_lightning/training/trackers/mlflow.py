@@ -20,10 +20,8 @@ STOPPED = 128  # exit codes from here on are signals
 class MLflowTracker(Tracker, MLFlowLogger):
     """Lightning's MLFlowLogger with one MLflow run a run folder, which ends as the run did.
 
-    Args:
-        tracking_uri: `sqlite:///` and a file, which is made where it is missing, or the address of a server.
-        artifact_location: where pictures are kept; None: beside the file.
-        arguments: of MLFlowLogger.
+    A `tracking_uri` of `sqlite:///` and a file makes the file; its pictures are kept beside it, or where
+    `artifact_location` says.
     """
 
     def __init__(self, tracking_uri: str, artifact_location: str | None = None, **arguments: Any) -> None:
@@ -39,11 +37,7 @@ class MLflowTracker(Tracker, MLFlowLogger):
 
     @rank_zero_only
     def begin(self, about: About) -> None:
-        """Starts the MLflow run, or goes on with that of the folder.
-
-        Raises:
-            RunError: the folder belongs to a run that MLflow does not have.
-        """
+        """Starts the MLflow run, or goes on with that of the folder; RunError where MLflow does not have it."""
         from mlflow.exceptions import MlflowException
 
         self._run_id = kept_id(about.folder, ID_FILE) if about.resumable else None
@@ -82,5 +76,5 @@ class MLflowTracker(Tracker, MLFlowLogger):
     def end(self, exit_code: int) -> None:
         """FINISHED, FAILED, or KILLED by a signal."""
         if self._initialized:
-            status = "FINISHED" if exit_code == 0 else "KILLED" if exit_code >= STOPPED else "FAILED"
-            self.experiment.set_terminated(self.run_id, status)
+            failed = "KILLED" if exit_code >= STOPPED else "FAILED"
+            self.experiment.set_terminated(self.run_id, failed if exit_code else "FINISHED")

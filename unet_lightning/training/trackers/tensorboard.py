@@ -12,8 +12,6 @@ from unet_lightning.training.trackers.tracker import About, Picture, Results, Tr
 class TensorBoardTracker(Tracker, TensorBoardLogger):
     """Lightning's TensorBoardLogger with pictures, and with the results beside the config in its HPARAMS."""
 
-    config: dict[str, Any]
-
     def __init__(self, save_dir: str, name: str = "tensorboard", version: str = "", **arguments: Any) -> None:
         super().__init__(save_dir, name=name, version=version, **arguments)
 

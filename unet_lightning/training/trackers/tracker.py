@@ -14,45 +14,26 @@ from unet_lightning.files import write_text
 
 @dataclass(frozen=True)
 class About:
-    """What a tracker is told of a run before it begins.
-
-    Attributes:
-        folder: of the run.
-        config: resolved, plain, with the commit and the run's folder.
-        name: of the run.
-        group: of the runs that belong together: a sweep, or all runs of one name.
-        job_type: `train` or `evaluate`.
-        resumable: whether this run may go on later: its id is then kept in the folder.
-        past: rows of metrics.csv, where it goes on.
-        trained: the folder of the run that is evaluated.
-    """
+    """What a tracker is told of a run before it begins."""
 
     folder: Path
-    config: Mapping[str, Any]
+    config: Mapping[str, Any]  # resolved, plain, with the commit and the run's folder
     name: str
-    group: str
-    job_type: str
-    resumable: bool = True
-    past: Sequence[Mapping[str, float]] = ()
-    trained: Path | None = None
+    group: str  # of the runs that belong together: a sweep, or all runs of one name
+    job_type: str  # train or evaluate
+    resumable: bool = True  # whether this run may go on later: its id is then kept in the folder
+    past: Sequence[Mapping[str, float]] = ()  # rows of metrics.csv, where it goes on
+    trained: Path | None = None  # the folder of the run that is evaluated
 
 
 class Picture(NamedTuple):
-    """A photograph with what is there and what was found.
-
-    Attributes:
-        image_id: the data set's name for it.
-        photo: `(3, H, W)` uint8.
-        truth: `(H, W)` uint8, numbers of classes; `len(classes)` where pixels do not count.
-        prediction: the same.
-        classes: names, background first.
-    """
+    """A photograph with what is there and what was found."""
 
     image_id: str
-    photo: Tensor
-    truth: Tensor
-    prediction: Tensor
-    classes: Sequence[str]
+    photo: Tensor  # (3, H, W) uint8
+    truth: Tensor  # (H, W) uint8, numbers of classes; len(classes) where pixels do not count
+    prediction: Tensor  # the same
+    classes: Sequence[str]  # background first
 
     def strip(self) -> Tensor:
         """Photograph, ground truth and prediction side by side, `(3, H, 3 W)` uint8; dark grey does not count."""
@@ -63,33 +44,24 @@ class Picture(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A curve of an evaluation: a name, a title, the names of its axes, and its points."""
+    """A curve of an evaluation."""
 
     name: str
     title: str
-    axes: tuple[str, str]
+    axes: tuple[str, str]  # their names
     points: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation found.
+    """What an evaluation found."""
 
-    Attributes:
-        figures: by name, such as `best/dice_per_image`, with the ends of its interval, `best/dice_per_image_low`.
-        curves: precision over recall, and calibration.
-        table: name of the table, such as `best/per_image`.
-        rows: of the table, one an observer and image.
-        protocol: what was measured how.
-        checkpoint: the file, of a run that is trained here.
-    """
-
-    figures: dict[str, float]
+    figures: dict[str, float]  # best/dice_per_image, best/dice_per_image_low (of its interval) and so on
     curves: list[Curve]
-    table: str
-    rows: list[dict[str, Any]]
-    protocol: dict[str, Any]
-    checkpoint: Path | None = None
+    table: str  # name of the table, such as best/per_image
+    rows: list[dict[str, Any]]  # of the table, one an observer and image
+    protocol: dict[str, Any]  # what was measured how
+    checkpoint: Path | None = None  # of a run that is trained here
 
 
 class Tracker(Logger):

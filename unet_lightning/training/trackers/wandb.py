@@ -14,11 +14,8 @@ from unet_lightning.training.trackers.tracker import About, Picture, Results, Tr
 
 log = logging.getLogger(__name__)
 
-MODES = ("online", "offline", "disabled")
 ID_FILE = "wandb-id"
-# Ends after which the run is started again: SIGUSR2, which clusters send before a time limit.
-PREEMPTED = (140,)
-NOT_COUNTED = "not counted"
+PREEMPTED = 140  # SIGUSR2, which clusters send before a time limit: the run is started again
 
 
 class WandbTracker(Tracker, WandbLogger):
@@ -27,31 +24,20 @@ class WandbTracker(Tracker, WandbLogger):
     Args:
         mode: `online`, `offline` or `disabled`.
         artifact: whether the best checkpoint is kept as an artifact.
-        name: of the run; None takes the run's own, as with `group` and `job_type`.
-        group: of runs that belong together.
-        job_type: train or evaluate.
-        arguments: of WandbLogger and of wandb.init.
+        arguments: of WandbLogger and of wandb.init; without name, group and job_type these are the run's own.
 
     Raises:
         ConfigError: an unknown mode; online without an account.
     """
 
-    def __init__(
-        self,
-        mode: str = "online",
-        artifact: bool = True,
-        name: str | None = None,
-        group: str | None = None,
-        job_type: str | None = None,
-        **arguments: Any,
-    ) -> None:
-        if mode not in MODES:
-            raise ConfigError(f"logger.wandb.mode must be one of {', '.join(MODES)}, found {mode}.")
+    def __init__(self, mode: str = "online", artifact: bool = True, **arguments: Any) -> None:
+        if mode not in ("online", "offline", "disabled"):
+            raise ConfigError(f"logger.wandb.mode must be one of online, offline, disabled, found {mode}.")
         if arguments.keys() & {"offline", "log_model"}:
             raise ConfigError("logger.wandb.offline and log_model: say logger.wandb.mode and logger.wandb.artifact.")
         if mode == "online":
             check_account()
-        super().__init__(name=name, mode=mode, group=group, job_type=job_type, **arguments)
+        super().__init__(mode=mode, **arguments)
         self._wandb_init.pop("anonymous")  # W&B warns of it, whatever its value
         self.artifact = artifact
 
@@ -59,9 +45,8 @@ class WandbTracker(Tracker, WandbLogger):
     def begin(self, about: About) -> None:
         """Starts the W&B run, or goes on with that of the folder."""
         known = kept_id(about.folder, ID_FILE) if about.resumable else None
-        given = {key: self._wandb_init.get(key) for key in ("name", "group", "job_type", "id")}
         own = {"name": about.name, "group": about.group, "job_type": about.job_type, "id": known}
-        self._wandb_init |= {key: given[key] or own[key] for key in given}
+        self._wandb_init |= {key: self._wandb_init.get(key) or value for key, value in own.items()}
         self.log_hyperparams(dict(about.config))
         if about.resumable:
             keep_id(about.folder, ID_FILE, self.experiment.id)
@@ -71,14 +56,10 @@ class WandbTracker(Tracker, WandbLogger):
                 figures = {name: value for name, value in row.items() if name not in ("step", "seconds")}
                 self.log_metrics(figures, int(row["step"]) - 1)
         if about.trained is not None and (run_id := kept_id(about.trained, ID_FILE)) and not self.experiment.offline:
-            self._link(f"model-{run_id}:best")
-
-    def _link(self, artifact: str) -> None:
-        """Says that the run uses an artifact, where it has been uploaded."""
-        try:
-            self.experiment.use_artifact(artifact)
-        except (wandb.Error, ValueError) as error:
-            log.info(f"Not linked to {artifact}: {error}")
+            try:
+                self.experiment.use_artifact(f"model-{run_id}:best")
+            except (wandb.Error, ValueError) as error:  # it was not uploaded
+                log.info(f"Not linked to model-{run_id}:best: {error}")
 
     @rank_zero_only
     def show(self, pictures: Sequence[Picture], step: int) -> None:
@@ -101,7 +82,7 @@ class WandbTracker(Tracker, WandbLogger):
             points = wandb.Table(columns=list(curve.axes), data=[list(point) for point in curve.points])
             media[curve.name] = wandb.plot.line(points, *curve.axes, title=curve.title)
         columns: list[str | int] = list(dict.fromkeys(name for row in results.rows for name in row))
-        cells = [[known(row.get(str(name))) for name in columns] for row in results.rows]
+        cells = [[_cell(row.get(str(name))) for name in columns] for row in results.rows]
         media[results.table] = wandb.Table(columns=columns, data=cells)
         self.log_metrics(media, step)
         run.summary.update(results.figures)
@@ -115,36 +96,32 @@ class WandbTracker(Tracker, WandbLogger):
     def end(self, exit_code: int) -> None:
         """Ends the W&B run, so that the next job of a sweep gets its own."""
         run, self._experiment = self._experiment, None
-        if run is None:
-            return
-        if exit_code in PREEMPTED:
-            run.mark_preempting()
-        run.finish(exit_code=exit_code)
+        if run is not None:
+            if exit_code == PREEMPTED:
+                run.mark_preempting()
+            run.finish(exit_code=exit_code)
 
 
 def check_account() -> None:
     """Raises ConfigError where W&B would ask for an account, or knows that the key is wrong; asks no network."""
-    out = (
-        "Log in by `wandb login` or the environment variable WANDB_API_KEY, or do without: logger.wandb.mode=offline "
-        "keeps the run here, logger=csv has no W&B."
-    )
     try:
-        if wandb.login(prompt=False, verify=False):
-            return
+        wrong = "" if wandb.login(prompt=False, verify=False) else "W&B has no account here."
     except wandb.Error as error:
-        raise ConfigError(f"W&B refuses its key: {error} {out}") from error
-    raise ConfigError(f"W&B has no account here. {out}")
+        wrong = f"W&B refuses its key: {error}"
+    if wrong:
+        raise ConfigError(
+            f"{wrong} Log in by `wandb login` or the environment variable WANDB_API_KEY, or do without: "
+            "logger.wandb.mode=offline keeps the run here, logger=csv has no W&B."
+        )
+
+
+def _cell(value: Any) -> Any:
+    """Empty for NaN, which JSON has not."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def masks(picture: Picture) -> dict[str, dict[str, Any]]:
     """Ground truth and prediction for wandb.Image: small integers with their names."""
-    labels = dict(enumerate([*picture.classes, NOT_COUNTED]))
-    return {
-        "ground_truth": {"mask_data": picture.truth.numpy(), "class_labels": labels},
-        "prediction": {"mask_data": picture.prediction.numpy(), "class_labels": labels},
-    }
-
-
-def known(value: Any) -> Any:
-    """A cell of a table: empty for NaN, which JSON has not."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+    labels = dict(enumerate([*picture.classes, "not counted"]))
+    layers = {"ground_truth": picture.truth, "prediction": picture.prediction}
+    return {name: {"mask_data": layer.numpy(), "class_labels": labels} for name, layer in layers.items()}
