@@ -44,13 +44,7 @@ class RecordedSweeper(Sweeper):
         self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Runs the jobs that are not done.
-
-        Raises:
-            ConfigError: a value is for a search.
-            OtherRun: the folder holds another sweep.
-            SystemExit: with the number of jobs that failed.
-        """
+        """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
         from unet_lightning.training.folder import RunFolder  # imports torch
 
         if settings := [one for one in arguments if not is_tried(one)]:
@@ -68,11 +62,7 @@ class RecordedSweeper(Sweeper):
             record.write(folder)
             OmegaConf.save(self.master_config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
-        size = self.max_batch_size or max(1, len(left))
-        refused: dict[str, str] = {}
-        for start in range(0, len(left), size):
-            refused |= launch(self.jobs_launcher, record, left[start : start + size], folder)
-        report(record, folder, refused)
+        report(record, folder, launch(self.jobs_launcher, record, left, folder, self.max_batch_size))
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
         """The overrides of each job, by the name of its folder; a job that does not compose is an error of Hydra's."""
@@ -110,17 +100,12 @@ def check_single(typed: Sequence[str]) -> None:
 
 
 def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> None:
-    """Goes on with a sweep: its jobs that are not done, or its search.
+    """Goes on with a sweep, its jobs that are not done or its search; ends as `report` does.
 
     Args:
         folder: of the sweep.
         typed: overrides of the present command: values of hydra.* and sweep.* alone, such as another launcher.
         task_function: trains the config of a job.
-
-    Raises:
-        ConfigError: other values.
-        RunError: the sweep is another user's, or its record is broken.
-        SystemExit: with the number of jobs that failed.
     """
     folder, record = folder.resolve(), read(folder)
     typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]
@@ -151,8 +136,8 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
     errors = {name: (state and state.error) or "it ended without a word" for name, state in failed.items()} | refused
     for error in dict.fromkeys(errors.values()):
         names = [name for name in errors if errors[name] == error]
-        several = f"jobs {', '.join(names)}" if len(names) > 1 else f"job {names[0]}"
-        where = f" ({folder / names[0] / ERROR})" if names[0] in failed else ""
+        several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
+        where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
         print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
     train, place = "python -m unet_lightning.train", as_typed(folder)
     if errors and record.search is not None:

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -20,10 +19,7 @@ PATIENCE = 15  # seconds that Slurm has to answer
 
 
 def check_launcher(config: DictConfig) -> None:
-    """Called at the beginning of a sweep, with the config that it begins from.
-
-    Args:
-        config: with its `hydra` node.
+    """Called at the beginning of a sweep, with its config and the `hydra` node.
 
     Raises:
         ConfigError: a package is missing, Slurm is not there or does not answer, or the jobs ask for devices that the
@@ -39,7 +35,12 @@ def check_launcher(config: DictConfig) -> None:
     if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
         more = ", or -1 for as many as there are cores" if launcher == JOBLIB else ""
         raise ConfigError(f"hydra.launcher.n_jobs must be a whole number from 1{more}, found {jobs}.")
-    check_same_devices(list(config.hydra.overrides.task), name)
+    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+        if override.is_sweep_override() and override.get_key_element() in RESOURCES:
+            raise ConfigError(
+                f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "
+                "sweep for each."
+            )
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
     if launcher == SLURM:
         for field, value in (("devices", devices), ("num_nodes", nodes)):
@@ -71,13 +72,3 @@ def check_slurm(name: str) -> None:
     if answer.returncode:
         said = " ".join(answer.stderr.split()) or f"exit code {answer.returncode}"
         raise ConfigError(f"{name}: Slurm does not answer: sinfo says '{said}'. Is this a login node of the cluster?")
-
-
-def check_same_devices(overrides: Sequence[str], name: str) -> None:
-    """Raises ConfigError where the jobs of a sweep would ask for different devices."""
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.is_sweep_override() and override.get_key_element() in RESOURCES:
-            raise ConfigError(
-                f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "
-                "sweep for each."
-            )

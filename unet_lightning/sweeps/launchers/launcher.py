@@ -37,18 +37,13 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
         raise NotImplementedError
 
     def executor(self, parameters: dict[str, Any], **arguments: Any) -> Any:
-        """Submitit's, with the parameters of the config.
-
-        Raises:
-            ConfigError: it does not take one of them.
-        """
+        """Submitit's, with parameters of the config; ConfigError where it does not take one of them."""
         import submitit
 
         made = submitit.AutoExecutor(self.params["submitit_folder"], cluster=self._EXECUTOR, **arguments)
+        named = {name if name in GENERAL else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
         try:
-            made.update_parameters(
-                **{name if name in GENERAL else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
-            )
+            made.update_parameters(**named)
         except (NameError, TypeError, ValueError) as error:
             raise ConfigError(f"hydra.launcher: {' '.join(str(error).split())}") from error
         return made

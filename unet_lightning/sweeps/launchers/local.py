@@ -4,9 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from unet_lightning.sweeps.launchers.launcher import Launcher
@@ -20,21 +18,32 @@ class LocalLauncher(Launcher):
     _EXECUTOR = "local"
 
     def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Starts each job when a place is free, and waits for all."""
-        free, waiting = list(range(self.params["n_jobs"])), list(tasks)
-        jobs: list[Any] = []
-        running: dict[int, Any] = {}
-        with ended_with_this_process(lambda: [job.cancel() for job in running.values()]):
-            while waiting or running:
-                while waiting and free:
-                    place = free.pop(0)
-                    running[place] = self.begin(place, self, *waiting.pop(0))
-                    jobs.append(running[place])
+        """Starts each job when a place is free, and waits for all; they end where this process does."""
+        waiting, jobs = list(tasks), []
+        running: dict[int, Any] = {}  # by their places
+        before = {signal.SIGTERM: signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))}
+        # A shell starts what it puts into the background deaf to SIGINT, by which submitit ends its jobs. Jobs would
+        # inherit that; a handler that does nothing is not inherited.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda signum, frame: None)
+        try:
+            while True:
+                for place in range(self.params["n_jobs"]):
+                    if place in running and running[place].done():
+                        del running[place]
+                    if waiting and place not in running:
+                        running[place] = self.begin(place, self, *waiting.pop(0))
+                        jobs.append(running[place])
+                if not running:
+                    return jobs
                 time.sleep(POLL)
-                for place in [place for place, job in running.items() if job.done()]:
-                    running.pop(place)
-                    free.append(place)
-        return jobs
+        except BaseException:
+            for job in running.values():
+                job.cancel()
+            raise
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
 
     def begin(self, place: int, job: Callable[..., Any], *arguments: Any) -> Any:
         """Submitit's object for a job that it starts at a place."""
@@ -53,29 +62,3 @@ class LocalLauncher(Launcher):
         named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
         visible = [name for name in named if name] or [str(number) for number in range(count)]
         return {"gpus_per_node": 1, "visible_gpus": [visible[place % count]]} if count else {}
-
-
-@contextmanager
-def ended_with_this_process(end: Callable[[], Any]) -> Iterator[None]:
-    """Calls `end` where the block is left by an error, Ctrl-C or SIGTERM.
-
-    A shell starts what it puts into the background deaf to SIGINT, by which submitit ends its jobs. Jobs would inherit
-    that; a handler that does nothing is not inherited.
-    """
-
-    def leave(signum: int, frame: FrameType | None) -> None:
-        sys.exit(128 + signum)
-
-    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if deaf:
-        signal.signal(signal.SIGINT, lambda signum, frame: None)
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    except BaseException:
-        end()
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if deaf:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)

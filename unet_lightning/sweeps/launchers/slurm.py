@@ -1,6 +1,7 @@
 """Jobs of a sweep as an array of Slurm jobs, watched by squeue: clusters without accounting have no sacct."""
 
 import logging
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -25,9 +26,7 @@ class SlurmLauncher(Launcher):
         """Sends the jobs, and waits for their end."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-        parameters = dict(self.params)
-        parameters.pop("submitit_folder")
-        executor = self.executor(self.flags(parameters), slurm_max_num_timeout=parameters["max_num_timeout"])
+        executor = self.executor(self.flags(self.params), slurm_max_num_timeout=self.params["max_num_timeout"])
         try:
             jobs = executor.map_array(self, *zip(*tasks, strict=True))
         except (FailedJobError, FailedSubmissionError) as error:
@@ -45,12 +44,12 @@ class SlurmLauncher(Launcher):
 
     def flags(self, given: dict[str, Any]) -> dict[str, Any]:
         """Submitit's parameters from those of the config."""
-        given = {name: value for name, value in given.items() if name not in ("max_num_timeout", "requeue")}
+        requeue = "requeue" if given["requeue"] else "no-requeue"
+        own = ("submitit_folder", "max_num_timeout", "requeue")
+        given = {name: value for name, value in given.items() if name not in own}
         if given["gpus_per_node"] == "auto":
-            needs = self.config.trainer.accelerator != "cpu"
-            given["gpus_per_node"] = given["tasks_per_node"] if needs else None
+            given["gpus_per_node"] = None if self.config.trainer.accelerator == "cpu" else given["tasks_per_node"]
         given["srun_args"] = ["--kill-on-bad-exit=1"]  # the other tasks of a job would wait for one that is lost
-        requeue = "requeue" if self.params["requeue"] else "no-requeue"
         given["additional_parameters"] = {requeue: True} | dict(given["additional_parameters"])
         if given["cpus_per_task"]:  # since Slurm 22.05 srun no longer takes this from sbatch by itself
             given["setup"] = [f"export SRUN_CPUS_PER_TASK={given['cpus_per_task']}", *given["setup"]]
@@ -72,21 +71,19 @@ class SlurmLauncher(Launcher):
 
     def why(self, job: Any) -> str:
         """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
-        found = answer_of(["scontrol", "--oneliner", "show", "job", job.job_id])
-        fields = dict(field.partition("=")[::2] for field in (found or "").split())
-        return f" (Slurm: {fields['JobState']})" if "JobState" in fields else ""
+        found = re.search(r"\bJobState=(\S+)", answer_of("scontrol", "--oneliner", "show", "job", job.job_id) or "")
+        return f" (Slurm: {found[1]})" if found else ""
 
 
 def queued() -> set[str] | None:
     """The jobs of this user that Slurm has not finished with, those that wait to go on among them; None: no answer."""
-    found = answer_of(["squeue", "--noheader", "--array", "--format=%i", "--me"])
+    found = answer_of("squeue", "--noheader", "--array", "--format=%i", "--me")
     return None if found is None else set(found.split())
 
 
-def answer_of(command: list[str]) -> str | None:
+def answer_of(*command: str) -> str | None:
     """What a command of Slurm answers, None where it does not."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (subprocess.TimeoutExpired, OSError):
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (subprocess.SubprocessError, OSError):
         return None
-    return None if answer.returncode else answer.stdout
