@@ -12,11 +12,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.launchers.checks import LOCAL, NAMES, SLURM
+from unet_lightning.sweeps.checks import LOCAL, NAMES, SLURM
 from unet_lightning.sweeps.sweeper import RecordedSweeper
 
-RECORDED = "hydra_plugins.unet_lightning.RecordedSweeper"
-OPTUNA = "hydra_plugins.unet_lightning.OptunaSweeper"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
 
 
@@ -28,11 +26,7 @@ class OptunaSweeper(Sweeper):
         self.setup_arguments = given
 
     def sweep(self, arguments: list[str]) -> None:
-        """Searches.
-
-        Raises:
-            UserError: a package is missing, or the search is not as it must be.
-        """
+        """Searches; ConfigError where a package is missing."""
         for package in ("optuna", "plotly"):
             if importlib.util.find_spec(package) is None:
                 raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
@@ -43,13 +37,13 @@ class OptunaSweeper(Sweeper):
 
 def register() -> None:
     """Tells Hydra of them, before it reads the configuration."""
-    plugins, stored = Plugins.instance(), ConfigStore.instance().repo.get("hydra", {})
+    plugins, stored = Plugins.instance().class_name_to_class, ConfigStore.instance().repo.get("hydra", {})
     for group, names in (("launcher", NAMES.values()), ("sweeper", ("optuna",))):
         for name in names:  # Hydra would hold our files against those of the packages, which have other fields
             stored.get(group, {}).pop(f"{name}.yaml", None)
-    plugins.class_name_to_class |= {RECORDED: RecordedSweeper, OPTUNA: OptunaSweeper}
-    if SUBMITIT in plugins.class_name_to_class:  # its package is installed
-        from unet_lightning.sweeps.launchers.local import LocalLauncher
-        from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
+    for kind in (RecordedSweeper, OptunaSweeper):
+        plugins[f"hydra_plugins.unet_lightning.{kind.__name__}"] = kind
+    if SUBMITIT in plugins:  # its package is installed
+        from unet_lightning.sweeps.launchers import LocalLauncher, SlurmLauncher
 
-        plugins.class_name_to_class |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}
+        plugins |= {LOCAL: LocalLauncher, SLURM: SlurmLauncher}

@@ -21,8 +21,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.checks import check_launcher
 from unet_lightning.sweeps.jobs import launch, state_of
-from unet_lightning.sweeps.launchers.checks import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.training.state import ERROR
 

@@ -19,11 +19,9 @@ from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF
-from unet_lightning.sweeps import plugins
+from unet_lightning.sweeps import checks, launchers, plugins
 from unet_lightning.sweeps.jobs import note_lost
-from unet_lightning.sweeps.launchers import checks, slurm
-from unet_lightning.sweeps.launchers.local import LocalLauncher
-from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
+from unet_lightning.sweeps.launchers import LocalLauncher, SlurmLauncher
 from unet_lightning.training.devices import check_devices
 from unet_lightning.training.state import State
 
@@ -188,10 +186,10 @@ def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
 
 
 def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(slurm, "POLL", 0.01)
-    monkeypatch.setattr(slurm, "ASK", 0.0)
-    monkeypatch.setattr(slurm, "LATE", 0.3)
-    monkeypatch.setattr(slurm, "queued", set)
+    monkeypatch.setattr(launchers, "POLL", 0.01)
+    monkeypatch.setattr(launchers, "ASK", 0.0)
+    monkeypatch.setattr(launchers, "LATE", 0.3)
+    monkeypatch.setattr(launchers, "queued", set)
     paths = [SimpleNamespace(result_pickle=tmp_path / name) for name in ("late", "never")]
     jobs = [SimpleNamespace(job_id=str(n), task=lambda k, p=p: SimpleNamespace(paths=p)) for n, p in enumerate(paths)]
     late = threading.Timer(0.15, paths[0].result_pickle.touch)
