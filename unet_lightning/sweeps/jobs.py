@@ -46,11 +46,7 @@ def recorded(
 ) -> float | Refused | None:
     """Calls a job of a sweep, and notes in its folder what goes wrong; None where it failed.
 
-    Args:
-        job: trains.
-        folder: of the job.
-        rank: of this process, where Slurm gave it one.
-        has_ranks: whether Slurm has started several processes for this job.
+    Where Slurm has started several processes for this job, `has_ranks` is true and this one has a `rank`.
     """
     overrides = list(HydraConfig.get().overrides.task)
     try:

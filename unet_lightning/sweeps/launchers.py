@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
@@ -39,10 +39,6 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
             tasks.append((list(overrides), "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()))
         return [self.returned(job) for job in self.run(tasks)]
 
-    def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Sends the jobs, and waits for their end; submitit's objects for them."""
-        raise NotImplementedError
-
     def executor(self, parameters: dict[str, Any], **arguments: Any) -> Any:
         """Submitit's, with parameters of the config; ConfigError where it does not take one of them."""
         import submitit
@@ -61,18 +57,15 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
 
         if has_result(job):
             try:
-                result: JobReturn = job.task(0).result()
-                return result
+                return cast(JobReturn, job.task(0).result())
             except UncompletedJobError as error:  # it could not even begin, such as in another environment
                 reason = str(error).partition("\n---")[2].partition("\n---")[0].strip().split("\n")[-1]
         else:
-            reason = f"it ended without a result{self.why(job)}; {last_words(job)}"
+            seen = answer_of("scontrol", "--oneliner", "show", "job", job.job_id) if self._EXECUTOR == "slurm" else None
+            found = re.search(r"\bJobState=(\S+)", seen or "")  # such as OUT_OF_MEMORY
+            reason = f"it ended without a result{f' (Slurm: {found[1]})' if found else ''}; {last_words(job)}"
         lost = RunError(f"{self._EXECUTOR} job {job.job_id}: {reason}")
         return JobReturn(status=JobStatus.FAILED, _return_value=lost)
-
-    def why(self, job: Any) -> str:
-        """What else is known of a job that died."""
-        return ""
 
 
 class LocalLauncher(Launcher):
@@ -128,10 +121,7 @@ class LocalLauncher(Launcher):
 
 
 class SlurmLauncher(Launcher):
-    """One array of Slurm jobs for a batch, watched by squeue: clusters without accounting have no sacct.
-
-    Every task of a job runs it, as one rank.
-    """
+    """One array of jobs for a batch, each task a rank; watched by squeue: clusters without accounting have no sacct."""
 
     _EXECUTOR = "slurm"
 
@@ -176,21 +166,12 @@ class SlurmLauncher(Launcher):
             time.sleep(POLL)
             if time.monotonic() - asked_at < ASK:
                 continue
-            asked_at, queue = time.monotonic(), queued()
+            asked_at = time.monotonic()
+            queue = answer_of("squeue", "--noheader", "--array", "--format=%i", "--me")  # also what waits to go on
             if queue is not None:  # else Slurm is away for a moment
-                gone = {job.job_id: gone.get(job.job_id, asked_at) for job in left if job.job_id not in queue}
+                left_it = [job.job_id for job in left if job.job_id not in queue.split()]
+                gone = {name: gone.get(name, asked_at) for name in left_it}
                 left = [job for job in left if asked_at - gone.get(job.job_id, asked_at) < LATE]
-
-    def why(self, job: Any) -> str:
-        """The state that Slurm gives for it, such as OUT_OF_MEMORY."""
-        found = re.search(r"\bJobState=(\S+)", answer_of("scontrol", "--oneliner", "show", "job", job.job_id) or "")
-        return f" (Slurm: {found[1]})" if found else ""
-
-
-def queued() -> set[str] | None:
-    """The jobs of this user that Slurm has not finished with, those that wait to go on among them; None: no answer."""
-    found = answer_of("squeue", "--noheader", "--array", "--format=%i", "--me")
-    return None if found is None else set(found.split())
 
 
 def answer_of(*command: str) -> str | None:

@@ -80,11 +80,7 @@ def record_of(config: DictConfig, folder: Path) -> Record:
 
 
 def read(folder: Path, own: bool = True) -> Record:
-    """The record of a sweep, which this user must have begun; `own` is False for a job that its sweep has called.
-
-    Raises:
-        RunError: it is another's, or broken.
-    """
+    """The record of a sweep; RunError where it is broken or, with `own`, was not begun by this user."""
     path = folder / SWEEP
     try:
         body, _, signature = path.read_text(encoding="utf-8").rpartition(SIGNATURE)

@@ -1,5 +1,6 @@
-"""A sweep of given values: begun, gone on with, and what became of its jobs."""
+"""A sweep: begun, gone on with, and what became of its jobs."""
 
+import importlib.util
 import logging
 import os
 import sys
@@ -21,8 +22,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.checks import check_launcher
 from unet_lightning.sweeps.jobs import launch, state_of
+from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.training.state import ERROR
 
@@ -38,10 +39,17 @@ class RecordedSweeper(Sweeper):
         self.max_batch_size, self.params = max_batch_size, params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before `sweep`."""
-        prepare(config)
-        self.master_config, self.loader = config, hydra_context.config_loader
-        self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        """Checks what was typed and the launcher; keeps all jobs in one folder, also where one changes `name`."""
+        for one in config.hydra.overrides.task:
+            if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
+                raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
+        check_launcher(config)
+        self.folder = Path(config.hydra.sweep.dir).absolute()
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = str(self.folder)
+            config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(self.folder)}"]
+        self.config, self.loader = config, hydra_context.config_loader
+        self.launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
@@ -49,7 +57,7 @@ class RecordedSweeper(Sweeper):
 
         if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
-        folder = Path(self.master_config.hydra.sweep.dir)
+        folder = self.folder
         if is_sweep(folder):
             record = read(folder)
             record.check_same(arguments, folder)
@@ -57,12 +65,12 @@ class RecordedSweeper(Sweeper):
             left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
             log.info(f"{len(states) - len(left)} of {len(states)} jobs are done already.")
         else:
-            record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
+            record = replace(record_of(self.config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
             record.write(folder)
-            OmegaConf.save(self.master_config, folder / "multirun.yaml")
+            OmegaConf.save(self.config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
-        report(record, folder, launch(self.jobs_launcher, record, left, folder, self.max_batch_size))
+        report(record, folder, launch(self.launcher, record, left, folder, self.max_batch_size))
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
         """The overrides of each job, by the name of its folder; a job that does not compose is an error of Hydra's."""
@@ -70,7 +78,7 @@ class RecordedSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
         jobs: dict[str, list[str]] = {}
         for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
-            config = self.loader.load_sweep_config(self.master_config, list(job))
+            config = self.loader.load_sweep_config(self.config, list(job))
             with read_write(config), open_dict(config):
                 config.hydra.job.num = config.hydra.job.id = number
             name = str(config.hydra.sweep.subdir)
@@ -80,16 +88,17 @@ class RecordedSweeper(Sweeper):
         return jobs
 
 
-def prepare(config: DictConfig) -> None:
-    """Checks the launcher of a sweep, and keeps all its jobs in one folder, also one that changes `name`."""
-    for one in config.hydra.overrides.task:
-        if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
-            raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
-    check_launcher(config)
-    folder = Path(config.hydra.sweep.dir).absolute()
-    with read_write(config), open_dict(config):
-        config.hydra.sweep.dir = str(folder)
-        config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(folder)}"]
+class OptunaSweeper(RecordedSweeper):
+    """`sweep=optuna`: the jobs of the sweep are the trials of a search."""
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Searches; ConfigError where a package is missing."""
+        for package in ("optuna", "plotly"):
+            if importlib.util.find_spec(package) is None:
+                raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
+        from unet_lightning.sweeps.search.sweeper import sweep  # imports Optuna
+
+        sweep(self.config, self.folder, self.loader, self.launcher, arguments)
 
 
 def check_single(typed: Sequence[str]) -> None:
@@ -102,10 +111,7 @@ def check_single(typed: Sequence[str]) -> None:
 def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> None:
     """Goes on with a sweep, its jobs that are not done or its search; ends as `report` does.
 
-    Args:
-        folder: of the sweep.
-        typed: overrides of the present command: values of hydra.* and sweep.* alone, such as another launcher.
-        task_function: trains the config of a job.
+    The present command may give values of hydra.* and sweep.* alone, such as another launcher.
     """
     folder, record = folder.resolve(), read(folder)
     typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]

@@ -1,8 +1,7 @@
 """Ends a trial that is worse than others were at its age.
 
-optuna-integration has a callback for this, which is not used: it needs the Trial object of the process that searches,
-where jobs of a launcher are other processes; under DDP it works with SQL storages alone and wants a call of its own
-after training; and it raises out of validation, before the row of metrics.csv is written.
+optuna-integration's callback for this needs the Trial object of the process that searches, where jobs of a launcher are
+other processes; under DDP it works with SQL alone; and it raises before the row of metrics.csv is written.
 """
 
 import logging
@@ -26,12 +25,6 @@ class Pruning(Callback):
 
     Training ends with its epoch: checkpoint, metrics.csv and curves are those of a complete run. Only the first process
     knows the study. A study that cannot be reached is no reason to lose a training: it goes on, and is not pruned.
-
-    Args:
-        folder: of the run, which is a job of a search.
-
-    Raises:
-        Pruned: after the end of training, in all processes.
     """
 
     def __init__(self, folder: str | Path) -> None:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from hydra.utils import get_class, instantiate
@@ -71,21 +71,16 @@ def one_line_faults(what: str, faults: type[Exception] = Exception) -> Iterator[
 
 
 def sampler_of(spec: Mapping[str, Any], seed: int | None, present: int) -> BaseSampler:
-    """The sampler of the next trials, seeded by the number of trials present as well.
-
-    So a search that goes on proposes what one that was never stopped would, and not the first trials again.
-    """
+    """The sampler of the next trials, seeded by the number of those present too: a search that goes on repeats none."""
     if seed is not None:
         seed = int.from_bytes(hashlib.sha256(f"{seed}:{present}".encode()).digest()[:4], "big")
-    sampler: BaseSampler = built(spec, "sweep.sampler", BaseSampler, seed=seed)
-    return sampler
+    return cast(BaseSampler, built(spec, "sweep.sampler", BaseSampler, seed=seed))
 
 
 def pruner_of(spec: Mapping[str, Any], warmup: int) -> BasePruner:
     """Says which trials are not worth going on with, after the epochs of `warmup`."""
     first = {"n_warmup_steps": warmup, "min_resource": max(1, warmup)}  # as the median rule and Hyperband call it
-    pruner: BasePruner = built(spec, "sweep.pruner", BasePruner, **first)
-    return pruner
+    return cast(BasePruner, built(spec, "sweep.pruner", BasePruner, **first))
 
 
 def built(spec: Any, key: str, kind: type, **late: Any) -> Any:

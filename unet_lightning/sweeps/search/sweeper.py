@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.plugins import Plugins
+from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import StorageInternalError
@@ -27,7 +26,7 @@ from unet_lightning.sweeps.record import Record, is_sweep, read, record_of
 from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import Space, parse
-from unet_lightning.sweeps.sweeper import prepare, report
+from unet_lightning.sweeps.sweeper import report
 from unet_lightning.training.state import State
 
 log = logging.getLogger(__name__)
@@ -36,20 +35,17 @@ LOCK = ".search.lock"
 NO_FIGURE = "it has no validation figure that is a number: does it validate, and reach the first time?"
 
 
-def sweep(config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, arguments: list[str]) -> None:
+def sweep(config: DictConfig, folder: Path, loader: ConfigLoader, launcher: Launcher, arguments: Sequence[str]) -> None:
     """Searches in the folder of a sweep, or goes on with the search there; `config` has the `hydra` node."""
     from unet_lightning.training.folder import RunFolder  # imports torch
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and this module say what happens
-    prepare(config)
-    folder = Path(config.hydra.sweep.dir)
     settings: Any = OmegaConf.to_container(config.sweep, resolve=True)
-    space = parse(arguments, settings["params"] or {}, hydra_context.config_loader)
+    space = parse(arguments, settings["params"] or {}, loader)
     settings["n_trials"] = wanted(settings, space)  # what is wrong comes up before the first trial
     for values in space.corners():
-        hydra_context.config_loader.load_sweep_config(config, space.overrides(values))
+        loader.load_sweep_config(config, space.overrides(values))
     search = description(config, settings, space, folder)
-    launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
     with ExitStack() as held:
         goes_on = is_sweep(folder)
         record = known(folder, arguments, search) if goes_on else replace(record_of(config, folder), search=search)
