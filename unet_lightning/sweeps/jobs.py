@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,9 @@ from unet_lightning.training.state import ERROR, State, begun, state_or_fault
 
 log = logging.getLogger(__name__)
 
-PRUNING = "unet_lightning.sweeps.search.pruning.Pruning"
 
-
-@dataclass(frozen=True)
-class Refused:
-    """What a job returns whose folder is not its own to write to."""
-
-    reason: str
+class Refused(str):
+    """What a job returns whose folder is not its own to write to: why."""
 
 
 def in_sweep() -> bool:
@@ -82,7 +76,7 @@ def launch(
         for name, ended in zip(some, launcher.launch(given, numbers.index(some[0])), strict=True):
             returned = ended._return_value  # the property raises what a job has raised
             if isinstance(returned, Refused):
-                refused[name] = returned.reason
+                refused[name] = str(returned)
             elif ended.status == JobStatus.FAILED:
                 note_lost(folder / name, one_line(returned), record.jobs[name])
     return refused
@@ -120,5 +114,6 @@ def callbacks_for(folder: Path) -> dict[str, Any]:
     """
     if not (folder.name.isdigit() and is_search(folder.parent) and importlib.util.find_spec("optuna")):
         return {}
-    specs.trust([PRUNING])
-    return {"prune": {"_target_": PRUNING, "folder": str(folder)}}
+    name = "unet_lightning.sweeps.search.pruning.Pruning"
+    specs.trust([name])
+    return {"prune": {"_target_": name, "folder": str(folder)}}

@@ -48,8 +48,8 @@ class RecordedSweeper(Sweeper):
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(self.folder)
             config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(self.folder)}"]
-        self.config, self.loader = config, hydra_context.config_loader
-        self.launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        self.master_config, self.loader = config, hydra_context.config_loader
+        self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
@@ -65,12 +65,12 @@ class RecordedSweeper(Sweeper):
             left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
             log.info(f"{len(states) - len(left)} of {len(states)} jobs are done already.")
         else:
-            record = replace(record_of(self.config, folder), jobs=self.expand(arguments))
+            record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
             record.write(folder)
-            OmegaConf.save(self.config, folder / "multirun.yaml")
+            OmegaConf.save(self.master_config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
-        report(record, folder, launch(self.launcher, record, left, folder, self.max_batch_size))
+        report(record, folder, launch(self.jobs_launcher, record, left, folder, self.max_batch_size))
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
         """The overrides of each job, by the name of its folder; a job that does not compose is an error of Hydra's."""
@@ -78,7 +78,7 @@ class RecordedSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
         jobs: dict[str, list[str]] = {}
         for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
-            config = self.loader.load_sweep_config(self.config, list(job))
+            config = self.loader.load_sweep_config(self.master_config, list(job))
             with read_write(config), open_dict(config):
                 config.hydra.job.num = config.hydra.job.id = number
             name = str(config.hydra.sweep.subdir)
@@ -98,7 +98,7 @@ class OptunaSweeper(RecordedSweeper):
                 raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
         from unet_lightning.sweeps.search.sweeper import sweep  # imports Optuna
 
-        sweep(self.config, self.folder, self.loader, self.launcher, arguments)
+        sweep(self.master_config, self.folder, self.loader, self.jobs_launcher, arguments)
 
 
 def check_single(typed: Sequence[str]) -> None:

@@ -52,12 +52,9 @@ class Space:
 
 
 def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoader | None = None) -> Space:
-    """The space of a command line; ConfigError where there is nothing to search, or a value is no space.
+    """The space of a command line, which goes before `params`; ConfigError where there is none.
 
-    Args:
-        arguments: overrides; those of `sweep.*` say how to search and are no part of a trial.
-        params: `sweep.params`, which the command line goes before.
-        loader: finds the files of a group, for `model=glob(*)`.
+    The `loader` finds the files of a group, for `model=glob(*)`.
     """
     try:
         given = [*(f"{name}={value}" for name, value in params.items()), *arguments]
@@ -69,7 +66,7 @@ def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoa
         if not override.key_or_group.startswith(("sweep.", "sweep/")):
             of_trials.pop(override.get_key_element(), None)
             of_trials[override.get_key_element()] = override
-        elif override.is_sweep_override():
+        elif override.is_sweep_override():  # how to search is no part of a trial
             raise ConfigError(f"{override.input_line}: how to search cannot be searched itself, give one value.")
     swept = {name: distribution_of(one) for name, one in of_trials.items() if one.is_sweep_override()}
     fixed = tuple(str(one.input_line) for one in of_trials.values() if not one.is_sweep_override())
@@ -89,9 +86,11 @@ def distribution_of(override: Override) -> Distribution:
         raise ConfigError(f"{override.input_line}: no tag but log means anything here, found {', '.join(tags)}.")
     try:
         if isinstance(sweep, IntervalSweep):
-            ends: Any = (sweep.start, sweep.end)
-            integers = all(isinstance(end, int) for end in ends)  # int(interval(1, 64))
-            return (IntDistribution if integers else FloatDistribution)(*ends, log="log" in tags)
+            low, high = sweep.start, sweep.end
+            assert low is not None and high is not None
+            if isinstance(low, int) and isinstance(high, int):  # int(interval(1, 64))
+                return IntDistribution(low, high, log="log" in tags)
+            return FloatDistribution(low, high, log="log" in tags)
         if isinstance(sweep, RangeSweep):
             return distribution_of_range(sweep, "log" in tags)
         if tags:

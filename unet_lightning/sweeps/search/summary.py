@@ -20,7 +20,6 @@ from unet_lightning.sweeps.search.space import Space
 
 log = logging.getLogger(__name__)
 
-FILE = "search.html"
 WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "not ended", "WAITING": "not begun"}
 
 
@@ -66,7 +65,7 @@ def write_page(study: optuna.Study, space: Space, monitor: str, folder: Path) ->
         command=command(space, best.params) if best else None,
         plots=plots(study, list(space.swept), monitor) if best else [],
     )
-    write_text(folder / FILE, page)
+    write_text(folder / "search.html", page)
 
 
 def plots(study: optuna.Study, names: list[str], monitor: str) -> list[tuple[str, str]]:

@@ -31,7 +31,6 @@ from unet_lightning.training.state import State
 
 log = logging.getLogger(__name__)
 
-LOCK = ".search.lock"
 NO_FIGURE = "it has no validation figure that is a number: does it validate, and reach the first time?"
 
 
@@ -52,7 +51,7 @@ def sweep(config: DictConfig, folder: Path, loader: ConfigLoader, launcher: Laun
         study = (studies.open_study if goes_on else studies.begin_study)(record.search or {}, folder)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            held.enter_context(locked(folder / LOCK))
+            held.enter_context(locked(folder / ".search.lock"))
         except BlockingIOError as error:
             raise RunError(f"Another search is at work in {folder}: wait for its end, or stop it.") from error
         fault = f"The study of {folder} cannot be read or written"
@@ -155,14 +154,11 @@ def description(config: DictConfig, settings: Mapping[str, Any], space: Space, f
     storage, best = settings["storage"], config.callbacks.get("best")
     if not best or not best.get("monitor") or best.get("mode") not in ("max", "min"):
         raise ConfigError("A search needs callbacks.best with monitor and mode: that figure is what it improves.")
-    return {
+    return {name: settings[name] for name in ("storage", "pruner", "warmup")} | {
         "study": settings["study"] or ("search" if storage is None else f"{folder.parent.name}/{folder.name}"),
-        "storage": storage,
         "monitor": best.monitor,
         "direction": f"{best.mode}imize",
         "space": {name: distribution_to_json(one) for name, one in space.swept.items()},
-        "pruner": settings["pruner"],
-        "warmup": settings["warmup"],
     }
 
 
