@@ -79,6 +79,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         attempt = Attempt(run, config, kind, trainer, *request.typed(), again=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
+        best = None  # of a trial that is pruned
         with attempt.running():
             if trainer.is_global_zero:
                 log.info(describe(task, data))

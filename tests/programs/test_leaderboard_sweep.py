@@ -93,9 +93,8 @@ def test_beside_figures_that_chose_nothing_validation_is_a_leak(tmp_path):
 
 
 def test_the_reasons_are_those_that_evaluate_writes(tiny_run, tiny_drive, monkeypatch):
-    from unet_lightning.results.maps import NetworkSource
-
     from unet_lightning.inference.predictor import PredictionOptions
+    from unet_lightning.results.maps import NetworkSource
 
     monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
     maps = NetworkSource(tiny_run, {}, None, PredictionOptions(device="cpu")).maps("val")

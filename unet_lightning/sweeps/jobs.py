@@ -8,13 +8,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins import basic_launcher
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import RunMode
 
@@ -26,14 +25,9 @@ from unet_lightning.training.state import ERROR, State, begun, state_or_fault
 
 log = logging.getLogger(__name__)
 
-PRUNING = "unet_lightning.sweeps.search.pruning.Pruning"
 
-
-@dataclass(frozen=True)
-class Refused:
-    """What a job returns whose folder is not its own to write to."""
-
-    reason: str
+class Refused(str):
+    """What a job returns whose folder is not its own to write to: why."""
 
 
 def in_sweep() -> bool:
@@ -44,16 +38,9 @@ def in_sweep() -> bool:
 def recorded(
     job: Callable[[], float | None], folder: Path, rank: int = 0, has_ranks: bool = False
 ) -> float | Refused | None:
-    """Calls a job of a sweep, and notes in its folder what goes wrong.
+    """Calls a job of a sweep, and notes in its folder what goes wrong; None where it failed.
 
-    Args:
-        job: trains.
-        folder: of the job.
-        rank: of this process, where Slurm gave it one.
-        has_ranks: whether Slurm has started several processes for this job.
-
-    Returns:
-        what the job returned; None where it failed.
+    Where Slurm has started several processes for this job, `has_ranks` is true and this one has a `rank`.
     """
     overrides = list(HydraConfig.get().overrides.task)
     try:
@@ -76,30 +63,23 @@ def recorded(
         gc.collect()  # Trainer and network refer to each other, and the next job needs their room
 
 
-def launch(launcher: Launcher, record: Record, names: Sequence[str], folder: Path) -> dict[str, str]:
-    """Runs jobs of a sweep, each in the folder of its name.
-
-    Returns:
-        why jobs were refused, by their names.
-    """
+def launch(
+    launcher: Launcher, record: Record, names: Sequence[str], folder: Path, together: int | None = None
+) -> dict[str, str]:
+    """Runs the jobs of these names, some or all together, each in its folder; why some were refused, by their names."""
     # One after the other they are launched one by one: Hydra keeps two copies of each config until a launch ends.
-    size = 1 if isinstance(launcher, basic_launcher.BasicLauncher) else max(1, len(names))
-    numbers, refused = {name: number for number, name in enumerate(record.jobs)}, {}
+    size = 1 if isinstance(launcher, basic_launcher.BasicLauncher) else together or max(1, len(names))
+    numbers, refused = list(record.jobs), {}
     for start in range(0, len(names), size):
         some = names[start : start + size]
         given = [[*record.jobs[name], f"hydra.sweep.subdir={as_value(name)}"] for name in some]
-        for name, returned in zip(some, launcher.launch(given, initial_job_idx=numbers[some[0]]), strict=True):
-            if (reason := refusal(returned)) is not None:
-                refused[name] = reason
-            elif returned.status == JobStatus.FAILED:
-                note_lost(folder / name, one_line(returned._return_value), record.jobs[name])
+        for name, ended in zip(some, launcher.launch(given, numbers.index(some[0])), strict=True):
+            returned = ended._return_value  # the property raises what a job has raised
+            if isinstance(returned, Refused):
+                refused[name] = str(returned)
+            elif ended.status == JobStatus.FAILED:
+                note_lost(folder / name, one_line(returned), record.jobs[name])
     return refused
-
-
-def refusal(returned: JobReturn) -> str | None:
-    """Why a job did not get its folder; None where it did."""
-    given = returned._return_value  # the property raises what a job has raised
-    return given.reason if isinstance(given, Refused) else None
 
 
 def note_lost(folder: Path, reason: str, overrides: Sequence[str]) -> None:
@@ -131,11 +111,9 @@ def callbacks_for(folder: Path) -> dict[str, Any]:
     """What a search adds to the callbacks of its trials: the one that ends them early; nothing for any other run.
 
     It must be the last of the callbacks: it raises when training has ended, and those after it would not hear of that.
-
-    Args:
-        folder: of the run.
     """
     if not (folder.name.isdigit() and is_search(folder.parent) and importlib.util.find_spec("optuna")):
         return {}
-    specs.trust([PRUNING])
-    return {"prune": {"_target_": PRUNING, "folder": str(folder)}}
+    name = "unet_lightning.sweeps.search.pruning.Pruning"
+    specs.trust([name])
+    return {"prune": {"_target_": name, "folder": str(folder)}}

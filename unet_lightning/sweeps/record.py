@@ -4,7 +4,6 @@ Going on with a sweep does what its file says, which may name classes, programs 
 with: the signature is made with a key that lies in the user's home.
 """
 
-import contextlib
 import hmac
 import logging
 import os
@@ -32,27 +31,16 @@ PLACE = ("hydra.sweep.dir=", "hydra.run.dir=", "hydra.mode=")
 
 @dataclass(frozen=True)
 class Record:
-    """What a sweep is made of.
+    """What a sweep is made of."""
 
-    Attributes:
-        name: the folder below outputs/ that it was begun for.
-        cwd: the folder in which the command was given, seen from that of the sweep: both may be moved together.
-        config_name: the main config.
-        config_dirs: further folders of configs.
-        hydra: overrides of Hydra itself, such as the launcher and its values.
-        overrides: the other overrides, as they were typed.
-        jobs: the overrides of each job, by the name of its folder.
-        search: how the trials of a search find its study; None where values are given.
-    """
-
-    name: str
-    cwd: str
+    name: str  # the folder below outputs/ that it was begun for
+    cwd: str  # where the command was given, seen from the sweep's folder: both may be moved together
     config_name: str
-    config_dirs: Sequence[str] = ()
-    hydra: Sequence[str] = ()
-    overrides: Sequence[str] = ()
-    jobs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    search: Mapping[str, Any] | None = None
+    config_dirs: Sequence[str] = ()  # further folders of configs
+    hydra: Sequence[str] = ()  # overrides of Hydra itself, such as the launcher and its values
+    overrides: Sequence[str] = ()  # the others, as they were typed
+    jobs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # overrides of each, by the name of its folder
+    search: Mapping[str, Any] | None = None  # how its trials find the study; None where values are given
 
     def write(self, folder: Path) -> None:
         """Puts it into the folder of its sweep, signed."""
@@ -80,14 +68,10 @@ def is_tried(override: str) -> bool:
 
 def record_of(config: DictConfig, folder: Path) -> Record:
     """What the present command makes of a sweep in a folder, without its jobs; `config` has the `hydra` node."""
-    hydra = config.hydra
-    try:
-        cwd = os.path.relpath(Path.cwd(), folder)
-    except ValueError:  # another drive of Windows
-        cwd = str(Path.cwd())
+    hydra, cwd = config.hydra, Path.cwd()
     return Record(
         name=config.name,
-        cwd=cwd,
+        cwd=os.path.relpath(cwd, folder) if cwd.drive == folder.drive else str(cwd),  # drives of Windows
         config_name=hydra.job.config_name,
         config_dirs=[source.path for source in hydra.runtime.config_sources if source.provider == "command-line"],
         hydra=[one for one in hydra.overrides.hydra if not one.startswith(PLACE)],
@@ -96,15 +80,7 @@ def record_of(config: DictConfig, folder: Path) -> Record:
 
 
 def read(folder: Path, own: bool = True) -> Record:
-    """The record in the folder of a sweep.
-
-    Args:
-        folder: of the sweep.
-        own: it must have been begun by this user; False for a job that is called by its sweep.
-
-    Raises:
-        RunError: it is another's, or broken.
-    """
+    """The record of a sweep; RunError where it is broken or, with `own`, was not begun by this user."""
     path = folder / SWEEP
     try:
         body, _, signature = path.read_text(encoding="utf-8").rpartition(SIGNATURE)
@@ -126,13 +102,11 @@ def is_sweep(folder: Path) -> bool:
 
 def is_search(folder: Path) -> bool:
     """Whether this is the folder of a search, whoever began it."""
-    with contextlib.suppress(OSError, ValueError):
-        return "\nsearch:\n" in (folder / SWEEP).read_text(encoding="utf-8")
-    return False
+    return is_sweep(folder) and "\nsearch:\n" in (folder / SWEEP).read_text("utf-8", "replace")
 
 
 def signature_of(body: str) -> str:
-    """The signature of this user under a text; OSError and RuntimeError where there is no key, and no place for one."""
+    """This user's signature under a text; OSError or RuntimeError where a key has no place."""
     return hmac.new(key(), body.encode(), "sha256").hexdigest()
 
 
@@ -143,8 +117,8 @@ def key() -> bytes:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".key.{os.getpid()}")
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
+        temporary.touch(0o600)
+        temporary.write_bytes(secrets.token_bytes(32))
         try:
             os.link(temporary, path)
         except FileExistsError:  # another process has just made one

@@ -1,5 +1,6 @@
-"""A sweep of given values: begun, gone on with, and what became of its jobs."""
+"""A sweep: begun, gone on with, and what became of its jobs."""
 
+import importlib.util
 import logging
 import os
 import sys
@@ -22,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import launch, state_of
-from unet_lightning.sweeps.launchers.checks import check_launcher
+from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.training.state import ERROR
 
@@ -38,24 +39,25 @@ class RecordedSweeper(Sweeper):
         self.max_batch_size, self.params = max_batch_size, params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before `sweep`."""
-        prepare(config)
+        """Checks what was typed and the launcher; keeps all jobs in one folder, also where one changes `name`."""
+        for one in config.hydra.overrides.task:
+            if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
+                raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
+        check_launcher(config)
+        self.folder = Path(config.hydra.sweep.dir).absolute()
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = str(self.folder)
+            config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(self.folder)}"]
         self.master_config, self.loader = config, hydra_context.config_loader
         self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Runs the jobs that are not done.
-
-        Raises:
-            ConfigError: a value is for a search.
-            OtherRun: the folder holds another sweep.
-            SystemExit: with the number of jobs that failed.
-        """
+        """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
         from unet_lightning.training.folder import RunFolder  # imports torch
 
         if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
-        folder = Path(self.master_config.hydra.sweep.dir)
+        folder = self.folder
         if is_sweep(folder):
             record = read(folder)
             record.check_same(arguments, folder)
@@ -68,11 +70,7 @@ class RecordedSweeper(Sweeper):
             record.write(folder)
             OmegaConf.save(self.master_config, folder / "multirun.yaml")
         RunFolder(folder).link_latest(record.name)
-        size = self.max_batch_size or max(1, len(left))
-        refused: dict[str, str] = {}
-        for start in range(0, len(left), size):
-            refused |= launch(self.jobs_launcher, record, left[start : start + size], folder)
-        report(record, folder, refused)
+        report(record, folder, launch(self.jobs_launcher, record, left, folder, self.max_batch_size))
 
     def expand(self, arguments: Sequence[str]) -> dict[str, list[str]]:
         """The overrides of each job, by the name of its folder; a job that does not compose is an error of Hydra's."""
@@ -90,16 +88,17 @@ class RecordedSweeper(Sweeper):
         return jobs
 
 
-def prepare(config: DictConfig) -> None:
-    """Checks the launcher of a sweep, and keeps all its jobs in one folder, also one that changes `name`."""
-    for one in config.hydra.overrides.task:
-        if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
-            raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
-    check_launcher(config)
-    folder = Path(config.hydra.sweep.dir).absolute()
-    with read_write(config), open_dict(config):
-        config.hydra.sweep.dir = str(folder)
-        config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(folder)}"]
+class OptunaSweeper(RecordedSweeper):
+    """`sweep=optuna`: the jobs of the sweep are the trials of a search."""
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Searches; ConfigError where a package is missing."""
+        for package in ("optuna", "plotly"):
+            if importlib.util.find_spec(package) is None:
+                raise ConfigError(f"sweep=optuna needs {package}: pip install 'unet-lightning[search]'.")
+        from unet_lightning.sweeps.search.sweeper import sweep  # imports Optuna
+
+        sweep(self.master_config, self.folder, self.loader, self.jobs_launcher, arguments)
 
 
 def check_single(typed: Sequence[str]) -> None:
@@ -110,17 +109,9 @@ def check_single(typed: Sequence[str]) -> None:
 
 
 def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> None:
-    """Goes on with a sweep: its jobs that are not done, or its search.
+    """Goes on with a sweep, its jobs that are not done or its search; ends as `report` does.
 
-    Args:
-        folder: of the sweep.
-        typed: overrides of the present command: values of hydra.* and sweep.* alone, such as another launcher.
-        task_function: trains the config of a job.
-
-    Raises:
-        ConfigError: other values.
-        RunError: the sweep is another user's, or its record is broken.
-        SystemExit: with the number of jobs that failed.
+    The present command may give values of hydra.* and sweep.* alone, such as another launcher.
     """
     folder, record = folder.resolve(), read(folder)
     typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]
@@ -151,8 +142,8 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
     errors = {name: (state and state.error) or "it ended without a word" for name, state in failed.items()} | refused
     for error in dict.fromkeys(errors.values()):
         names = [name for name in errors if errors[name] == error]
-        several = f"jobs {', '.join(names)}" if len(names) > 1 else f"job {names[0]}"
-        where = f" ({folder / names[0] / ERROR})" if names[0] in failed else ""
+        several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
+        where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
         print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
     train, place = "python -m unet_lightning.train", as_typed(folder)
     if errors and record.search is not None:

@@ -19,11 +19,9 @@ from slurm_cluster import wait_for
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF
-from unet_lightning.sweeps import plugins
+from unet_lightning.sweeps import launchers, plugins
 from unet_lightning.sweeps.jobs import note_lost
-from unet_lightning.sweeps.launchers import checks, slurm
-from unet_lightning.sweeps.launchers.local import LocalLauncher
-from unet_lightning.sweeps.launchers.slurm import SlurmLauncher
+from unet_lightning.sweeps.launchers import LocalLauncher, SlurmLauncher
 from unet_lightning.training.state import State
 
 SLURM, LOCAL, JOBLIB = (f"hydra/launcher={name}" for name in ("submitit_slurm", "submitit_local", "joblib"))
@@ -99,15 +97,15 @@ def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
 
 def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
     config = composed(JOBLIB)
-    monkeypatch.delitem(Plugins.instance().class_name_to_class, checks.JOBLIB)
+    monkeypatch.delitem(Plugins.instance().class_name_to_class, plugins.JOBLIB)
     with pytest.raises(ConfigError, match=r"pip install 'unet-lightning\[cluster\]'"):
-        checks.check_launcher(config)
+        plugins.check_launcher(config)
 
 
 def test_sweeps_one_after_the_other_are_not_checked():
     config = composed("trainer=ddp")
     config.hydra.overrides.task = ["trainer.devices=1,2"]
-    checks.check_launcher(config)
+    plugins.check_launcher(config)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -168,10 +166,10 @@ def test_local_jobs_end_with_their_sweep(sweep, tmp_path):
 
 
 def test_a_job_has_gone_only_when_a_shared_file_system_had_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(slurm, "POLL", 0.01)
-    monkeypatch.setattr(slurm, "ASK", 0.0)
-    monkeypatch.setattr(slurm, "LATE", 0.3)
-    monkeypatch.setattr(slurm, "queued", set)
+    monkeypatch.setattr(launchers, "POLL", 0.01)
+    monkeypatch.setattr(launchers, "ASK", 0.0)
+    monkeypatch.setattr(launchers, "LATE", 0.3)
+    monkeypatch.setattr(launchers, "answer_of", lambda *command: "")
     paths = [SimpleNamespace(result_pickle=tmp_path / name) for name in ("late", "never")]
     jobs = [SimpleNamespace(job_id=str(n), task=lambda k, p=p: SimpleNamespace(paths=p)) for n, p in enumerate(paths)]
     late = threading.Timer(0.15, paths[0].result_pickle.touch)

@@ -1,8 +1,7 @@
 """Ends a trial that is worse than others were at its age.
 
-optuna-integration has a callback for this, which is not used: it needs the Trial object of the process that searches,
-where jobs of a launcher are other processes; under DDP it works with SQL storages alone and wants a call of its own
-after training; and it raises out of validation, before the row of metrics.csv is written.
+optuna-integration's callback for this needs the Trial object of the process that searches, where jobs of a launcher are
+other processes; under DDP it works with SQL alone; and it raises before the row of metrics.csv is written.
 """
 
 import logging
@@ -26,31 +25,14 @@ class Pruning(Callback):
 
     Training ends with its epoch: checkpoint, metrics.csv and curves are those of a complete run. Only the first process
     knows the study. A study that cannot be reached is no reason to lose a training: it goes on, and is not pruned.
-
-    Args:
-        folder: of the run, which is a job of a search.
-
-    Raises:
-        Pruned: after the end of training, in all processes.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.trial: optuna.Trial | None = None
         self.monitor = ""
+        self.is_compared = True
         self.pruned: int | None = None
-
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Finds the trial by the record of its sweep."""
-        if not trainer.is_global_zero:
-            return
-        try:
-            search = read(self.folder.parent, own=not in_sweep()).search or {}
-            trial = handle(open_study(search, self.folder.parent), int(self.folder.name))
-            if not self._known(trial).state.is_finished():  # else somebody trains it by itself
-                self.trial, self.monitor = trial, search["monitor"]
-        except Exception as error:  # each storage has errors of its own
-            self._give_up(error)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Reports, and lets training end with this epoch where it is not worth going on."""
@@ -63,11 +45,7 @@ class Pruning(Callback):
             trainer.should_stop = True
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Says that this run was ended early, where it was.
-
-        Raises:
-            Pruned: it was.
-        """
+        """Raises Pruned where this run was ended early."""
         if self.pruned is not None:
             if trainer.is_global_zero:
                 log.info(f"Pruned after epoch {self.pruned}: other trials were better by then.")
@@ -75,22 +53,21 @@ class Pruning(Callback):
 
     def _is_worse(self, trainer: L.Trainer) -> bool:
         """What the pruner says, on the first process."""
-        value = trainer.callback_metrics.get(self.monitor)
-        if self.trial is None or value is None or not math.isfinite(float(value)):
+        if not self.is_compared:
             return False
         try:
-            known = self._known(self.trial).intermediate_values
-            if trainer.current_epoch not in known:  # a run that goes on repeats what was reported last
+            if self.trial is None:
+                search = read(self.folder.parent, own=not in_sweep()).search or {}
+                self.monitor = search["monitor"]
+                self.trial = handle(open_study(search, self.folder.parent), int(self.folder.name))
+            known = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
+            value = trainer.callback_metrics.get(self.monitor)
+            if known.state.is_finished() or value is None or not math.isfinite(float(value)):
+                return False  # a finished trial is trained by itself
+            if trainer.current_epoch not in known.intermediate_values:  # a run that goes on repeats the last one
                 self.trial.report(float(value), trainer.current_epoch)
             return self.trial.should_prune()
         except Exception as error:  # each storage has errors of its own
-            self._give_up(error)
+            log.warning(f"From here on this run is not compared with other trials: {type(error).__name__}: {error}")
+            self.is_compared = False
             return False
-
-    def _known(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
-        """What the study has of a trial."""
-        return trial.study.get_trials(deepcopy=False)[trial.number]
-
-    def _give_up(self, error: Exception) -> None:
-        log.warning(f"From here on this run is not compared with other trials: {type(error).__name__}: {error}")
-        self.trial = None

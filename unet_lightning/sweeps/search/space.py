@@ -20,15 +20,10 @@ HINT = "A search understands a,b or choice(a,b), range(2,10), interval(0,1), tag
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched, and what all trials have in common.
+    """What is searched, and what all trials have in common."""
 
-    Attributes:
-        swept: the distribution of each override, by its left side, such as `optimizer.lr`.
-        fixed: overrides of every trial.
-    """
-
-    swept: dict[str, Distribution]
-    fixed: tuple[str, ...]
+    swept: dict[str, Distribution]  # by the left side of its override, such as `optimizer.lr`
+    fixed: tuple[str, ...]  # overrides of every trial
 
     def overrides(self, values: Mapping[str, Any]) -> list[str]:
         """The command line of a trial."""
@@ -44,11 +39,7 @@ class Space:
         return [{name: some[min(i, len(some) - 1)] for name, some in ends.items()} for i in range(longest)]
 
     def size(self) -> int:
-        """The number of its points.
-
-        Raises:
-            ConfigError: there is no end of them.
-        """
+        """The number of its points; ConfigError where there is no end of them."""
         count = 1
         for name, one in self.swept.items():
             if isinstance(one, CategoricalDistribution):
@@ -61,49 +52,34 @@ class Space:
 
 
 def parse(arguments: Sequence[str], params: Mapping[str, Any], loader: ConfigLoader | None = None) -> Space:
-    """The space of a command line.
+    """The space of a command line, which goes before `params`; ConfigError where there is none.
 
-    Args:
-        arguments: overrides; those of `sweep.*` say how to search and are no part of a trial.
-        params: `sweep.params`, which the command line goes before.
-        loader: finds the files of a group, for `model=glob(*)`.
-
-    Raises:
-        ConfigError: nothing to search, or a value that is no space.
+    The `loader` finds the files of a group, for `model=glob(*)`.
     """
-    swept: dict[str, Distribution] = {}
-    fixed: dict[str, str] = {}
-    parser = OverridesParser.create(config_loader=loader)
-    for argument in [*(f"{name}={value}" for name, value in params.items()), *arguments]:
-        try:
-            (override,) = parser.parse_overrides([argument])
-        except HydraException as error:
-            raise ConfigError(f"{' '.join(str(error).split())} {HINT}.") from error
-        name = override.get_key_element()
-        if override.key_or_group.startswith(("sweep.", "sweep/")):
-            if override.is_sweep_override():
-                raise ConfigError(f"{argument}: how to search cannot be searched itself, give one value.")
-            continue
-        swept.pop(name, None)
-        fixed.pop(name, None)
-        if override.is_sweep_override():
-            swept[name] = distribution_of(override)
-        else:
-            fixed[name] = argument
+    try:
+        given = [*(f"{name}={value}" for name, value in params.items()), *arguments]
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
+    except HydraException as error:
+        raise ConfigError(f"{' '.join(str(error).split())} {HINT}.") from error
+    of_trials: dict[str, Override] = {}  # the last of each name
+    for override in overrides:
+        if not override.key_or_group.startswith(("sweep.", "sweep/")):
+            of_trials.pop(override.get_key_element(), None)
+            of_trials[override.get_key_element()] = override
+        elif override.is_sweep_override():  # how to search is no part of a trial
+            raise ConfigError(f"{override.input_line}: how to search cannot be searched itself, give one value.")
+    swept = {name: distribution_of(one) for name, one in of_trials.items() if one.is_sweep_override()}
+    fixed = tuple(str(one.input_line) for one in of_trials.values() if not one.is_sweep_override())
     if not swept:
         raise ConfigError(
             "Nothing to search: give at least one value as a space, such as 'optimizer.lr=tag(log, interval(1e-4, "
             f"1e-2))' or model.base_c=8,16, or fill sweep.params. {HINT}."
         )
-    return Space(swept, tuple(fixed.values()))
+    return Space(swept, fixed)
 
 
 def distribution_of(override: Override) -> Distribution:
-    """Optuna's distribution of one swept override.
-
-    Raises:
-        ConfigError: it is empty, of another kind, or logarithmic from 0 or below.
-    """
+    """Optuna's distribution of one swept override; ConfigError where it has none."""
     sweep = override.value()
     tags = sweep.tags if isinstance(sweep, Sweep) else set()
     if tags - {"log"}:
@@ -129,11 +105,7 @@ def distribution_of(override: Override) -> Distribution:
 
 
 def distribution_of_range(sweep: RangeSweep, log: bool) -> Distribution:
-    """Optuna's distribution of a range, whose end Hydra leaves out.
-
-    Raises:
-        ValueError: it is empty, or has steps on a logarithmic scale.
-    """
+    """Optuna's distribution of a range, whose end Hydra leaves out; ValueError where it has none."""
     numbers = (sweep.start, sweep.stop, sweep.step)
     start, stop, step = (Decimal(str(number)) for number in numbers)  # 0.1 as it is written
     count = math.ceil((stop - start) / step) if step else 0

@@ -1,4 +1,4 @@
-"""The study of a search: where it is, what proposes and prunes, and what came of the jobs that are its trials."""
+"""The study of a search: where it is, and what proposes and prunes."""
 
 import hashlib
 import inspect
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from hydra.utils import get_class, instantiate
@@ -16,20 +16,15 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
-from unet_lightning.training.state import state_or_fault
 
 JOURNAL = "study.journal"
 
 
 def begin_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
-    """A new study, as the record of a sweep describes it; where its storage cannot be opened, nothing is left behind.
-
-    Raises:
-        ConfigError: the storage has a study of that name.
-    """
+    """A new study, as a record describes it; where its storage cannot be opened, nothing is left behind."""
     if search["storage"] is None:
         folder.mkdir(parents=True, exist_ok=True)
     with one_line_faults("sweep.storage cannot be opened"):
@@ -45,11 +40,7 @@ def begin_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
 
 
 def open_study(search: Mapping[str, Any], folder: Path) -> optuna.Study:
-    """The study of a search that has begun, with its pruner.
-
-    Raises:
-        RunError: the study is not there, or cannot be read.
-    """
+    """The study of a search that has begun, with its pruner; RunError where it is not there, or cannot be read."""
     if search["storage"] is None and not (folder / JOURNAL).is_file():
         raise RunError(f"There is no study {folder / JOURNAL}: restore it, or begin a new search.")
     with one_line_faults(f"The study of {folder} cannot be read"):
@@ -80,30 +71,20 @@ def one_line_faults(what: str, faults: type[Exception] = Exception) -> Iterator[
 
 
 def sampler_of(spec: Mapping[str, Any], seed: int | None, present: int) -> BaseSampler:
-    """The sampler of the next trials.
-
-    Its seed depends on the number of trials present: a search that goes on proposes what one that was never stopped
-    would have proposed, and not the first trials again.
-    """
+    """The sampler of the next trials, seeded by the number of those present too: a search that goes on repeats none."""
     if seed is not None:
         seed = int.from_bytes(hashlib.sha256(f"{seed}:{present}".encode()).digest()[:4], "big")
-    sampler: BaseSampler = built(spec, "sweep.sampler", BaseSampler, seed=seed)
-    return sampler
+    return cast(BaseSampler, built(spec, "sweep.sampler", BaseSampler, seed=seed))
 
 
 def pruner_of(spec: Mapping[str, Any], warmup: int) -> BasePruner:
     """Says which trials are not worth going on with, after the epochs of `warmup`."""
     first = {"n_warmup_steps": warmup, "min_resource": max(1, warmup)}  # as the median rule and Hyperband call it
-    pruner: BasePruner = built(spec, "sweep.pruner", BasePruner, **first)
-    return pruner
+    return cast(BasePruner, built(spec, "sweep.pruner", BasePruner, **first))
 
 
 def built(spec: Any, key: str, kind: type, **late: Any) -> Any:
-    """The object of `_target_` and arguments, with further ones as far as the class takes them.
-
-    Raises:
-        ConfigError: it is not of that kind. What a class does not take is an error of Hydra's.
-    """
+    """The object of `_target_` and arguments, and those of `late` that it takes; ConfigError for another kind."""
     try:
         target = get_class(spec["_target_"])
         if not issubclass(target, kind):
@@ -120,22 +101,3 @@ def built(spec: Any, key: str, kind: type, **late: Any) -> Any:
 def handle(study: optuna.Study, number: int) -> Trial:
     """A trial, also one of another process, as something that can be written."""
     return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
-
-
-def end_of(folder: Path, lost: str | None) -> tuple[TrialState, float | None, str | None]:
-    """What came of a trial: its state (RUNNING where it can go on), the monitored figure, and why it failed.
-
-    Args:
-        folder: of its job, which has the state.
-        lost: why a job failed that does not say so itself; None before it was run.
-    """
-    state, broken = state_or_fault(folder)
-    if state is None or state.state == "running":
-        error = broken or lost
-        return TrialState.FAIL if error else TrialState.RUNNING, None, error
-    if state.state in ("stopped", "pruned"):
-        return TrialState.RUNNING if state.state == "stopped" else TrialState.PRUNED, None, None
-    if state.state == "done" and state.value is not None:
-        return TrialState.COMPLETE, state.value, None
-    lacks = "it has no validation figure that is a number: does it validate, and reach the first time?"
-    return TrialState.FAIL, None, lacks if state.state == "done" else state.error or "it failed without a word"

@@ -1,10 +1,11 @@
 """What a search has found: the best trial, how to repeat it, and a page of plots that opens without a network."""
 
+import contextlib
 import logging
 import shlex
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from unet_lightning.sweeps.search.space import Space
 
 log = logging.getLogger(__name__)
 
-FILE = "search.html"
 WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "not ended", "WAITING": "not begun"}
 
 
@@ -36,20 +36,18 @@ def command(space: Space, values: Mapping[str, Any]) -> str:
 
 def counted(study: optuna.Study) -> str:
     """Such as `20 trials: 14 complete, 5 pruned, 1 failed`."""
-    found = study.get_trials(deepcopy=False)
-    count = Counter(WORDS[trial.state.name] for trial in found)
-    return f"{len(found)} trials: " + ", ".join(f"{number} {word}" for word, number in count.items())
+    count = Counter(WORDS[trial.state.name] for trial in study.get_trials(deepcopy=False))
+    return f"{count.total()} trials: " + ", ".join(f"{number} {word}" for word, number in count.items())
 
 
 def say(study: optuna.Study, space: Space, monitor: str) -> None:
     """Says what came out, and how to repeat the best."""
     log.info(counted(study))
-    best = best_trial(study)
-    if best is None:
+    if best := best_trial(study):
+        log.info(f"Best: trial {best.number}, {monitor} {best.value:.4f}")
+        log.info(f"Train it by itself: {command(space, best.params)}")
+    else:
         log.info("No trial was completed, so there is no best one.")
-        return
-    log.info(f"Best: trial {best.number}, {monitor} {best.value:.4f}")
-    log.info(f"Train it by itself: {command(space, best.params)}")
 
 
 def write_page(study: optuna.Study, space: Space, monitor: str, folder: Path) -> None:
@@ -65,36 +63,31 @@ def write_page(study: optuna.Study, space: Space, monitor: str, folder: Path) ->
         words=WORDS,
         best=best,
         command=command(space, best.params) if best else None,
-        plots=list(plots(study, list(space.swept), monitor)),
+        plots=plots(study, list(space.swept), monitor) if best else [],
     )
-    write_text(folder / FILE, page)
+    write_text(folder / "search.html", page)
 
 
-def plots(study: optuna.Study, names: list[str], monitor: str) -> Iterator[tuple[str, str]]:
+def plots(study: optuna.Study, names: list[str], monitor: str) -> list[tuple[str, str]]:
     """Title and HTML of each plot; the first carries the library. Left out is what so few trials do not tell.
 
     Importance is PED-ANOVA's (Watanabe et al., IJCAI 2023), which needs no scikit-learn.
     """
-    if best_trial(study) is None:
-        return
     of_values = {"params": names, "target_name": monitor}
-    chosen: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-        "History": (visualization.plot_optimization_history, {"target_name": monitor}),
-        "Importance": (visualization.plot_param_importances, of_values),
-        "Parallel coordinates": (visualization.plot_parallel_coordinate, of_values),
-        "Slices": (visualization.plot_slice, of_values),
-    }
+    chosen: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [
+        ("History", visualization.plot_optimization_history, {"target_name": monitor}),
+        ("Importance", visualization.plot_param_importances, of_values),
+        ("Parallel coordinates", visualization.plot_parallel_coordinate, of_values),
+        ("Slices", visualization.plot_slice, of_values),
+    ]
     if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
-        chosen["Validation figures by epoch"] = (visualization.plot_intermediate_values, {})
-    library = True
-    for title, (plot, arguments) in chosen.items():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # these are pictures, not results
-                warnings.simplefilter("error", UserWarning)  # PED-ANOVA's way to say that it cannot tell
-                figure = plot(study, **arguments)
-        except (UserWarning, ValueError, RuntimeError, ZeroDivisionError):
-            continue
-        figure.update_layout(title=None, margin={"t": 30})
-        yield title, figure.to_html(full_html=False, include_plotlyjs=library, default_height="420px")
-        library = False
+        chosen.append(("Validation figures by epoch", visualization.plot_intermediate_values, {}))
+    found: list[tuple[str, str]] = []
+    for title, plot, arguments in chosen:
+        with warnings.catch_warnings(), contextlib.suppress(UserWarning, ValueError, RuntimeError, ZeroDivisionError):
+            warnings.simplefilter("ignore", ExperimentalWarning)  # these are pictures, not results
+            warnings.simplefilter("error", UserWarning)  # PED-ANOVA's way to say that it cannot tell
+            figure = plot(study, **arguments).update_layout(title=None, margin={"t": 30})
+            html = figure.to_html(full_html=False, include_plotlyjs=not found, default_height="420px")
+            found.append((title, html))
+    return found

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.plugins import Plugins
+from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import StorageInternalError
@@ -22,49 +21,37 @@ from optuna.trial import TrialState
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.files import locked
-from unet_lightning.sweeps.jobs import launch
+from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.record import Record, is_sweep, read, record_of
 from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import Space, parse
-from unet_lightning.sweeps.sweeper import prepare, report
+from unet_lightning.sweeps.sweeper import report
+from unet_lightning.training.state import State
 
 log = logging.getLogger(__name__)
 
-LOCK = ".search.lock"
+NO_FIGURE = "it has no validation figure that is a number: does it validate, and reach the first time?"
 
 
-def sweep(config: DictConfig, hydra_context: HydraContext, task_function: TaskFunction, arguments: list[str]) -> None:
-    """Searches in the folder of a sweep, or goes on with the search that is there.
-
-    Args:
-        config: that the sweep begins from, with its `hydra` node.
-        hydra_context: of Hydra.
-        task_function: the job.
-        arguments: overrides of the command line.
-
-    Raises:
-        RunError: another search is at work in the folder.
-    """
+def sweep(config: DictConfig, folder: Path, loader: ConfigLoader, launcher: Launcher, arguments: Sequence[str]) -> None:
+    """Searches in the folder of a sweep, or goes on with the search there; `config` has the `hydra` node."""
     from unet_lightning.training.folder import RunFolder  # imports torch
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and this module say what happens
-    prepare(config)
-    folder = Path(config.hydra.sweep.dir)
     settings: Any = OmegaConf.to_container(config.sweep, resolve=True)
-    space = parse(arguments, settings["params"] or {}, hydra_context.config_loader)
-    settings |= {"n_trials": wanted(settings, space)}  # what is wrong comes up before the first trial
+    space = parse(arguments, settings["params"] or {}, loader)
+    settings["n_trials"] = wanted(settings, space)  # what is wrong comes up before the first trial
     for values in space.corners():
-        hydra_context.config_loader.load_sweep_config(config, space.overrides(values))
+        loader.load_sweep_config(config, space.overrides(values))
     search = description(config, settings, space, folder)
-    launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
     with ExitStack() as held:
         goes_on = is_sweep(folder)
         record = known(folder, arguments, search) if goes_on else replace(record_of(config, folder), search=search)
         study = (studies.open_study if goes_on else studies.begin_study)(record.search or {}, folder)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            held.enter_context(locked(folder / LOCK))
+            held.enter_context(locked(folder / ".search.lock"))
         except BlockingIOError as error:
             raise RunError(f"Another search is at work in {folder}: wait for its end, or stop it.") from error
         fault = f"The study of {folder} cannot be read or written"
@@ -100,19 +87,15 @@ class Search:
             self.tell(number, None)
         self.run_batch(self.open_trials())
         while (left := self.settings["n_trials"] - len(self.study.trials)) > 0:
-            self.run_batch(self.ask(min(left, self.settings["n_jobs"])))
+            present = len(self.study.trials)
+            self.study.sampler = studies.sampler_of(self.settings["sampler"], self.settings["seed"], present)
+            some = [self.study.ask({**self.space.swept}).number for _ in range(min(left, self.settings["n_jobs"]))]
+            self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
+            self.run_batch(some)
 
     def open_trials(self) -> list[int]:
         """The numbers of the trials that have not ended."""
         return [trial.number for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
-
-    def ask(self, count: int) -> list[int]:
-        """The numbers of new trials."""
-        settings, present = self.settings, len(self.study.trials)
-        self.study.sampler = studies.sampler_of(settings["sampler"], settings["seed"], present)
-        asked = [self.study.ask({**self.space.swept}).number for _ in range(count)]
-        self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
-        return asked
 
     def run_batch(self, numbers: Sequence[int]) -> None:
         """Runs trials and tells the study; a failed one is noted and passed over."""
@@ -134,35 +117,29 @@ class Search:
             log.warning(f"The search goes on without its page: {one_line(error)}")
 
     def tell(self, number: int, lost: str | None) -> None:
-        """Notes what came of a trial; one that was stopped stays open.
-
-        Args:
-            number: of the trial.
-            lost: why a job failed that does not say so itself; None before it was run.
-        """
-        state, value, error = studies.end_of(self.folder / str(number), lost)
-        if refusal := self.refused.get(str(number)):
-            state, value, error = TrialState.FAIL, None, refusal
-        if error is not None:
+        """Notes what came of a trial, if it has ended; `lost` is why one failed that ran and does not say so itself."""
+        state = state_of(self.folder / str(number)) or State("running")
+        lacks = NO_FIGURE if state.value is None else None
+        errors = {"running": lost, "failed": state.error or "it failed without a word", "done": lacks}
+        if error := self.refused.get(str(number)) or errors.get(state.state):
             log.warning(f"Trial {number} failed and is passed over: {error}")
             studies.handle(self.study, number).set_user_attr("error", error)
-        if state != TrialState.RUNNING:
-            self.study.tell(number, value, state)
+            self.study.tell(number, state=TrialState.FAIL)
+        elif state.state == "done":
+            self.study.tell(number, state.value)
+        elif state.state == "pruned":
+            self.study.tell(number, state=TrialState.PRUNED)
 
 
 def wanted(settings: Mapping[str, Any], space: Space) -> int:
-    """The number of trials in total.
-
-    Raises:
-        ConfigError: a setting is out of range, or a grid has more points than trials are wanted.
-    """
+    """The number of trials in total; ConfigError where a setting is wrong, or a grid has more points than that."""
     for name, least in (("n_trials", 1), ("n_jobs", 1), ("warmup", 0), ("seed", 0)):
         value = settings[name]
         if (type(value) is not int or value < least) and not (name == "seed" and value is None):
             raise ConfigError(f"sweep.{name} must be a whole number from {least}, found {value}.")
     studies.pruner_of(settings["pruner"], settings["warmup"])
-    sampler, count = studies.sampler_of(settings["sampler"], settings["seed"], 0), int(settings["n_trials"])
-    if not isinstance(sampler, BruteForceSampler):
+    count = int(settings["n_trials"])
+    if not isinstance(studies.sampler_of(settings["sampler"], settings["seed"], 0), BruteForceSampler):
         return count
     if (points := space.size()) > count:
         raise ConfigError(
@@ -173,31 +150,20 @@ def wanted(settings: Mapping[str, Any], space: Space) -> int:
 
 
 def description(config: DictConfig, settings: Mapping[str, Any], space: Space, folder: Path) -> dict[str, Any]:
-    """What a search is after and where its study is, for its record.
-
-    Raises:
-        ConfigError: no best checkpoint is kept.
-    """
+    """What a search is after and where its study is, for its record; ConfigError where no best checkpoint is kept."""
     storage, best = settings["storage"], config.callbacks.get("best")
     if not best or not best.get("monitor") or best.get("mode") not in ("max", "min"):
         raise ConfigError("A search needs callbacks.best with monitor and mode: that figure is what it improves.")
-    return {
+    return {name: settings[name] for name in ("storage", "pruner", "warmup")} | {
         "study": settings["study"] or ("search" if storage is None else f"{folder.parent.name}/{folder.name}"),
-        "storage": storage,
         "monitor": best.monitor,
         "direction": f"{best.mode}imize",
         "space": {name: distribution_to_json(one) for name, one in space.swept.items()},
-        "pruner": settings["pruner"],
-        "warmup": settings["warmup"],
     }
 
 
 def known(folder: Path, arguments: Sequence[str], search: Mapping[str, Any]) -> Record:
-    """The record of a search that goes on, as `search` describes it now: the pruner may change.
-
-    Raises:
-        ConfigError: its trials could not be compared with those to come.
-    """
+    """The record of a search that goes on, as `search` describes it now; ConfigError where it is another."""
     record = read(folder)
     record.check_same(arguments, folder)
     begun = record.search or {}
