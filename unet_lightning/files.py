@@ -70,7 +70,7 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as file:  # NFS locks only what may be written
         try:
             free = lock_descriptor(file.fileno(), blocking=False)
-        except OSError:  # a file system without locks
+        except (OSError, NotImplementedError):  # a file system, or a Python, without locks
             free = True
         if not free:
             raise BlockingIOError(f"Another process holds the lock of {path}.")

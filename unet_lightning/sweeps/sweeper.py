@@ -43,6 +43,10 @@ class RecordedSweeper(Sweeper):
         for one in config.hydra.overrides.task:
             if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
                 raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
+        from unet_lightning.training.processes import outside  # imports Lightning
+
+        if outside() is not None:
+            raise ConfigError("A sweep starts its own ranks: call it without srun or torchrun (see hydra/launcher).")
         check_launcher(config)
         self.folder = Path(config.hydra.sweep.dir).absolute()
         with read_write(config), open_dict(config):

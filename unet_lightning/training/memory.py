@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import psutil
 import torch
 
 
@@ -31,7 +30,9 @@ def peak_memory(device: torch.device) -> float:
     except (OSError, StopIteration):  # not Linux
         pass
     try:
+        import psutil
+
         memory = psutil.Process().memory_info()
-    except psutil.Error:
+    except (ImportError, OSError):
         return 0.0
     return float(getattr(memory, "peak_wset", memory.rss)) / 1e6  # peak_wset: Windows

@@ -1,6 +1,5 @@
 """The processes of one run: who this one is, how the others are started, and what is done when one is lost."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import psutil
 import torch.distributed
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -205,10 +203,12 @@ class Processes(Callback):
 
 
 def _parent() -> int | None:
-    """The process that started this one; None where the system does not tell."""
-    with contextlib.suppress(psutil.Error):
-        return int(psutil.Process().ppid())
-    return None
+    """The process that started this one; None where it has ended, or the system does not tell."""
+    if sys.platform == "win32":  # which goes on to name a parent that has ended
+        import psutil
+
+        return os.getppid() if psutil.pid_exists(os.getppid()) else None
+    return os.getppid() if hasattr(os, "getppid") else None
 
 
 @contextmanager
