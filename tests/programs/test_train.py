@@ -169,7 +169,7 @@ def test_two_processes_train_one_run(program, tmp_path):
         ("trainer.devices=-7", "devices"),
         ("data.root=nowhere", "data=synthetic"),
         ("data.root=null", "data.root is empty"),
-        ("resume=nowhere", "not a run folder"),
+        ("resume=nowhere", "leave hydra.run.dir out"),
     ],
 )
 def test_bad_values_end_with_one_line_and_no_run(in_process, tmp_path, override, message):

@@ -40,11 +40,18 @@ MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
 
 
 def outside() -> ClusterEnvironment | None:
-    """Of torchrun, Slurm or LSF: what has started this process as one of several; None: nobody has."""
+    """Of torchrun, Slurm or LSF: what has started this process as one of several; None: nobody has.
+
+    Raises:
+        ConfigError: Lightning cannot work with how it was started.
+    """
     for kind in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):  # Lightning's own order
         if kind.detect():
-            found = SLURMEnvironment(auto_requeue=False) if kind is SLURMEnvironment else kind()
-            return found if found.world_size() > 1 else None
+            try:
+                found = SLURMEnvironment(auto_requeue=False) if kind is SLURMEnvironment else kind()
+                return found if found.world_size() > 1 else None
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise ConfigError(f"{kind.__name__}: {' '.join(str(error).split())}") from error
     return None
 
 
