@@ -36,11 +36,7 @@ def register() -> None:
 
 
 def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> str:
-    """The folder of `resume`, of a run that is checked; else a new one below outputs/.
-
-    Raises:
-        RunError: `resume` or `rerun` is not a run that can be trained.
-    """
+    """The folder of `resume`, of a run that is checked; else a new one below outputs/."""
     if resume not in (None, "auto"):
         run = _run(str(resume))
         if not (run.path / SWEEP).is_file():
@@ -59,9 +55,6 @@ def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tupl
         composed: for this command, resolved.
         run: the folder that the run lies in.
         in_sweep: whether this is a job of a sweep, which goes on where it finds itself begun.
-
-    Raises:
-        UserError: the request contradicts itself, or the run cannot be trained.
     """
     resume, rerun = composed["resume"], composed["rerun"]
     present = {key: value for key, value in composed.items() if key not in COMMANDS}
@@ -83,12 +76,7 @@ def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tupl
 
 
 def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a run with the values and the choices of files that this command line has typed.
-
-    Args:
-        recorded: of the run.
-        present: composed for this command.
-    """
+    """The configuration of a run with the values and the choices of files that the present command line has typed."""
     config = OmegaConf.create(copy.deepcopy(recorded))
     for override in _overrides():
         key = (override.package or override.key_or_group).replace("/", ".")
@@ -123,11 +111,7 @@ def typed() -> tuple[list[str], str]:
 
 
 def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:
-    """The state of a run that is over: a job that is called once more has nothing to do; None where it is not over.
-
-    Raises:
-        OtherRun: the folder holds a run of another configuration.
-    """
+    """The state of a run that is over, so that nothing is left to do; None where it is not. OtherRun: it is another."""
     state = read_state(run.path)
     # The first rank may have begun the run by now; the ranks compare their configurations when they meet.
     if not (rank and state is not None and state.state == "running"):

@@ -134,11 +134,7 @@ class RunFolder:
             )
 
     def read_config(self, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:
-        """The resolved config; see `training.config.read_config`.
-
-        Raises:
-            RunError: not a run folder, or its config.yaml is not the config of a run.
-        """
+        """The resolved config; RunError where this is not a run folder, or see `training.config.read_config`."""
         self.check()
         return read_config(self.config_file, needed)
 
@@ -165,10 +161,7 @@ class RunFolder:
         return [RunFolder(folder) for folder in sorted(found, key=lambda folder: (len(folder.name), folder.name))]
 
     def load(self, which: str | None = None) -> "Trained":
-        """The network of a checkpoint.
-
-        Args:
-            which: `best` (on validation), `last`, or None: the best, or the last where validation was off.
+        """The network of the checkpoint `best` (on validation) or `last`; None: the best, else the last.
 
         Raises:
             RunError: not a run folder, no such checkpoint, or a broken one.

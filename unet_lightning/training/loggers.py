@@ -21,11 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) -> None:
-    """Begins a run with each logger, or goes on with it.
-
-    Raises:
-        UserError: one cannot start: no account, no network, no package.
-    """
+    """Begins a run with each logger, or goes on with it; UserError where one has no account, network or package."""
     folder = run.path.resolve()
     past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
     group, name = group_of(folder, config["name"]), "/".join(folder.parts[-2:])
@@ -33,28 +29,18 @@ def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) 
 
 
 def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:
-    """The loggers of a config, with their files in a folder.
-
-    Raises:
-        UserError: one cannot be built.
-    """
-    return [build(spec, (), **_place(spec, folder)) for spec in section.values() if spec]
-
-
-def _place(spec: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """Where a logger keeps its files, where it keeps any."""
-    target = spec.get("_target_") if isinstance(spec, Mapping) else None
-    taken = inspect.signature(find(str(target), ())).parameters if target else {}
-    keeps = "save_dir" in taken or any(one.kind == one.VAR_KEYWORD for one in taken.values())
-    return {"save_dir": str(folder)} if keeps else {}
+    """The loggers of a config, with their files in a folder where they keep any."""
+    loggers = []
+    for spec in filter(None, section.values()):
+        target = spec.get("_target_") if isinstance(spec, Mapping) else None
+        taken = inspect.signature(find(str(target), ())).parameters if target else {}
+        keeps = "save_dir" in taken or any(one.kind == one.VAR_KEYWORD for one in taken.values())
+        loggers.append(build(spec, (), **({"save_dir": str(folder)} if keeps else {})))
+    return loggers
 
 
 def begin(loggers: Sequence["Logger"], about: About) -> None:
-    """Tells each logger what begins.
-
-    Raises:
-        UserError: one cannot start.
-    """
+    """Tells each logger what begins; UserError where one cannot start."""
     for logger in loggers:
         try:
             if isinstance(logger, Tracker):
@@ -109,11 +95,7 @@ def group_of(folder: Path, name: str) -> str:
 
 
 def past_rows(folder: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv, without empty cells.
-
-    Raises:
-        RunError: another program has changed the file.
-    """
+    """The rows of metrics.csv, without empty cells; RunError where another program has changed the file."""
     path = folder / "metrics.csv"
     if not path.is_file():
         return []

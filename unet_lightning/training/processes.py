@@ -56,10 +56,9 @@ def outside() -> ClusterEnvironment | None:
 
 
 def outside_rank(trainer: Mapping[str, Any]) -> int:
-    """The rank that torchrun, srun or LSF has given to this process; 0 where nobody has.
+    """The rank that torchrun, srun or LSF has given to this process, 0 where nobody has.
 
-    Args:
-        trainer: its section of the config; with one device, tasks of srun are runs of their own.
+    With one device, as the section `trainer` of a config has it, tasks of srun are runs of their own: 0.
     """
     environment = outside()
     alone = trainer.get("devices") == 1 and trainer.get("num_nodes", 1) == 1
@@ -91,11 +90,7 @@ class Processes(Callback):
         self.parent = _parent()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Compares.
-
-        Raises:
-            ConfigError: another process has another configuration or folder.
-        """
+        """Compares; ConfigError where another process has another configuration or folder."""
         if trainer.world_size == 1:
             return
         found: list[Any] = [None] * trainer.world_size
@@ -109,12 +104,9 @@ class Processes(Callback):
 
     @contextmanager
     def guard(self, trainer: L.Trainer) -> Iterator[None]:
-        """Starts the other processes, and ends them, whatever ends the block.
+        """Starts the other processes, and ends them, whatever ends the block; RunError where one was lost.
 
         This process ends where it would wait in vain: for one that is lost, or that does not come at all.
-
-        Raises:
-            RunError: a process was lost, so that this one could not go on.
         """
         place = {name: os.environ.get(name) for name in MEETING_PLACE}
         self._start(trainer)
@@ -225,12 +217,6 @@ def after_the_first(folder: Path, rank: int) -> Iterator[None]:
     At the first bad exit they end all other processes, while the first one may have loggers to close and state.json to
     write. How a stopped run ended is for the first to say: to srun, whose exit code is the greatest, this one says 0.
 
-    Args:
-        folder: of the run, which all processes see.
-        rank: of this process, as srun or torchrun gave it.
-
-    Raises:
-        SystemExit: with 0, instead of Stopped, under srun.
     """
     try:
         yield
