@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from unet_lightning.data import chase_db1, drive, hrf
 from unet_lightning.program import CONF, trust_command_line
-from unet_lightning.request import register
+from unet_lightning.request import register_resolver
 from unet_lightning.training.build import build_data, build_task, build_trainer
 
 GROUPS = {
@@ -19,7 +19,7 @@ CHOICES = [(group, name) for group, names in GROUPS.items() for name in names if
 EXPERIMENTS = sorted(path.stem for path in Path(CONF, "experiment").glob("*.yaml"))
 
 
-register()
+register_resolver()
 
 
 def composed(*overrides, folder):

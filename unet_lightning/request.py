@@ -26,11 +26,11 @@ from unet_lightning.training.state import State, read_state
 
 SEVERAL = ("-m", "--multirun")
 # What a run that goes on takes from its checkpoint.
-KEPT = ("model", "optimizer", "scheduler", "seed", "data.seed")
+FROM_CHECKPOINT = ("model", "optimizer", "scheduler", "seed", "data.seed")
 COMMANDS = ("resume", "rerun", "sweep")  # fields of a command, not of a run
 
 
-def register() -> None:
+def register_resolver() -> None:
     """Makes `${run_folder:...}` known, by which conf/hydra/default.yaml decides where a run lies."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
@@ -157,7 +157,7 @@ def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
             raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
         for override in _overrides():
             key = (override.package or override.key_or_group).replace("/", ".")
-            if key in KEPT or key.partition(".")[0] in KEPT:
+            if key in FROM_CHECKPOINT or key.partition(".")[0] in FROM_CHECKPOINT:
                 raise ConfigError(
                     f"resume goes on as the run began, found {override.input_line}. Begin a new run, from its weights "
                     "if you like: model.weights=<run folder>/checkpoints/last.ckpt."

@@ -59,7 +59,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         folder: of the run.
     """
     from unet_lightning.training.attempt import Attempt, shell_path
-    from unet_lightning.training.build import build
+    from unet_lightning.training.build import build_run
     from unet_lightning.training.folder import RunFolder
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
@@ -75,7 +75,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         checkpoint = run.last if kind in ("resumed", "requeued") and run.last.is_file() else None
         # What is wrong comes up before the folder is a run.
         callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder)}
-        data, task, trainer = build(config | {"callbacks": callbacks}, folder, checkpoint)
+        data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
         attempt = Attempt(run, config, kind, trainer, *request.typed(), again=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
@@ -100,7 +100,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
 def cli() -> None:
     """The program: the command line, then Hydra."""
     plugins.register()
-    request.register()
+    request.register_resolver()
     request.check_flags(sys.argv[1:])
     # Hydra takes -m before the values alone.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in request.SEVERAL)

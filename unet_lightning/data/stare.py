@@ -37,13 +37,13 @@ class StareDataset(SegmentationDataset):
     name = "stare"
 
     def __init__(self, root: str | Path, split: str, fov: str = "auto") -> None:
-        base, photos = find_photographs(Path(root))
+        base, photos = _photographs(Path(root))
         ids = of_split(split, list(photos)[: COUNT // 2], list(photos)[COUNT // 2 :])
         files = (ImageFiles(i, photos[i], _label(base, i, "ah"), None, _label(base, i, "vk")) for i in ids)
         super().__init__((image.existing(fov, REMEDY) for image in files), fov)
 
 
-def find_photographs(root: Path) -> tuple[Path, dict[str, Path]]:
+def _photographs(root: Path) -> tuple[Path, dict[str, Path]]:
     """The folder of the data set (`root`, or STARE/ below it), and its 20 photographs by id, in order."""
     above = root / "STARE"
     for base, folder in ((root, root / "stare-images"), (root, root), (above, above / "stare-images"), (above, above)):

@@ -13,7 +13,7 @@ from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 
 BAND = 64  # rows
-LEVEL = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
+COMPRESSION = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
 WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
 ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
 SKY_BLUE = "#56B4E9"  # Okabe and Ito's palette: told apart by colour-blind readers, and bright on a dark fundus
@@ -108,4 +108,4 @@ def _read_array(path: Path) -> Tensor:
 
 def _save(image: Image.Image, path: Path) -> None:
     with whole_file(path) as temporary:
-        image.save(temporary, compress_level=LEVEL)
+        image.save(temporary, compress_level=COMPRESSION)

@@ -14,8 +14,7 @@ from lightning.pytorch.callbacks import Timer
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError
 from unet_lightning.models.weights import load_weights
-from unet_lightning.specs import SECTIONS
-from unet_lightning.specs import build as build_spec
+from unet_lightning.specs import SECTIONS, build
 from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
@@ -41,7 +40,7 @@ QUIET = (
 )
 
 
-def build(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
+def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
     """Data, task and Trainer of a run, seeded and checked against one another.
 
     Args:
@@ -73,7 +72,7 @@ def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:
     section = dict(config["data"])
     if section.get("seed") is None:
         section["seed"] = config["seed"]
-    data: SegmentationDataModule = build_spec(section, SECTIONS["data"])
+    data: SegmentationDataModule = build(section, SECTIONS["data"])
     return data
 
 
@@ -112,7 +111,7 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
         *build_section(config["callbacks"], "callbacks"),
         timer(most),
     ]
-    trainer: L.Trainer = build_spec(
+    trainer: L.Trainer = build(
         settings,
         SECTIONS["trainer"],
         default_root_dir=folder,
@@ -128,7 +127,7 @@ def build_section(section: Any, name: str) -> Sequence[Any]:
     """What the entries of a section make, such as the callbacks; null among them is left out."""
     if section is not None and not isinstance(section, Mapping):
         raise ConfigError(f"{name} must be a mapping of names and what they are, found {section}.")
-    return [build_spec(entry, ()) for entry in (section or {}).values() if entry]
+    return [build(entry, ()) for entry in (section or {}).values() if entry]
 
 
 def check_numbers(trainer: Mapping[str, Any]) -> None:

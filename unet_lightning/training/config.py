@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from unet_lightning.errors import ConfigError, RunError
 
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
-DEEPEST = 50  # mappings and lists within one another
-SECTIONS = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+MAX_DEPTH = 50  # mappings and lists within one another
+OPTIONAL = ("loss", "optimizer", "scheduler", "trainer", "callbacks", "logger")
 TRAINING = ("data", "model", "loss", "optimizer", "trainer")  # what a run that is trained must have
 # Of versions up to 0.1: what stood for the run folder, and a class that has another name now.
 RUN_FOLDER = "${hydra:runtime.output_dir}"
@@ -51,7 +51,7 @@ def read_config(path: Path, needed: Sequence[str] = ("data", "model")) -> dict[s
         raise RunError(f"{path} is broken: {' '.join(str(error).split())[:300]}") from error
     found: Any = config if isinstance(config, dict) else {}
     lacking = [name for name in needed if not isinstance(found.get(name), dict)]
-    lacking += [name for name in SECTIONS if not isinstance(found.get(name), dict | None) and name not in lacking]
+    lacking += [name for name in OPTIONAL if not isinstance(found.get(name), dict | None) and name not in lacking]
     if lacking or not isinstance(found.get("seed"), int):
         raise RunError(f"{path} is not the config of a run: it lacks {', '.join(lacking) or 'seed'}.")
     return upgraded({str(key): value for key, value in found.items()})
@@ -139,5 +139,5 @@ def _check_text(path: Path, text: str) -> None:
         if isinstance(event, yaml.AliasEvent) or "${" in written.replace(RUN_FOLDER, ""):
             raise RunError(f"{path} is not the config of a run: line {line} refers to something else.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise RunError(f"{path} is not the config of a run: over {DEEPEST} levels of mappings and lists.")
+        if depth > MAX_DEPTH:
+            raise RunError(f"{path} is not the config of a run: over {MAX_DEPTH} levels of mappings and lists.")

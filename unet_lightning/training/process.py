@@ -12,12 +12,12 @@ def main() -> None:
     """Trains what the first process trains; the exit code says how it ended."""
     order = json.load(sys.stdin)
     specs.trust(order["trusted"])
-    from unet_lightning.training.build import build
+    from unet_lightning.training.build import build_run
     from unet_lightning.training.run import train
 
     checkpoint = None if order["checkpoint"] is None else Path(order["checkpoint"])
     try:
-        train(*build(order["config"], Path(sys.argv[1]), checkpoint), checkpoint)
+        train(*build_run(order["config"], Path(sys.argv[1]), checkpoint), checkpoint)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(1)

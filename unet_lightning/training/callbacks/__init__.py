@@ -5,7 +5,7 @@ from typing import TypeVar
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-Kind = TypeVar("Kind", bound=Callback)
+AnyCallback = TypeVar("AnyCallback", bound=Callback)
 
 
 def callbacks_of(trainer: L.Trainer) -> list[Callback]:
@@ -14,6 +14,6 @@ def callbacks_of(trainer: L.Trainer) -> list[Callback]:
     return callbacks
 
 
-def find_callback(trainer: L.Trainer, kind: type[Kind]) -> Kind | None:
+def find_callback(trainer: L.Trainer, kind: type[AnyCallback]) -> AnyCallback | None:
     """The first callback of a class, where the trainer has one."""
     return next((one for one in callbacks_of(trainer) if isinstance(one, kind)), None)
