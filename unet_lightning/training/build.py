@@ -33,8 +33,6 @@ QUIET = (
     r"Checkpoint directory .* exists and is not empty",
     # The run says itself how many images it validates on, none among them.
     r"Total length of `DataLoader` across ranks is zero",
-    # Whether a run is one of several tasks of Slurm is the user's choice.
-    r"The `srun` command is available on your system but is not used",
     # Photographs are kept in memory: loading processes do not pay on a CPU.
     r"The '\w+_dataloader' does not have many workers",
 )

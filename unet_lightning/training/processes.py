@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,12 +47,15 @@ def outside() -> ClusterEnvironment | None:
         ConfigError: Lightning cannot work with how it was started.
     """
     for kind in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):  # Lightning's own order
-        if kind.detect():
-            try:
-                found = SLURMEnvironment(auto_requeue=False) if kind is SLURMEnvironment else kind()
-                return found if found.world_size() > 1 else None
-            except (RuntimeError, ValueError, KeyError) as error:
-                raise ConfigError(f"{kind.__name__}: {' '.join(str(error).split())}") from error
+        try:
+            with warnings.catch_warnings():
+                # Whether a run is one of several tasks of Slurm is the user's choice.
+                warnings.filterwarnings("ignore", r"The `srun` command is available on your system but is not used")
+                if kind.detect():
+                    found = SLURMEnvironment(auto_requeue=False) if kind is SLURMEnvironment else kind()
+                    return found if found.world_size() > 1 else None
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ConfigError(f"{kind.__name__}: {' '.join(str(error).split())}") from error
     return None
 
 
