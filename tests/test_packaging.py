@@ -67,5 +67,5 @@ def test_users_add_configs_of_their_own(site, tmp_path):
 
 def test_the_wheel_holds_no_data_and_no_tests(site):
     suffixes = {path.suffix for path in (site / "unet_lightning").rglob("*") if path.is_file()}
-    assert suffixes <= {".py", ".yaml", ".typed", ".pyc", ".j2", ".css", ".js"}
+    assert suffixes <= {".py", ".yaml", ".typed", ".pyc", ".j2", ".css", ".js", ".mplstyle"}
     assert not (site / "tests").exists()

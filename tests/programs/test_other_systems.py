@@ -1,7 +1,9 @@
 """The demo's steps where what Windows and macOS lack is taken away."""
 
 import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import TINY_RUN
@@ -18,7 +20,7 @@ class Missing:
 for name in ("fcntl", "resource"):
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
-del signal.SIGUSR2, signal.SIGKILL, os.getppid, os.getuid, os.geteuid
+del signal.SIGUSR2, os.getppid, os.getuid, os.geteuid  # SIGKILL is Lightning's, where the system is not Windows
 
 def refuse(*arguments, **named):
     raise OSError(1314, "A required privilege is not held by the client")
@@ -66,6 +68,12 @@ def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(elsewhere,
     elsewhere("predict", photo, "--run", "outputs/demo/latest", "--out", "predictions")
     assert (tmp_path / "predictions/01_test_mask.png").is_file()
     elsewhere("leaderboard", "outputs/demo/latest")
+
+
+def test_nothing_of_ours_names_a_signal_that_windows_lacks():
+    package = Path(__file__).parents[2] / "unet_lightning"
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    assert [path for path, text in sources.items() if re.search(r"signal\.(SIGKILL|SIGUSR|SIGHUP)", text)] == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is taken away is there on Linux alone")

@@ -1,4 +1,4 @@
-from unet_lightning.training.differences import differences
+from unet_lightning.training.config import differences
 
 
 def test_values_that_differ_are_named_by_their_dotted_keys():

@@ -50,8 +50,8 @@ class Launcher:
             self.jobs[number] = overrides
             values = {name: value for name, value in (one.split("=") for one in overrides) if name in "xy"}
             found = self.job(number, {name: float(value) for name, value in values.items() if value[0] not in "TF"})
-            ended = found if isinstance(found, State) else State("done", 0, value=found)
             if not isinstance(found, Refused):
+                ended = found if isinstance(found, State) else State("done", 0, value=found)
                 (self.folder / str(number)).mkdir(exist_ok=True)
                 ended.write(self.folder / str(number))
             returned.append(JobReturn(status=JobStatus.COMPLETED, _return_value=found))
