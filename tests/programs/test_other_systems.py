@@ -20,7 +20,7 @@ class Missing:
 for name in ("fcntl", "resource"):
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, Missing())
-del signal.SIGUSR2, os.getppid, os.getuid, os.geteuid  # SIGKILL is Lightning's, where the system is not Windows
+del signal.SIGUSR2, os.getuid, os.geteuid  # SIGKILL is Lightning's, where the system is not Windows
 
 def refuse(*arguments, **named):
     raise OSError(1314, "A required privilege is not held by the client")
@@ -39,7 +39,8 @@ def on_disk(call):
 os_open = os.open
 builtins.open = io.open = on_disk(io.open)
 os.open = on_disk(os_open)
-if multiprocessing.parent_process() is None:
+if not any("spawn_main" in word for word in sys.orig_argv):
+    del os.getppid  # a loading process asks for it, where the system is not Windows
     multiprocessing.set_start_method("spawn")
 """
 
