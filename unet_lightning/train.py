@@ -58,9 +58,9 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         composed: for this command, resolved.
         folder: of the run.
     """
-    from unet_lightning.training.attempt import Attempt, shell_path
+    from unet_lightning.training.attempt import Attempt
     from unet_lightning.training.build import build_run
-    from unet_lightning.training.folder import RunFolder
+    from unet_lightning.training.folder import RunFolder, shell_path
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
 

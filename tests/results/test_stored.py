@@ -113,6 +113,18 @@ def rewrite(path, **changes):
     path.write_text(json.dumps(content))
 
 
+def check_refused(path, content, message):
+    """Checks that an evaluation with this content in one of its files, None for no file, is an error that names it."""
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(RunError, match=message) as raised:
+        read_stored(path.parent)
+    assert str(path) in str(raised.value)
+    assert "python -m unet_lightning.evaluate" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -124,15 +136,7 @@ def rewrite(path, **changes):
     ],
 )
 def test_a_broken_metrics_file_is_named(home, content, message):
-    path = home / "metrics.json"
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(RunError, match=message) as raised:
-        read_stored(home)
-    assert str(path) in str(raised.value)
-    assert "python -m unet_lightning.evaluate" in str(raised.value)
+    check_refused(home / "metrics.json", content, message)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +190,4 @@ HEADER = "observer,image_id,leak,dice\n"
     ],
 )
 def test_a_broken_table_is_named(home, content, message):
-    path = home / "per_image.csv"
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(RunError, match=message) as raised:
-        read_stored(home)
-    assert str(path) in str(raised.value)
+    check_refused(home / "per_image.csv", content, message)

@@ -83,8 +83,6 @@ def score_best(run: RunFolder, trainer: Any) -> None:
 
     The trainer's loggers show the figures.
     """
-    if not run.best.is_file():  # no validation
-        return
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
     source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
     evaluation = evaluate_maps(source.maps("val"))

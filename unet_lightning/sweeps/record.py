@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from unet_lightning.errors import OtherRun, RunError, one_line
 from unet_lightning.files import write_text
-from unet_lightning.training.folder import SWEEP
+from unet_lightning.training.folder import SWEEP, shell_path
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Record:
         """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change."""
         if set(filter(is_tried, self.overrides)) != set(filter(is_tried, overrides)):
             raise OtherRun(
-                f"{folder} holds another sweep. Go on with it by resume={as_typed(folder)}, or choose another folder "
+                f"{folder} holds another sweep. Go on with it by resume={shell_path(folder)}, or choose another folder "
                 "by hydra.sweep.dir."
             )
 
@@ -132,9 +132,3 @@ def key() -> bytes:
 def as_value(folder: Path | str) -> str:
     """A folder as the value of an override, which Hydra reads back as it is."""
     return "'" + str(folder).replace("'", "\\'") + "'"
-
-
-def as_typed(folder: Path) -> str:
-    """A folder as a person would type it in a shell."""
-    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return shlex.quote(str(near))

@@ -24,7 +24,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
-from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
+from unet_lightning.sweeps.record import PLACE, Record, as_value, is_sweep, is_tried, read, record_of
+from unet_lightning.training.folder import shell_path
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
         several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
         where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
         print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
-    train, place = "python -m unet_lightning.train", as_typed(folder)
+    train, place = "python -m unet_lightning.train", shell_path(folder)
     if errors and record.search is not None:
         log.info(f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
     elif errors:

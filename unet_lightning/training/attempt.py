@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import re
-import shlex
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from unet_lightning.files import locked, whole_file, write_text
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
-from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.folder import RunFolder, shell_path
 from unet_lightning.training.loggers import end, start_loggers
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
@@ -227,9 +226,3 @@ def outcome_of(error: BaseException | None) -> tuple[Word, int]:
         case Pruned():
             return "pruned", 0
     return "failed", 1
-
-
-def shell_path(folder: Path) -> str:
-    """A folder as a person would type it in a shell."""
-    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return shlex.quote(str(near))

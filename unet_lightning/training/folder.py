@@ -180,3 +180,9 @@ def followed(path: Path) -> Path:
     if path.name == LATEST and path.is_file():
         return path.parent / path.read_text(encoding="utf-8").strip()
     return path
+
+
+def shell_path(folder: Path) -> str:
+    """A folder as a person would type it in a shell."""
+    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return shlex.quote(str(near))

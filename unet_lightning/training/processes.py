@@ -220,7 +220,6 @@ def after_the_first(folder: Path, rank: int) -> Iterator[None]:
 
     At the first bad exit they end all other processes, while the first one may have loggers to close and state.json to
     write. How a stopped run ended is for the first to say: to srun, whose exit code is the greatest, this one says 0.
-
     """
     try:
         yield
