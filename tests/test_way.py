@@ -1,6 +1,7 @@
 """The way from a command line to Trainer.fit is short, and so is every file."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ train.cli()
 
 @pytest.mark.parametrize("given", [[*TINY_RUN, "hydra.run.dir=run"], ["resume={run}"], ["rerun={run}", "seed=1"]])
 def test_a_config_passes_few_files_on_its_way_to_the_trainer(given, tiny_run, tiny_drive, tmp_path):
-    words = [word.format(run=tiny_run) for word in given]
+    run = shutil.copytree(tiny_run, tmp_path / "trained")  # an attempt, which the way ends, is noted in it
+    words = [word.format(run=run) for word in given]
     command = [sys.executable, "-c", WATCHED, *words, f"data.root={tiny_drive}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = [line for line in done.stdout.splitlines() if line.startswith("passed:")]

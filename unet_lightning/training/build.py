@@ -20,7 +20,7 @@ from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
 from unet_lightning.training.loggers import build_loggers
-from unet_lightning.training.processes import OwnProcesses, Processes, outside
+from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
 
 Built = tuple[SegmentationDataModule, SegmentationTask, L.Trainer]
@@ -35,6 +35,7 @@ QUIET = (
     r"Total length of `DataLoader` across ranks is zero",
     # Photographs are kept in memory: loading processes do not pay on a CPU.
     r"The '\w+_dataloader' does not have many workers",
+    SRUN_HINT,
 )
 
 

@@ -36,6 +36,8 @@ PATIENCE = 30.0  # seconds until this process, waiting for a lost one, gives up
 MEETING = 300.0  # seconds for all processes to come together; machines may be slow to import torch
 # Seconds that the first process has to note an end, and to close its loggers first.
 AT_LEAST, AFTER_FAILURES, AFTER_STOPS = 2.0, 15.0, 60.0
+# What Lightning says wherever Slurm is installed: whether a run is one of several tasks of it is the user's choice.
+SRUN_HINT = "The `srun` command is available on your system but is not used"
 # What the meeting of the processes leaves behind in the environment of the first one.
 MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
 
@@ -49,8 +51,7 @@ def outside() -> ClusterEnvironment | None:
     for kind in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):  # Lightning's own order
         try:
             with warnings.catch_warnings():
-                # Whether a run is one of several tasks of Slurm is the user's choice.
-                warnings.filterwarnings("ignore", r"The `srun` command is available on your system but is not used")
+                warnings.filterwarnings("ignore", SRUN_HINT)
                 if kind.detect():
                     found = SLURMEnvironment(auto_requeue=False) if kind is SLURMEnvironment else kind()
                     return found if found.world_size() > 1 else None
