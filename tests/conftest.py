@@ -22,8 +22,15 @@ TINY_RUN = (
     "trainer=cpu", "model.base_c=2", "data.repeats=1", "data.augment.crop=32", "trainer.max_epochs=2", "score=false"
 )  # fmt: skip
 
+WHOLE_PROGRAMS = ("docs", "programs", "clusters")  # folders of tests that take seconds each
+
 Completed = subprocess.CompletedProcess[str]
 Program = Callable[..., Completed]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first, of Slurm before all: at the end, the two processes of a run have small tests to share."""
+    items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path.parent.name not in WHOLE_PROGRAMS))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,16 +1,13 @@
 """A real Slurm, where there is one."""
 
-import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-DOCS = Path(__file__).parents[1] / "docs"
+from pages import blocks
 
 
 def ask(*command: object, check: bool = True) -> str:
@@ -19,11 +16,22 @@ def ask(*command: object, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def queue() -> str:
+    """What Slurm has to do, for whoever waits in vain."""
+    if shutil.which("squeue") is None:
+        return "no Slurm"
+    jobs, nodes = (
+        ask("squeue", "-h", "-o", "%i %T %r", check=False),
+        ask("sinfo", "-h", "-N", "-o", "%N %T %E", check=False),
+    )
+    return f"jobs of Slurm: {jobs.splitlines()}, nodes: {nodes.splitlines()}"
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 120, process: Any = None) -> None:
     """Until `condition` holds, in vain where `process` (a Popen) ends before."""
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "waited in vain"
+        assert time.monotonic() < until, f"waited in vain; {queue()}"
         assert process is None or process.poll() is None, "the process has ended"
         time.sleep(0.2)
 
@@ -38,15 +46,16 @@ def start_now(job: str) -> None:
 
 def script_of(page: str) -> str:
     """The job script of a page."""
-    (script,) = re.findall(r"^```bash\n(#!.*?)^```", (DOCS / page).read_text(), re.M | re.S)
+    (script,) = [block for block in blocks(page, "bash") if block.startswith("#!")]
     return script
 
 
 @pytest.fixture(scope="session")
 def slurm() -> None:
-    """Slurm with a node that takes jobs."""
+    """Slurm, with a node that has run a job within a minute."""
     if shutil.which("sinfo") is None:
         pytest.skip("needs Slurm: there is no sinfo (as root, .ci/run starts one where it can)")
-    states = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True, timeout=60).stdout.split()
-    if not set(states) & {"idle", "allocated", "mixed"}:
-        pytest.skip(f"needs a Slurm with a node that takes jobs; sinfo says {states}")
+    trial = ["srun", "--ntasks=1", "--immediate=60", "true"]
+    done = subprocess.run(trial, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        pytest.skip(f"needs a Slurm that takes jobs: {done.stderr.strip()}; {queue()}")

@@ -34,7 +34,10 @@ class OwnKernel(AsyncKernelManager):
 
 @pytest.fixture
 def execute(tmp_path, monkeypatch):
-    """Runs a notebook from top to bottom in a folder; a failing cell raises with its traceback and what it printed."""
+    """Runs a notebook from top to bottom in a folder, with other values of some of its names.
+
+    A failing cell raises with its traceback and what it printed.
+    """
     for name in [name for name in os.environ if name.startswith(("WANDB", "SLURM", "JUPYTER", "IPYTHON"))]:
         monkeypatch.delenv(name)
     for name in ("DRIVE_ROOT", "CHASE_DB1_ROOT", "STARE_ROOT", "HRF_ROOT", "MPLBACKEND"):
@@ -47,8 +50,11 @@ def execute(tmp_path, monkeypatch):
     sockets = tempfile.TemporaryDirectory(prefix="nb")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", sockets.name)
 
-    def run(name, folder):
+    def run(name, folder, **values):
         notebook = nbformat.read(next(path for path in NOTEBOOKS if path.stem == name), as_version=4)
+        for key, value in values.items():
+            (cell,) = (cell for cell in notebook.cells if re.search(rf"^{key} = ", cell.source, re.M))
+            cell.source = re.sub(rf"^{key} = .*", f"{key} = {value}", cell.source, flags=re.M)
         resources = {"metadata": {"path": str(folder)}}
         client = NotebookClient(notebook, timeout=600, resources=resources, kernel_manager_class=OwnKernel)
         client.execute()
@@ -85,7 +91,7 @@ def test_a_notebook_is_kept_without_outputs_and_without_traces_of_a_machine(path
 def test_the_tour_runs_and_leaves_nothing(execute, tmp_path):
     folder = tmp_path / "anywhere"
     folder.mkdir()
-    outputs = execute("tour", folder)
+    outputs = execute("tour", folder, SIZE=(192, 186))  # a quarter of the pixels
     assert said(outputs, "stderr") == ""
     assert len(pictures(outputs)) == 6
     trained, *_ = re.findall(r"Best val/dice_per_image: (\S+)", said(outputs))

@@ -13,6 +13,7 @@ import torch
 import yaml
 from conftest import TINY_RUN
 from lost_ranks import left_behind, losing
+from pages import DOCS, SLURM, TRAIN, blocks, in_a_shell, shortened
 from slurm_cluster import ask, script_of, slurm, start_now, wait_for  # noqa: F401  slurm is a fixture
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
@@ -62,6 +63,10 @@ def environment(tiny_drive):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "SLURM"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
     return kept | {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1", "PATH": path}
+
+
+def slurm_blocks(page):
+    return list(filter(SLURM.search, blocks(page, "sh")))
 
 
 def write_script(folder):
@@ -176,3 +181,16 @@ def test_a_task_that_is_lost_ends_its_job(tiny_drive, tmp_path, how):
     assert time.time() - float((tmp_path / "note").read_text()) < 60
     assert left_behind(tmp_path) == []
     assert "this machine has lost its disk" in (tmp_path / f"slurm-{job}.out").read_text()
+
+
+@pytest.mark.parametrize("page", [path.name for path in sorted(DOCS.glob("*.md")) if any(slurm_blocks(path.name))])
+def test_the_commands_of_a_page_run_on_slurm(page, tiny_drive, tmp_path):
+    # This Slurm has no GPUs and few cores; sbatch is waited for.
+    if blocks(page, "bash"):
+        write_script(tmp_path)
+    for block in slurm_blocks(page):
+        text = block.replace("trainer=gpu", "trainer=cpu hydra.launcher.cpus_per_task=1")
+        text = text.replace("model.base_c=16,32 seed=0,1", "model.base_c=2,3")
+        text = text.replace("trainer=ddp", "trainer=ddp_cpu").replace("sbatch ", "sbatch --wait --cpus-per-task=1 ")
+        text = text.replace("train.sh", f"train.sh {shortened(TRAIN + ' trainer=cpu').partition('trainer=cpu')[2]}")
+        in_a_shell("\n".join(map(shortened, text.splitlines())), tmp_path, tiny_drive)
