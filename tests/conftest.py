@@ -71,13 +71,15 @@ def program(tiny_drive: Path) -> Iterator[Program]:
     """Runs `python -m unet_lightning.<name>` in a folder of its own, on the tiny data set."""
     forks = Forks()
 
-    def run(name: str, *arguments: object, cwd: Path, timeout: float = 300, **environment: str) -> Completed:
+    def run(
+        name: str, *arguments: object, cwd: Path, timeout: float = 300, anew: bool = False, **environment: str
+    ) -> Completed:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
         env |= {"DRIVE_ROOT": str(tiny_drive)} | environment
         module, given = f"unet_lightning.{name}", list(map(str, arguments))
-        if not any(key.startswith("PYTHON") for key in environment):
+        if not anew:
             return forks.run(module, given, cwd, env, timeout)
-        command = [sys.executable, "-m", module, *given]  # the interpreter itself is asked for something
+        command = [sys.executable, "-m", module, *given]  # the interpreter itself is what the test is about
         return subprocess.run(
             command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
@@ -96,7 +98,9 @@ def training(tiny_drive: Path, tmp_path: Path) -> Iterator[Callable[..., subproc
         env |= {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "unet_lightning.train", *arguments]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
         started.append(process)
         give_up = time.monotonic() + timeout
         while not (tmp_path / until).exists() and process.poll() is None and time.monotonic() < give_up:

@@ -74,6 +74,7 @@ def begin(module: str, arguments: list[str], folder: str, environment: dict[str,
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[0], sys.argv, sys.orig_argv = folder, [module, *arguments], [sys.executable, "-m", module, *arguments]
     random.seed()
     if threads := environment.get("OMP_NUM_THREADS"):

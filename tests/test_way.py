@@ -11,7 +11,8 @@ from conftest import TINY_RUN
 
 PACKAGE = Path(__file__).parents[1] / "unet_lightning"
 MOST_FILES, MOST_LINES = 10, 250
-# Notes each file of the package in which a function is called with the configuration, until the Trainer fits.
+# Notes for each command the files of the package in which a function is called with the configuration, until the
+# Trainer fits.
 WATCHED = f"""
 import json, sys
 from collections.abc import Mapping
@@ -30,28 +31,33 @@ def note(frame, event, argument):
 def fit(self, *arguments, **named):
     sys.setprofile(None)
     print("passed:" + json.dumps(sorted(passed)))
+    passed.clear()
     sys.exit(0)
 
 import lightning
 from unet_lightning import train
 lightning.Trainer.fit = fit
-sys.argv = ["train", *sys.argv[1:]]
-sys.setprofile(note)
-train.cli()
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["train", *command]
+    sys.setprofile(note)
+    try:
+        train.cli()
+    except SystemExit:
+        pass
 """
 
 
-@pytest.mark.parametrize("given", [[*TINY_RUN, "hydra.run.dir=run"], ["resume={run}"], ["rerun={run}", "seed=1"]])
-def test_a_config_passes_few_files_on_its_way_to_the_trainer(given, tiny_run, tiny_drive, tmp_path):
+def test_a_config_passes_few_files_on_its_way_to_the_trainer(tiny_run, tiny_drive, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "trained")  # an attempt, which the way ends, is noted in it
-    words = [word.format(run=run) for word in given]
-    command = [sys.executable, "-c", WATCHED, *words, f"data.root={tiny_drive}"]
+    given = [[*TINY_RUN, "hydra.run.dir=run"], [f"rerun={run}", "seed=1"], [f"resume={run}"]]
+    commands = [[*words, f"data.root={tiny_drive}"] for words in given]
+    command = [sys.executable, "-c", WATCHED, json.dumps(commands)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = [line for line in done.stdout.splitlines() if line.startswith("passed:")]
-    assert lines, done.stderr
-    passed = json.loads(lines[0].removeprefix("passed:"))
-    assert {"train.py", "training/build.py"} <= set(passed)
-    assert len(passed) <= MOST_FILES, passed
+    assert len(lines) == len(commands), done.stderr
+    for passed in (json.loads(line.removeprefix("passed:")) for line in lines):
+        assert {"train.py", "training/build.py"} <= set(passed)
+        assert len(passed) <= MOST_FILES, passed
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

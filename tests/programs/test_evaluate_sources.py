@@ -101,23 +101,29 @@ def test_a_threshold_from_validation_is_stored_with_the_run_and_marks_the_images
     assert "was chosen with another networks" in in_process(*predict, "--checkpoint", "last")
 
 
-@pytest.fixture
-def maps(tiny_run, program, tmp_path):
-    """A folder of probability maps of the 20 test images."""
-    run = shutil.copytree(tiny_run, tmp_path / "run")
-    done = program("evaluate", f"run={run}", "report=false", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def evaluation(tiny_run, program, tmp_path_factory):
+    """An evaluation on the 20 test images."""
+    run = shutil.copytree(tiny_run, tmp_path_factory.mktemp("evaluated") / "run")
+    done = program("evaluate", f"run={run}", "report=false", cwd=run.parent)
     assert done.returncode == 0, done.stderr
-    return shutil.copytree(run / "evaluation/drive-test/probabilities", tmp_path / "maps")
+    return run / "evaluation/drive-test"
 
 
-def test_maps_from_elsewhere_get_the_same_figures(program, maps, tmp_path):
+@pytest.fixture
+def maps(evaluation, tmp_path):
+    """A folder of its probability maps."""
+    return shutil.copytree(evaluation / "probabilities", tmp_path / "maps")
+
+
+def test_maps_from_elsewhere_get_the_same_figures(program, evaluation, maps, tmp_path):
     array = np.asarray(Image.open(maps / "07.png")) / 65535
     np.save(maps / "07_test.npy", array.astype(np.float32))  # by the photograph's name
     (maps / "07.png").unlink()
     done = program("evaluate", f"predictions={maps}", "data=drive", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     protocol, figures = protocol_and_figures(maps / "evaluation/drive-test")
-    _, expected = protocol_and_figures(tmp_path / "run/evaluation/drive-test")
+    _, expected = protocol_and_figures(evaluation)
     assert protocol["networks"] == []
     for name, value in expected["model"]["pooled"].items():
         assert figures["model"]["pooled"][name] == pytest.approx(value, abs=1e-3), name

@@ -51,7 +51,7 @@ def test_help_answers_without_torch(program, tmp_path):
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text("raise ImportError('torch was imported')")
     path = os.pathsep.join([str(blocked.parent), str(Path(__file__).parents[2])])
-    done = program("leaderboard", "--help", cwd=tmp_path, PYTHONPATH=path)
+    done = program("leaderboard", "--help", cwd=tmp_path, PYTHONPATH=path, anew=True)
     assert done.returncode == 0, done.stderr
     assert "--figure" in done.stdout
 

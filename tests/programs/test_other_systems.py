@@ -53,7 +53,7 @@ def elsewhere(tmp_path, program):
 
     def run(name, *arguments):
         path = os.pathsep.join(filter(None, [str(tmp_path / "path"), os.environ.get("PYTHONPATH")]))
-        done = program(name, *arguments, cwd=tmp_path, PYTHONPATH=path, OMP_NUM_THREADS="1")
+        done = program(name, *arguments, cwd=tmp_path, PYTHONPATH=path, OMP_NUM_THREADS="1", anew=True)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
@@ -61,7 +61,7 @@ def elsewhere(tmp_path, program):
 
 
 def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(elsewhere, tmp_path, tiny_drive):
-    elsewhere("train", *TINY_RUN, "name=demo", "data.num_workers=2", "score=true")
+    elsewhere("train", *TINY_RUN, "name=demo", "data.num_workers=1", "score=true")
     assert not (tmp_path / "outputs/demo/latest").is_symlink()  # a text file
     elsewhere("train", "resume=outputs/demo/latest")
     elsewhere("evaluate", "run=outputs/demo/latest", "report=false")
@@ -82,5 +82,5 @@ def test_what_is_taken_away_is_gone(program, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
     (tmp_path / "grown.py").write_text("import signal\nassert not hasattr(signal, 'SIGUSR2')\nimport fcntl\n")
     given = ["loss=dice", "loss._target_=grown.Loss"]
-    done = program("train", *TINY_RUN, *given, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = program("train", *TINY_RUN, *given, cwd=tmp_path, PYTHONPATH=str(tmp_path), anew=True)
     assert "grown.Loss is not there: No module named 'fcntl'" in done.stderr

@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 from conftest import TINY_RUN
+from wandb_files import offline_runs
 
 LONG = [*TINY_RUN, "trainer.max_epochs=4000", "trainer.enable_progress_bar=false", "score=false"]
 BROKEN = """
@@ -29,8 +30,8 @@ class Augment(nn.Module):
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR2, 140)])
 def test_a_signal_ends_a_run_that_can_go_on(training, tmp_path, signum, code):
-    process = training(*LONG, "hydra.run.dir=run")
-    process.send_signal(signum)
+    process = training(*LONG, "hydra.run.dir=run", "logger=wandb", "logger.wandb.mode=offline")
+    os.killpg(process.pid, signum)  # as from a terminal or a cluster, to the process of W&B too
     said, errors = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Go on: python -m unet_lightning.train resume=run" in said
@@ -39,6 +40,8 @@ def test_a_signal_ends_a_run_that_can_go_on(training, tmp_path, signum, code):
     state = json.loads((tmp_path / "run/state.json").read_text())
     assert (state["state"], state["exit_code"]) == ("stopped", code)
     assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["epoch"] >= 0
+    (tracked,) = offline_runs(tmp_path / "run")
+    assert (tracked.exit_codes, tracked.preempting) == ([code], signum == signal.SIGUSR2)
 
 
 def test_all_processes_of_a_run_end_with_the_first(training, tmp_path):

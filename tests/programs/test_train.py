@@ -194,7 +194,7 @@ def test_a_run_does_not_overwrite_another(in_process, tiny_run, tmp_path):
 @pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"]])
 def test_help_and_config_answer_without_torch(program, tmp_path, flags):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = program("train", *flags, cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
+    done = program("train", *flags, cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1", anew=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert done.returncode == 0
