@@ -1,11 +1,14 @@
 import math
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from unet_lightning.metrics.summary import Summary, summarise
+from unet_lightning.results.published import write_matrix
+from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.tables import (
-    cross_table,
     mean_and_sd,
     readable,
     readable_name,
@@ -133,14 +136,25 @@ def test_names_with_brackets_are_shown_as_they_are(observers):
 
 def test_a_wide_table_keeps_a_row_a_line():
     row = {f"data set {number} test": "0.8177 [0.8101, 0.8254]" for number in range(12)}
-    rows = cells(show(cross_table({"outputs/quick/2026-01-31_12-00-00": row}), "what it is"))
+    rows = cells(show(pd.DataFrame([row], ["outputs/quick/2026-01-31_12-00-00"]), "what it is"))
     assert [len(line) for line in rows] == [13, 13]
     assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
 
-def test_runs_are_down_and_data_sets_across():
-    rows = cells(show(cross_table({"one": {"a": "1", "b": "2"}, "two": {"b": "3"}}), "what it is"))
-    assert rows == [["", "a", "b"], ["one", "1", "2"], ["two", "-", "3"]]
+def test_runs_are_down_and_data_sets_across(tmp_path, monkeypatch):
+    def evaluation(data_set, dice):
+        summary = Summary([], {"dice": dice}, {}, {"dice": (0.5, 1.0)}, {})
+        return Evaluation(None, {"model": []}, {"model": summary}, PROTOCOL | {"dataset": data_set})
+
+    monkeypatch.chdir(tmp_path)
+    one, two, three = evaluation("a", 0.75), evaluation("b", 0.625), evaluation("b", 0.875)
+    write_matrix({Path("one"): [one, two], Path("two"): [three]})
+    for run in ("one", "two"):
+        assert cells(Path(run, "evaluation/matrix.md").read_text(encoding="utf-8")) == [
+            ["", "a test", "b test"],
+            ["one", "0.7500 [0.5000, 1.0000]", "0.6250 [0.5000, 1.0000]"],
+            ["two", "-", "0.8750 [0.5000, 1.0000]"],
+        ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from unet_lightning.files import write_text
@@ -18,7 +19,7 @@ from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import MODEL, PROBABILITIES, TABLE, evaluation_folder, image_rows, write_stored
-from unet_lightning.results.tables import cross_table, results_table, show, words_of
+from unet_lightning.results.tables import results_table, show, words_of
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
 from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results
@@ -65,7 +66,7 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
         for run, evaluations in done.items()
     }
     caption = "Dice per image with its 95 % bootstrap interval; the protocol of each cell is in its evaluation folder."
-    text = show(cross_table(cells), caption)
+    text = show(pd.DataFrame(cells).T.fillna("-"), caption)
     for run in done:
         write_text(run / "evaluation" / "matrix.md", text)
 

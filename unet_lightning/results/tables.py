@@ -89,11 +89,6 @@ def words_of(protocol: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def cross_table(cells: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Runs down, data sets across, from run to data set to text; a missing one is a dash."""
-    return pd.DataFrame(cells).T.fillna("-")
-
-
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
     table = Table("", *(Column(escape(name), justify="right") for name in frame), box=box.MARKDOWN)
