@@ -90,22 +90,17 @@ def write_stored(
 ) -> None:
     """Writes `per_image.csv`, then `metrics.json`, which makes the evaluation a finished one.
 
-    Args:
-        folder: see `evaluation_folder`.
-        protocol: how it was measured; `leak` lists images, `leak_reasons` has those of each `Leak`.
-        summaries: figures by observer, with a row for each of `image_ids`.
-        image_ids: of all images.
-        calibration: the bins of the reliability diagram, by observer.
+    The `protocol` says how it was measured: `leak` lists images, `leak_reasons` has those of each `Leak`. Figures, a
+    row for each of `image_ids`, and the bins of the reliability diagram (`calibration`) are by observer.
     """
     figures = {}
     for observer, summary in summaries.items():
         low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
-        kinds = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
-        figures[observer] = {kind: _for_json(values) for kind, values in kinds.items()}
-    bins = {observer: [_for_json(one) for one in found] for observer, found in calibration.items()}
+        figures[observer] = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
     write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
-    content = {"protocol": protocol, "figures": figures, "calibration": bins}
-    write_text(folder / METRICS, json.dumps(content, indent=2))
+    content = json.dumps({"protocol": protocol, "figures": figures, "calibration": calibration})
+    # Null for NaN, which JSON has not, such as the SD of one image.
+    write_text(folder / METRICS, json.dumps(json.loads(content, parse_constant=lambda _: None), indent=2))
 
 
 def image_rows(
@@ -117,11 +112,6 @@ def image_rows(
         for observer, summary in summaries.items()
         for image_id, figures in zip(image_ids, summary.per_image, strict=True)
     ]
-
-
-def _for_json(figures: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Null for NaN, which JSON has not, such as the SD of one image."""
-    return {name: None if value is None or math.isnan(value) else value for name, value in figures.items()}
 
 
 def read_stored(folder: Path) -> StoredEvaluation:
