@@ -27,14 +27,13 @@ BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source",
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
 # every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
-TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "#009E73", "#E69F00", "#56B4E9"
+LEGEND = {
+    "#009E73": "found (true positive)",
+    "#E69F00": "called falsely (false positive)",
+    "#56B4E9": "missed (false negative)",
+}
 DIMMED = 0.5  # light that the photograph keeps below the colours
 IGNORED = 0.2  # and outside the field of view, where nothing counts
-LEGEND = {
-    TRUE_POSITIVE: "found (true positive)",
-    FALSE_POSITIVE: "called falsely (false positive)",
-    FALSE_NEGATIVE: "missed (false negative)",
-}
 SIZE = (4.2, 4.2)  # inches, of a chart
 GUIDE: dict[str, Any] = {"color": INK, "alpha": 0.5, "linewidth": 0.8, "linestyle": "--"}  # lines to compare with
 
@@ -44,12 +43,8 @@ def write_report(
 ) -> None:
     """Writes the figures, the curves and the pictures of an evaluation, worst Dice first.
 
-    Args:
-        path: of the HTML file.
-        title: names the run, the data set and the split.
-        protocol: what was measured how: `threshold`, `leak`, `leak_reasons` and whatever else is to be told.
-        observers: figures by name, the network's first; the second observer is a point on the curves.
-        images: of the network, in the order of its `per_image`.
+    The `title` names the run, the data set and the split; the `protocol` has `threshold`, `leak`, `leak_reasons` and
+    whatever else is to be told. The network is the first of `observers`; `images` are in the order of its `per_image`.
     """
     rows = zip(images, next(iter(observers.values())).per_image, strict=True)
     # An image without a Dice comes last.
@@ -118,11 +113,8 @@ def overlay_errors(photo: Tensor, vessels: Tensor, target: Tensor) -> Tensor:
     """
     light = torch.where(target == IGNORE, IGNORED, DIMMED)
     painted: Tensor = (rgb_to_grayscale(photo, num_output_channels=3) * light).round().to(torch.uint8)
-    for pixels, colour in (
-        (vessels & (target == VESSEL), TRUE_POSITIVE),
-        (vessels & (target == BACKGROUND), FALSE_POSITIVE),
-        (~vessels & (target == VESSEL), FALSE_NEGATIVE),
-    ):
+    kinds = (vessels & (target == VESSEL), vessels & (target == BACKGROUND), ~vessels & (target == VESSEL))
+    for pixels, colour in zip(kinds, LEGEND, strict=True):
         painted[:, pixels] = torch.tensor(ImageColor.getrgb(colour), dtype=torch.uint8)[:, None]
     return painted
 

@@ -41,13 +41,12 @@ def evaluate_maps(maps: Maps) -> Evaluation:
     """Scores maps inside the field of view, at the photographs' own resolution."""
     dataset, classes = maps.dataset, maps.dataset.classes
     names = [MODEL] if len(classes) == 2 else [f"{MODEL}: {name}" for name in classes[1:]]
-    found = [decide(*pair) for pair in zip(maps.probabilities, maps.thresholds, strict=True)]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
-    for index, sample in enumerate(dataset.samples):
-        photo, probability = dataset.photo(index), maps.probabilities[index]
+    for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
+        vessels = decide(probability, threshold)
         for number, name in enumerate(names):
             target = one_against_rest(sample.target, number + 1)
-            one = MeasuredImage(sample.image_id, photo, probability[number], found[index][number], target)
+            one = MeasuredImage(sample.image_id, sample.image, probability[number], vessels[number], target)
             images[name].append(one)
     observers = {name: figures_of(measured, [one.target for one in measured]) for name, measured in images.items()}
     second = second_observer(dataset)
