@@ -21,7 +21,7 @@ from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, embed, inline_svg, render
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND, Leak
-from unet_lightning.results.tables import DECIMALS, mean_and_sd, readable, readable_name
+from unet_lightning.results.tables import mean_and_sd, readable, readable_name
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
@@ -79,10 +79,9 @@ def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     for name in dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled)):
         cells = []
         for summary in summaries:
-            ends = [readable(value, DECIMALS.get(name, 4)) for value in summary.interval.get(name, (None, None))]
-            interval = "" if "-" in ends else " to ".join(ends)
-            pooled_figure = readable(summary.pooled.get(name), DECIMALS.get(name, 4))
-            cells.append({"mean": mean_and_sd(summary, name), "interval": interval, "pooled": pooled_figure})
+            ends = [readable(value, name) for value in summary.interval.get(name, (None, None))]
+            interval, in_all = "" if "-" in ends else " to ".join(ends), readable(summary.pooled.get(name), name)
+            cells.append({"mean": mean_and_sd(summary, name), "interval": interval, "pooled": in_all})
         rows.append({"name": readable_name(name), "cells": cells})
     return rows
 

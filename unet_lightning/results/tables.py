@@ -27,7 +27,7 @@ NAMES = {
     "sensitivity_thick": "Sensitivity, thick vessels",
     "tta": "Test-time augmentation",
 }
-DECIMALS = {"component_error": 1}  # a number of pieces; all others are rates
+DECIMALS = {"component_error": 1, "rho": 2}  # a number of pieces, and a rank correlation; all others are rates
 WIDE = 10_000  # characters: a row of Markdown is one line
 
 
@@ -36,14 +36,14 @@ def readable_name(name: str) -> str:
     return NAMES.get(name, name.replace("_", " ").capitalize())
 
 
-def readable(value: float | None, decimals: int = 4) -> str:
-    """A figure as text; a dash where there is none."""
-    return "-" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+def readable(value: float | None, name: str = "", sign: str = "") -> str:
+    """A figure as text, with the decimals that its name asks for; a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:{sign}.{DECIMALS.get(name, 4)}f}"
 
 
 def mean_and_sd(summary: Summary, name: str) -> str:
     """A figure as mean (SD) over images; a dash where the observer has no such figure."""
-    mean, sd = (readable(found.get(name), DECIMALS.get(name, 4)) for found in (summary.mean, summary.sd))
+    mean, sd = (readable(found.get(name), name) for found in (summary.mean, summary.sd))
     return mean if mean == "-" else f"{mean} ({sd})"
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from unet_lightning.metrics.statistics import RESAMPLES
 from unet_lightning.results.leaderboard.board import COSTS, Leaderboard, pooled_columns
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
-from unet_lightning.results.tables import DECIMALS, readable
+from unet_lightning.results.tables import readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
 INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 % interval"
@@ -26,18 +26,18 @@ Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
 
 def ranking(board: Leaderboard) -> pd.DataFrame:
     """The lines of a leaderboard; figures that nobody has are left out."""
-    lines, decimals = board.lines, DECIMALS.get(board.figure, 4)
+    lines = board.lines
     columns = _places(board, lines, 0) | {
         "runs": (map(_averaged, *(lines[name] for name in ("runs", "seeds", "folds", "networks"))), 2),
-        "spread": ([readable(spread, decimals) for spread in lines["spread"]], 3),
+        "spread": ([readable(spread, board.figure) for spread in lines["spread"]], 3),
     }
     if lines["difference"].notna().any():
-        columns[DIFFERENCE] = (_differences(lines, decimals), 1)
+        columns[DIFFERENCE] = (_differences(lines, board.figure), 1)
         columns["p"] = (["< 0.0001" if p < 1e-4 else readable(p) for p in lines["p_holm"]], 1)
     columns |= {COSTS[cost]: (map(_cost, lines[cost]), 5) for cost in board.costs}
     for name in FURTHER:
         if name != board.figure and (column := f"{name}_per_image") in lines:
-            columns[column] = ([readable(value, DECIMALS.get(name, 4)) for value in lines[column]], None)
+            columns[column] = ([readable(value, name) for value in lines[column]], None)
     for label, column in pooled_columns(lines).items():
         columns[label] = (map(readable, lines[column]), 4 if label == "auroc" else None)
     if (against := lines["dice_against_second_observer"]).notna().any():
@@ -53,8 +53,8 @@ def sections(board: Leaderboard) -> list[pd.DataFrame]:
 
 def effects_table(board: Leaderboard) -> pd.DataFrame:
     """A row a value of a choice; beside its name where numbers were searched how the figure follows them."""
-    effects, decimals = board.effects, DECIMALS.get(board.figure, 4)
-    trends = map(in_one_line, _with_intervals(effects[["rho", "rho_low", "rho_high"]], 2, "+"))
+    effects = board.effects
+    trends = map(in_one_line, _with_intervals(effects[["rho", "rho_low", "rho_high"]], "rho", "+"))
     named = [
         choice if trend == "-" else f"{choice}\nSpearman {trend}"
         for choice, trend in zip(effects["choice"], trends, strict=True)
@@ -63,8 +63,8 @@ def effects_table(board: Leaderboard) -> pd.DataFrame:
         "choice": (pd.Series(named, dtype=object).mask(effects["choice"].duplicated(), ""), 0),
         "value": (effects["value"], 0),
         "jobs": (map(str, effects["jobs"]), 2),
-        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(effects[["mean", "low", "high"]], decimals), 0),
-        DIFFERENCE: (_differences(effects, decimals), 1),
+        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(effects[["mean", "low", "high"]], board.figure), 0),
+        DIFFERENCE: (_differences(effects, board.figure), 1),
     }
     jobs = board.lines["runs"][board.choices.index].sum()
     notes = [
@@ -127,12 +127,11 @@ def _places(board: Leaderboard, lines: pd.DataFrame, level: int) -> Columns:
         pairs = [setting.partition("=") for setting in settings]
         below = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
         entries.append(entry + " LEAK" * (kind == "leak") + f"\n{below}" * bool(below))
-    figure, decimals = board.figure, DECIMALS.get(board.figure, 4)
-    means = lines[[f"{figure}_per_image", f"{figure}_low", f"{figure}_high"]]
+    means = lines[[f"{board.figure}_{end}" for end in ("per_image", "low", "high")]]
     return {
         "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], level),
         "entry": (entries, 0),
-        f"{figure}_per_image{INTERVAL}": (_with_intervals(means, decimals), 0),
+        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(means, board.figure), 0),
     }
 
 
@@ -146,20 +145,16 @@ def _averaged(runs: int, seeds: int, folds: int, networks: int) -> str:
     return ", ".join(parts) or ("1 run" if networks else "-")
 
 
-def _differences(standings: pd.DataFrame, decimals: int) -> list[str]:
-    texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], decimals, "+")
+def _differences(standings: pd.DataFrame, figure: str) -> list[str]:
+    texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], figure, "+")
     best = standings["difference"].isna() & standings["rank"].eq(1).fillna(False)
     return ["best" if one else text for one, text in zip(best, texts, strict=True)]
 
 
-def _with_intervals(figures: pd.DataFrame, decimals: int, sign: str = "") -> list[str]:
-    """Figures with the lower and upper end of their intervals below; three columns."""
-    texts = []
-    for value, low, high in figures.itertuples(index=False):
-        text = "-" if math.isnan(value) else f"{value:{sign}.{decimals}f}"
-        interval = "" if math.isnan(low) else f"\n{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
-        texts.append(text + interval)
-    return texts
+def _with_intervals(values: pd.DataFrame, name: str, sign: str = "") -> list[str]:
+    """Values of a figure with the lower and upper end of their intervals below; three columns."""
+    texts = values.map(readable, name=name, sign=sign)
+    return [value if low == "-" else f"{value}\n{low} to {high}" for value, low, high in texts.itertuples(index=False)]
 
 
 def in_one_line(cell: str) -> str:
