@@ -88,13 +88,10 @@ def make_leaderboard(
     notes: Sequence[str] = (),
     unfinished: Sequence[Mapping[str, Any]] = (),
 ) -> Leaderboard:
-    """Ranks entries by the mean over images of a figure, such as `dice`.
+    """Ranks entries by the mean over images of a figure, such as `dice`; ConfigError where not every entry has it.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
     ranked for choosing among them: that is what validation is for.
-
-    Raises:
-        ConfigError: a figure that not every entry has.
     """
     models = [entry for entry in entries if not entry.human]
     known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
@@ -130,20 +127,14 @@ def make_leaderboard(
 def _ranked(entries: Sequence[Entry], figure: str, validation: bool) -> list[tuple[str, Entry, Standing]]:
     """Each entry with its kind and where it stands: the best first, what has no mean behind, and leaks last."""
     lower = figure in LOWER_IS_BETTER
-    kinds = [
-        "human" if entry.human else "leak" if entry.leak and not (validation and entry.for_choosing) else "model"
-        for entry in entries
-    ]
-    clean = [entry for kind, entry in zip(kinds, entries, strict=True) if kind != "leak"]
-    placed = iter(standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower))
+    clean = [entry for entry in entries if not entry.leak or (validation and entry.for_choosing)]
+    leaks = [entry for entry in entries if entry.leak and not (validation and entry.for_choosing)]
+    placed = standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower)
+    rows = [("human" if entry.human else "model", entry, place) for entry, place in zip(clean, placed, strict=True)]
     # A leak is shown and not compared: it may be as good as it is for the wrong reason.
-    rows = [
-        (kind, entry, Standing(None, *mean_interval(entry.counting(figure))) if kind == "leak" else next(placed))
-        for kind, entry in zip(kinds, entries, strict=True)
-    ]
-    merits = [row[2].mean if lower else -row[2].mean for row in rows]
-    order = sorted(range(len(rows)), key=lambda n: (kinds[n] == "leak", math.isnan(merits[n]), merits[n]))
-    return [rows[n] for n in order]
+    rows += [("leak", entry, Standing(None, *mean_interval(entry.counting(figure)))) for entry in leaks]
+    sign = 1 if lower else -1
+    return sorted(rows, key=lambda row: (row[0] == "leak", math.isnan(row[2].mean), sign * row[2].mean))
 
 
 def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
@@ -198,11 +189,8 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[st
 
 def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
     """Which code and libraries evaluated."""
-    versions: dict[str, dict[str, None]] = {}
-    for protocol in protocols:
-        for library, version in (protocol.get("versions") or {}).items():
-            versions.setdefault(library, {})[str(version)] = None
-    used = ", ".join(f"{library} {' and '.join(found)}" for library, found in versions.items())
+    versions = pd.DataFrame([protocol.get("versions") or {} for protocol in protocols])
+    used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
     commits = dict.fromkeys(str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
     short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
     return f"Evaluated by {used or 'unknown versions'}; commit {short}."
