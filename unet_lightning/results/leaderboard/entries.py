@@ -183,21 +183,19 @@ def _mean_pooled(runs: Sequence[Run], observer: str) -> dict[str, float]:
 
 def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
     """The second observer against the first, the same in all evaluations; without images where there is none."""
-    per_image: dict[str, dict[str, float]] = {}
-    source: dict[str, Run] = {}
+    source: dict[str, tuple[str, float]] = {}  # of each image the first run that has it, and its Dice
+    values: dict[str, dict[str, float]] = {}
     for run in runs:
+        for image, dice in run.evaluation.values(observer, "dice").items():
+            name, known = source.setdefault(image, (run.name, dice))
+            if abs(dice - known) > SAME:
+                raise RunError(
+                    f"The Dice of the second observer on image {image} is {known:.4f} in {name} and {dice:.4f} in "
+                    f"{run.name}: the labels or the fields of view behind them differ. Evaluate both on the same data."
+                )
         for figure in run.evaluation.figures.get(observer, []):
-            known = per_image.setdefault(figure, {})
-            for image, value in run.evaluation.values(observer, figure).items():
-                if figure == "dice" and abs(value - known.get(image, value)) > SAME:
-                    found = f"{known[image]:.4f} in {source[image].name} and {value:.4f} in {run.name}"
-                    raise RunError(
-                        f"The Dice of the second observer on image {image} is {found}: the labels or the fields of "
-                        "view behind them differ. Evaluate both on the same data."
-                    )
-                known[image], source[image] = value, source.get(image, run)
-    images = sorted(source)
-    values = {name: {image: known.get(image, math.nan) for image in images} for name, known in per_image.items()}
+            values[figure] = values.get(figure, {}) | run.evaluation.values(observer, figure)
+    values = {name: {image: known.get(image, math.nan) for image in sorted(source)} for name, known in values.items()}
     return Entry(SECOND, observer, values, _mean_pooled(runs, observer))
 
 
