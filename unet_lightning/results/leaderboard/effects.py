@@ -32,17 +32,10 @@ def main_effects(
     compared on the same images. Where the design is not balanced, which jobs have a value is a matter of chance too,
     and they are resampled with the images.
 
-    Args:
-        choices: of the entries, see `find_choices`; its rows are numbered from 0.
-        values: of each entry, the figure by image.
-        jobs: number behind each entry.
-        balanced: see `is_balanced`.
-        lower_is_better: of the figure.
-
-    Returns:
-        a row a value of a choice, or a third of the range that was searched: `choice`, `value`, `jobs` that had it,
-        the fields of its `Standing` among the values, and for what was searched Spearman's rank correlation of the
-        numbers with the figure, `rho`, with the ends of its 95 % interval.
+    The rows of `choices` (see `find_choices`) are numbered from 0; `values` has the figure of each by image, `jobs` the
+    number of jobs behind it. Returns a row a value of a choice, or a third of the range that was searched: `choice`,
+    `value`, `jobs` that had it, the fields of its `Standing` among the values, and for what was searched Spearman's
+    rank correlation of the numbers with the figure, `rho`, with the ends of its 95 % interval.
     """
     tables = []
     for name in choices:
@@ -75,7 +68,7 @@ def thirds(values: pd.Series) -> list[tuple[str, list[int]]]:
     return found
 
 
-def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Values]], seed: int = 0) -> list[Standing]:
+def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Values]]) -> list[Standing]:
     """The standings of values with intervals that resample the images and, within each value, the entries.
 
     A bootstrap of n entries finds (n - 1) / n of the variance of their mean, half of it for two. The deviations of the
@@ -83,7 +76,7 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     no interval: how much another would differ is not known. None has p: Wilcoxon's test knows of the images alone.
     `parts` are the entries that have each value, with the figure by image.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
     shares = _image_shares(len(images), generator)
     means = []
@@ -102,7 +95,7 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     return changed
 
 
-def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tuple[float, float, float]:
+def spearman(numbers: pd.Series, values: Sequence[Values]) -> tuple[float, float, float]:
     """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up), with a 95 % interval.
 
     The interval is a bootstrap of the entries and of the images: few entries leave as much doubt as few images.
@@ -113,7 +106,7 @@ def spearman(numbers: pd.Series, values: Sequence[Values], seed: int = 0) -> tup
     if not table.size or np.isnan(table).any():
         return math.nan, math.nan, math.nan
     number, entries = numbers.to_numpy(), len(numbers)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     means = _image_shares(len(images), generator) @ table  # (RESAMPLES, entries)
     drawn = torch.randint(entries, (RESAMPLES, entries), generator=generator).numpy()
     found = _correlation(number[drawn], np.take_along_axis(means, drawn, axis=1))
