@@ -92,9 +92,9 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
     found = []
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     for job in sorted(jobs, key=lambda job: (len(job.name), job.name)):
-        state, broken = state_or_fault(job)
-        word, tried, error = (state.state, state.overrides, state.error) if state else ("unknown", (), broken)
-        if broken or (state and state.state != "done"):
+        state, fault = state_or_fault(job)
+        word, tried, error = (state.state, state.overrides, state.error) if state else ("unknown", (), fault)
+        if word != "done":
             row = {"job": job.name, "state": word, "ranked": job in evaluated}
             found.append(row | {"choices": " ".join(tried), "error": error or ""})
     return found
