@@ -41,16 +41,11 @@ class Leaderboard:
     title: str  # data set and split
     lines: pd.DataFrame
     notes: Sequence[str]  # sentences that say what was measured how
-    validation: bool  # whether the figures are for choosing alone: the images selected the epoch, or the threshold
+    lead: str  # what a reader must know before the first figure; empty where there is nothing
     choices: pd.DataFrame  # that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`
     effects: pd.DataFrame  # of these choices, the largest first, see `main_effects`
     balanced: bool  # whether the effects are those of a full grid
     unfinished: pd.DataFrame
-
-    @property
-    def lead(self) -> str:
-        """What a reader must know before the first figure; empty where there is nothing."""
-        return VALIDATION if self.validation else ""
 
     @property
     def ranked(self) -> pd.DataFrame:
@@ -116,7 +111,7 @@ def make_leaderboard(
         f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
         lines,
         [*_notes(lines, models, figure), *notes],
-        validation,
+        VALIDATION if validation else "",
         choices.set_axis([*trained]),
         main_effects(choices, values, jobs, balanced, lower),
         balanced,
