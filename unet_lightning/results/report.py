@@ -103,12 +103,9 @@ def pictures_of(image: MeasuredImage) -> list[dict[str, Any]]:
 
 
 def overlay_errors(photo: Tensor, vessels: Tensor, target: Tensor) -> Tensor:
-    """The photograph in dim grey, with vessels found, called falsely and missed in three colours: `(3, H, W)` uint8.
+    """The photograph `(3, H, W)` uint8 in dim grey, with vessels found, called falsely and missed in three colours.
 
-    Args:
-        photo: `(3, H, W)` uint8.
-        vessels: `(H, W)` bool, what was called vessel.
-        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE; ignored pixels are never coloured.
+    What was called vessel is `(H, W)` bool, the target integer: BACKGROUND, VESSEL or IGNORE, which is never coloured.
     """
     light = torch.where(target == IGNORE, IGNORED, DIMMED)
     painted: Tensor = (rgb_to_grayscale(photo, num_output_channels=3) * light).round().to(torch.uint8)
@@ -123,13 +120,9 @@ def draw_charts(
 ) -> list[dict[str, str]]:
     """ROC, precision over recall, and calibration; none where the pixels are of one class, or the maps decisions.
 
-    Each has a `title`, a `caption`, which says what it shows to who cannot see it, and its `svg`.
-
-    Args:
-        observers: figures by name, the network first; the second observer becomes a point where they are there.
-        probability: the network's, `(N,)` float32 in [0, 1], of the pixels of all images.
-        target: `(N,)` integer: BACKGROUND, VESSEL or IGNORE.
-        threshold: a probability, or what stands for one, such as `argmax`.
+    Each has a `title`, a `caption`, which says what it shows to who cannot see it, and its `svg`. Of the observers the
+    network is first; the second one becomes a point. Probabilities are `(N,)` float32 in [0, 1], of the pixels of all
+    images, targets integer: BACKGROUND, VESSEL or IGNORE. The threshold may be a word, such as `argmax`.
     """
     name, model = next(iter(observers.items()))
     prevalence = float((target == VESSEL).sum() / (target != IGNORE).sum())
