@@ -25,8 +25,8 @@ def images(*values):
 
 def entry(name, leak=(), seeds=(0,), pooled=(("dice", 0.5),), protocol=(), **figures):
     """An entry of one or several seeds with the same figures."""
-    table = pd.DataFrame(figures).rename_axis("image_id").reset_index().assign(observer="model")
-    evaluation = StoredEvaluation(None, STAMP | dict(protocol), table, {"model": [*figures]}, {}, tuple(leak), None)
+    table = pd.DataFrame(figures)
+    evaluation = StoredEvaluation(None, STAMP | dict(protocol), {"model": table}, {}, tuple(leak), None)
     runs = [Run(f"{name}{seed}", {"seed": seed}, evaluation) for seed in seeds]
     return Entry(name, "model", figures, dict(pooled), runs, leak=leak)
 

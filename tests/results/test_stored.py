@@ -22,12 +22,11 @@ def test_figures_are_read_by_observer_and_image(home):
     read = read_stored(home)
     assert read.values("model", "dice") == {"01": 0.8, "02": 0.9}
     assert read.values(SECOND, "dice") == {"01": 0.7, "02": 0.8}
-    assert read.figures["model"] == ["dice", "auroc"]
-    assert read.figures[SECOND] == ["dice"]
+    assert list(read.per_image["model"]) == ["dice", "auroc"]
+    assert list(read.per_image[SECOND]) == ["dice"]
     assert read.pooled["model"]["dice"] == 0.85
-    assert read.leak == ("02",)
+    assert read.leak == ["02"]
     assert read.images == {"01", "02"}
-    assert read.per_image.columns.tolist() == ["observer", "image_id", "leak", "dice", "auroc"]
     assert read.protocol["region"] == "field of view, masks of the data set"
 
 
@@ -60,7 +59,10 @@ def test_what_is_written_is_read(tmp_path, home):
     write_stored(folder, protocol, summaries, ["01", "02"], {"model": [{"low": 0.0, "share": math.nan}]})
     read = read_stored(folder)
     assert read.values("model", "dice") == {"01": 0.8, "02": 0.1 + 0.2}
-    assert read.figures == {"model": ["dice", "auroc"], SECOND: ["dice"]}
+    assert {observer: list(table) for observer, table in read.per_image.items()} == {
+        "model": ["dice", "auroc"],
+        SECOND: ["dice"],
+    }
     assert math.isnan(read.pooled["model"]["auroc"])
     assert read.reasons == {Leak.EPOCH: ["02"]}
     assert read.for_choosing

@@ -47,21 +47,22 @@ class StoredEvaluation:
 
     folder: Path
     protocol: Mapping[str, Any]  # how it was measured
-    per_image: pd.DataFrame  # a row an observer and image: observer, image_id, leak, then figures; NaN where none is
-    figures: Mapping[str, list[str]]  # names of those that an observer has, also of those that are NaN
+    per_image: Mapping[str, pd.DataFrame]  # by observer: a row an image, a column a figure; NaN where there is none
     pooled: Mapping[str, Mapping[str, float]]  # over the pixels of all images, by observer
-    leak: tuple[str, ...]  # images whose figures prove nothing
+    leak: Sequence[str]  # images whose figures prove nothing
     reasons: Mapping[Leak, list[str]] | None  # why, with the images; None where that is unknown
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none, empty where nobody is called so."""
-        rows = self.per_image[self.per_image["observer"] == observer].set_index("image_id")
-        return dict(rows[figure]) if figure in rows else dict.fromkeys(rows.index, math.nan)
+        table = self.per_image.get(observer, pd.DataFrame())
+        return dict(table[figure]) if figure in table else dict.fromkeys(table.index, math.nan)
 
     @property
     def images(self) -> set[str]:
         """Ids of the images that the network was measured on."""
-        return set(self.per_image["image_id"][self.per_image["observer"].str.startswith(MODEL)])
+        return {
+            image for observer, table in self.per_image.items() if observer.startswith(MODEL) for image in table.index
+        }
 
     @property
     def for_choosing(self) -> bool:
@@ -117,13 +118,12 @@ def image_rows(
 def read_stored(folder: Path) -> StoredEvaluation:
     """Reads `metrics.json` and `per_image.csv`; RunError where one is missing, or not what `evaluate` writes."""
     protocol, pooled = _read_metrics(folder / METRICS)
-    table, figures = _read_images(folder / PER_IMAGE)
-    for observer, images in table["observer"].value_counts().items():
+    tables, leak = _read_images(folder / PER_IMAGE)
+    for observer, table in tables.items():
         if observer not in pooled:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
-        if observer.startswith(MODEL) and images != protocol["images"]:
-            raise _broken(folder / PER_IMAGE, f"{images} images of {observer}, {METRICS} has {protocol['images']}")
-    leak = tuple(dict.fromkeys(table["image_id"][table["leak"]]))
+        if observer.startswith(MODEL) and len(table) != protocol["images"]:
+            raise _broken(folder / PER_IMAGE, f"{len(table)} images of {observer}, {METRICS} has {protocol['images']}")
     if bool(protocol["leak"]) != bool(leak):
         marked = ", ".join(leak) or "none"
         raise _broken(folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {marked}")
@@ -131,7 +131,7 @@ def read_stored(folder: Path) -> StoredEvaluation:
         reasons = {Leak(reason): list(map(str, images)) for reason, images in protocol["leak_reasons"].items()}
     except (AttributeError, KeyError, TypeError, ValueError):  # not as evaluate writes them
         reasons = None
-    return StoredEvaluation(folder, protocol, table, figures, pooled, leak, reasons)
+    return StoredEvaluation(folder, protocol, tables, pooled, leak, reasons)
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
@@ -160,10 +160,10 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
     return protocol, pooled
 
 
-def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """The table of the images, and the figures that each observer has: those with a cell that is not empty."""
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    figures: dict[str, list[str]] = {}
+def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """A table an observer, of the figures with a cell that is not empty; and the images that leaked."""
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    leak: set[str] = set()
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restval="", strict=True)
@@ -173,20 +173,21 @@ def _read_images(path: Path) -> tuple[pd.DataFrame, dict[str, list[str]]]:
                     raise _broken(path, f"line {reader.line_num} is longer than its header")
                 if leaked not in ("True", "False"):
                     raise _broken(path, f"line {reader.line_num} says {leaked!r} of leak, which is True or False")
-                if (observer, image) in rows:
+                rows = tables.setdefault(observer, {})
+                if image in rows:
                     raise _broken(path, f"image {image} of {observer} stands there twice")
-                numbers = {name: float(cell) for name, cell in row.items() if cell != ""}
-                rows[observer, image] = {"observer": observer, "image_id": image, "leak": leaked == "True"} | numbers
-                figures[observer] = list(dict.fromkeys([*figures.get(observer, []), *numbers]))
+                rows[image] = {name: float(cell) for name, cell in row.items() if cell != ""}
+                if leaked == "True":
+                    leak.add(image)
     except OSError as error:
         raise _broken(path, error.strerror or str(error)) from error
     except KeyError as error:
         raise _broken(path, f"it has no column {error}") from error
     except (ValueError, csv.Error) as error:
         raise _broken(path, f"line {reader.line_num} cannot be read ({error})") from error
-    if not any(observer.startswith(MODEL) for observer in figures):
+    if not any(observer.startswith(MODEL) for observer in tables):
         raise _broken(path, "it has no image of the model")
-    return pd.DataFrame(list(rows.values())), figures
+    return {observer: pd.DataFrame(list(rows.values()), list(rows)) for observer, rows in tables.items()}, sorted(leak)
 
 
 def _broken(path: Path, found: str) -> RunError:

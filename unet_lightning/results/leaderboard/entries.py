@@ -150,7 +150,7 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
         if one != other:
             found = f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'"
             raise RunError(f"{found}. Evaluate both in the same way.")
-    parted = [observer.partition(": ") for observer in run.evaluation.figures]
+    parted = [observer.partition(": ") for observer in run.evaluation.per_image]
     classes = [name for observer, _, name in parted if observer == MODEL]
     if (class_name or "") not in classes:
         found = "two classes: leave --class out" if classes == [""] else f"the classes {', '.join(classes)}"
@@ -159,7 +159,8 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
 
 def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
     observer, parts = MODEL + suffix, [run.evaluation for run in group]
-    figures = [name for name in parts[0].figures[observer] if all(name in part.figures[observer] for part in parts)]
+    tables = [part.per_image[observer] for part in parts]
+    figures = [name for name in tables[0] if all(name in table for table in tables)]
     against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
     return Entry(
         shared_name([run.name for run in group]),
@@ -192,7 +193,7 @@ def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
                     f"The Dice of the second observer on image {image} is {known:.4f} in {name} and {dice:.4f} in "
                     f"{run.name}: the labels or the fields of view behind them differ. Evaluate both on the same data."
                 )
-        for figure in run.evaluation.figures.get(observer, []):
+        for figure in run.evaluation.per_image.get(observer, []):
             values[figure] = values.get(figure, {}) | run.evaluation.values(observer, figure)
     values = {name: {image: known.get(image, math.nan) for image in sorted(source)} for name, known in values.items()}
     return Entry(SECOND, observer, values, _mean_pooled(runs, observer))
