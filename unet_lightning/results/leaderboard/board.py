@@ -153,9 +153,8 @@ def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Seq
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
     seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
-    row["images"] = len(entry.images)
-    row["seconds"] = fmean(seconds) if seconds else math.nan
-    row["peak_memory_mb"] = max(memory, default=math.nan)
+    row |= {"images": len(entry.images), "seconds": fmean(seconds) if seconds else math.nan}
+    row |= {"peak_memory_mb": max(memory, default=math.nan)}
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}
 
 
@@ -179,13 +178,8 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[st
     leaks = lines[lines["kind"] == "leak"]
     for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
         notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
-    return [*notes, _made_by(protocols)]
-
-
-def _made_by(protocols: Sequence[Mapping[str, Any]]) -> str:
-    """Which code and libraries evaluated."""
     versions = pd.DataFrame([protocol.get("versions") or {} for protocol in protocols])
     used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
-    commits = dict.fromkeys(str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
+    commits = (str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
     short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
-    return f"Evaluated by {used or 'unknown versions'}; commit {short}."
+    return [*notes, f"Evaluated by {used or 'unknown versions'}; commit {short}."]
