@@ -22,18 +22,21 @@ REQUIRED = "dataset split images reference region resolution threshold threshold
 
 
 class Leak(StrEnum):
-    """Why figures of an image prove nothing: the code that is stored, and the words that stand before image ids."""
+    """Why figures of an image prove nothing, as it is stored."""
 
-    words: str
-    TRAINED = "trained", "trained on"
-    EPOCH = "epoch", "the epoch was selected on"
-    THRESHOLD = "threshold", "the threshold was chosen on"
+    TRAINED = "trained"
+    EPOCH = "epoch"
+    THRESHOLD = "threshold"
 
-    def __new__(cls, code: str, words: str = "") -> "Leak":
-        """A code with its words."""
-        leak = str.__new__(cls, code)
-        leak._value_, leak.words = code, words
-        return leak
+    @property
+    def words(self) -> str:
+        """What stands before the ids of such images."""
+        said = {
+            "trained": "trained on",
+            "epoch": "the epoch was selected on",
+            "threshold": "the threshold was chosen on",
+        }
+        return said[self]
 
     @classmethod
     def _missing_(cls, value: object) -> "Leak | None":
