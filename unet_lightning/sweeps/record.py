@@ -121,10 +121,9 @@ def key() -> bytes:
         temporary.write_bytes(secrets.token_bytes(32))
         try:
             os.link(temporary, path)
-        except FileExistsError:  # another process has just made one
-            pass
-        except OSError:  # a file system without links
-            temporary.replace(path)
+        except OSError:  # another process has just made one, or the file system has no links
+            if not path.exists():
+                temporary.replace(path)
         temporary.unlink(missing_ok=True)
     return path.read_bytes()
 
