@@ -10,10 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from unet_lightning import request
-from unet_lightning.errors import UserError
+from unet_lightning.errors import OtherRun, UserError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
 from unet_lightning.sweeps import plugins
-from unet_lightning.sweeps.jobs import Refused, callbacks_for, in_sweep, recorded
+from unet_lightning.sweeps.jobs import callbacks_for, in_sweep, recorded
 from unet_lightning.sweeps.record import is_sweep
 from unet_lightning.sweeps.sweeper import check_single, go_on
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @one_line_errors
-def train_config(cfg: DictConfig) -> float | Refused | None:
+def train_config(cfg: DictConfig) -> float | OtherRun | None:
     """Trains one configuration; a sweep calls it for each job and may use what it returns.
 
     Returns:

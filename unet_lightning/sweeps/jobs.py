@@ -26,33 +26,27 @@ from unet_lightning.training.state import ERROR, State, begun, state_or_fault
 log = logging.getLogger(__name__)
 
 
-class Refused(str):
-    """What a job returns whose folder is not its own to write to: why."""
-
-
 def in_sweep() -> bool:
     """Whether this is a job of a sweep."""
     return bool(HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
-def recorded(
-    job: Callable[[], float | None], folder: Path, rank: int = 0, has_ranks: bool = False
-) -> float | Refused | None:
-    """Calls a job of a sweep, and notes in its folder what goes wrong; None where it failed.
+def recorded(job: Callable[[], float | None], folder: Path, rank: int, has_ranks: bool) -> float | OtherRun | None:
+    """Calls a job of a sweep, and notes in its folder what goes wrong, unless it is not its own; None where it failed.
 
     Where Slurm has started several processes for this job, `has_ranks` is true and this one has a `rank`.
     """
-    overrides = list(HydraConfig.get().overrides.task)
     try:
         return job()
     except OtherRun as error:
         log.error(f"Job refused: {error}")
-        return Refused(str(error))
+        return OtherRun(str(error))  # without the frames, which hold the network
     except Exception as error:
         if not rank:
             state = state_of(folder)
             if state is None or (state.state in ("running", "stopped") and state.pid != os.getpid()):
-                state = begun(state, overrides)  # nobody below has noted this attempt
+                # Nobody below has noted this attempt.
+                state = begun(state, list(HydraConfig.get().overrides.task))
             note_failure(folder, state, one_line(error), traceback.format_exc())
         log.error(f"Job failed: {one_line(error)}")
         if has_ranks:  # a bad exit, by which srun ends those that wait for this one
@@ -75,7 +69,7 @@ def launch(
         given = [[*record.jobs[name], f"hydra.sweep.subdir={as_value(name)}"] for name in some]
         for name, ended in zip(some, launcher.launch(given, numbers.index(some[0])), strict=True):
             returned = ended._return_value  # the property raises what a job has raised
-            if isinstance(returned, Refused):
+            if isinstance(returned, OtherRun):
                 refused[name] = str(returned)
             elif ended.status == JobStatus.FAILED:
                 note_lost(folder / name, one_line(returned), record.jobs[name])

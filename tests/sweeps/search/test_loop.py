@@ -8,8 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
-from unet_lightning.errors import ConfigError
-from unet_lightning.sweeps.jobs import Refused
+from unet_lightning.errors import ConfigError, OtherRun
 from unet_lightning.sweeps.record import Record, is_sweep, read
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import parse
@@ -50,7 +49,7 @@ class Launcher:
             self.jobs[number] = overrides
             values = {name: value for name, value in (one.split("=") for one in overrides) if name in "xy"}
             found = self.job(number, {name: float(value) for name, value in values.items() if value[0] not in "TF"})
-            if not isinstance(found, Refused):
+            if not isinstance(found, OtherRun):
                 ended = found if isinstance(found, State) else State("done", 0, value=found)
                 (self.folder / str(number)).mkdir(exist_ok=True)
                 ended.write(self.folder / str(number))
@@ -151,7 +150,7 @@ def test_a_trial_that_was_half_drawn_is_drawn_to_the_end(tmp_path):
         (State("done", 0), "no validation figure"),
         (State("failed", 1, error="No mask for image 21."), "No mask for image 21."),
         (State("running"), "it was killed"),
-        (Refused("another run is there"), "another run is there"),
+        (OtherRun("another run is there"), "another run is there"),
     ],
 )
 def test_a_trial_without_a_figure_is_noted_and_passed_over(ended, said, tmp_path, caplog):
