@@ -25,12 +25,10 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_value, is_sweep, is_tried, read, record_of
-from unet_lightning.training.folder import shell_path
+from unet_lightning.training.folder import RunFolder, shell_path
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
-
-MOST = 100  # as exit code; those above 128 mean signals
 
 
 class RecordedSweeper(Sweeper):
@@ -58,8 +56,6 @@ class RecordedSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
-        from unet_lightning.training.folder import RunFolder  # imports torch
-
         if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
         folder = self.folder
@@ -83,13 +79,11 @@ class RecordedSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(given)
         jobs: dict[str, list[str]] = {}
         for number, job in enumerate(basic_sweeper.BasicSweeper.split_arguments(overrides, None)[0]):
-            config = self.loader.load_sweep_config(self.master_config, list(job))
-            with read_write(config), open_dict(config):
-                config.hydra.job.num = config.hydra.job.id = number
-            name = str(config.hydra.sweep.subdir)
+            numbered = [*job, f"hydra.job.num={number}", f"hydra.job.id={number}"]
+            name = str(self.loader.load_sweep_config(self.master_config, numbered).hydra.sweep.subdir)
             if name in jobs:
                 raise ConfigError(f"hydra.sweep.subdir gives several jobs the folder {name}: let it name each job.")
-            jobs[name] = list(job)
+            jobs[name] = job
         return jobs
 
 
@@ -161,4 +155,4 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
     else:
         log.info(f"Compare them: python -m unet_lightning.leaderboard {place}")
     if errors:
-        sys.exit(min(len(errors), MOST))
+        sys.exit(min(len(errors), 100))  # codes above 128 mean signals

@@ -27,6 +27,7 @@ from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import Space, parse
 from unet_lightning.sweeps.sweeper import report
+from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import State
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ NO_FIGURE = "it has no validation figure that is a number: does it validate, and
 
 def sweep(config: DictConfig, folder: Path, loader: ConfigLoader, launcher: Launcher, arguments: Sequence[str]) -> None:
     """Searches in the folder of a sweep, or goes on with the search there; `config` has the `hydra` node."""
-    from unet_lightning.training.folder import RunFolder  # imports torch
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra and this module say what happens
     settings: Any = OmegaConf.to_container(config.sweep, resolve=True)
     space = parse(arguments, settings["params"] or {}, loader)
