@@ -75,26 +75,24 @@ class LocalLauncher(Launcher):
 
     def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Starts each job when a place is free, and waits for all; they end where this process does."""
-        waiting, jobs = list(tasks), []
-        running: dict[int, Any] = {}  # by their places
+        jobs: list[Any] = []
+        at: list[Any] = [None] * self.params["n_jobs"]  # the last job of each place
         before = {signal.SIGTERM: signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))}
         # A shell starts what it puts into the background deaf to SIGINT, by which submitit ends its jobs. Jobs would
         # inherit that; a handler that does nothing is not inherited.
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda signum, frame: None)
         try:
-            while True:
-                for place in range(self.params["n_jobs"]):
-                    if place in running and running[place].done():
-                        del running[place]
-                    if waiting and place not in running:
-                        running[place] = self.begin(place, self, *waiting.pop(0))
-                        jobs.append(running[place])
-                if not running:
-                    return jobs
+            for task in tasks:
+                while not (free := [place for place, job in enumerate(at) if job is None or job.done()]):
+                    time.sleep(POLL)
+                at[free[0]] = self.begin(free[0], self, *task)
+                jobs.append(at[free[0]])
+            while not all(job.done() for job in jobs):
                 time.sleep(POLL)
+            return jobs
         except BaseException:
-            for job in running.values():
+            for job in jobs:
                 job.cancel()
             raise
         finally:
