@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 POLL = 1.0  # seconds between two looks at the jobs
 ASK = 10.0  # seconds between two questions to Slurm
 LATE = 60.0  # seconds that a shared file system may take to show the result of a job that has left the queue
-# Parameters that submitit has for all kinds of executors.
-GENERAL = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node"}
 
 
 class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins have no types
@@ -44,9 +42,8 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
         import submitit
 
         made = submitit.AutoExecutor(self.params["submitit_folder"], cluster=self._EXECUTOR, **arguments)
-        named = {name if name in GENERAL else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
         try:
-            made.update_parameters(**named)
+            made.update_parameters(**{f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()})
         except (NameError, TypeError, ValueError) as error:
             raise ConfigError(f"hydra.launcher: {' '.join(str(error).split())}") from error
         return made
