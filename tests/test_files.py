@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from unet_lightning import files
-from unet_lightning.errors import UserError
+from unet_lightning.errors import OtherRun, UserError
 from unet_lightning.files import locked, whole_file, write_rows, write_text
 
+OTHER = OtherRun("Another process has the lock.")
 HOLDER = """
 import os, sys, time
 from pathlib import Path
 from unet_lightning.files import locked
 
-with locked(Path(sys.argv[1])):
+with locked(Path(sys.argv[1]), BlockingIOError()):
     if sys.argv[2] == "hold":
         print(os.getpid(), flush=True)
         time.sleep(60)
@@ -114,9 +115,9 @@ def test_a_file_that_can_never_be_replaced_is_named(tmp_path, monkeypatch):
 
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path):
     path = tmp_path / ".lock"
-    with locked(path), pytest.raises(BlockingIOError), locked(path):
+    with locked(path, OTHER), pytest.raises(OtherRun), locked(path, OTHER):
         pass
-    with locked(path):
+    with locked(path, OTHER):
         pass
 
 
@@ -139,11 +140,11 @@ def holder(tmp_path):
 
 def test_a_lock_ends_with_its_process_however_that_ends(holder, tmp_path):
     process, _ = holder("hold")
-    with pytest.raises(BlockingIOError), locked(tmp_path / ".lock"):
+    with pytest.raises(OtherRun), locked(tmp_path / ".lock", OTHER):
         pass
     process.kill()
     process.wait()
-    with locked(tmp_path / ".lock"):
+    with locked(tmp_path / ".lock", OTHER):
         pass
 
 
@@ -151,7 +152,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(holder, tmp_path):
 def test_a_forked_process_does_not_keep_the_lock(holder, tmp_path):
     _, child = holder("fork")
     try:
-        with locked(tmp_path / ".lock"):
+        with locked(tmp_path / ".lock", OTHER):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
@@ -162,5 +163,5 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(files, "lock_descriptor", refuse)
-    with locked(tmp_path / ".lock"), locked(tmp_path / ".lock"):
+    with locked(tmp_path / ".lock", OTHER), locked(tmp_path / ".lock", OTHER):
         pass

@@ -62,10 +62,10 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, refusal: Exception) -> Iterator[None]:
     """Holds the lock of a file until the block ends, or the process does, in whatever way.
 
-    BlockingIOError where another process holds it. On a file system without locks the block runs all the same.
+    Raises `refusal` where another process holds it. On a file system without locks the block runs all the same.
     """
     with path.open("a", encoding="utf-8") as file:  # NFS locks only what may be written
         try:
@@ -73,7 +73,7 @@ def locked(path: Path) -> Iterator[None]:
         except (OSError, NotImplementedError):  # a file system, or a Python, without locks
             free = True
         if not free:
-            raise BlockingIOError(f"Another process holds the lock of {path}.")
+            raise refusal
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from conftest import TINY_RUN
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from unet_lightning.errors import RunError
 from unet_lightning.files import locked
 
 SEARCH = ["-m", "sweep=optuna", *TINY_RUN, "optimizer.lr=tag(log, interval(1e-4, 1e-2))", "score=false"]
@@ -54,7 +55,7 @@ def test_without_optuna_the_error_says_how_to_install_it(in_process, monkeypatch
 
 
 def test_one_search_at_a_time_works_in_a_folder(in_process, tmp_path):
-    with locked(tmp_path / ".search.lock"):
+    with locked(tmp_path / ".search.lock", RunError()):
         assert "Another search is at work" in in_process("train", *SEARCH, f"hydra.sweep.dir={tmp_path}")
 
 

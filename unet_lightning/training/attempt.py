@@ -86,11 +86,8 @@ class Attempt(Callback):
             with stop.listen(), self._loggers():
                 yield
             return
-        with stop.listen(), contextlib.ExitStack() as held:
-            try:
-                held.enter_context(locked(self.run.path / LOCK))
-            except BlockingIOError as other:
-                raise OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.") from other
+        other = OtherRun(f"Another process trains in {self.run.path}: wait until it ends, or end it.")
+        with stop.listen(), locked(self.run.path / LOCK, other):
             self._begin()
             try:
                 with self._loggers():

@@ -5,7 +5,6 @@ All that a search knows is in its study, so that it goes on from there. A trial 
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,17 +43,13 @@ def sweep(config: DictConfig, folder: Path, loader: ConfigLoader, launcher: Laun
     for values in space.corners():
         loader.load_sweep_config(config, space.overrides(values))
     search = description(config, settings, space, folder)
-    with ExitStack() as held:
-        goes_on = is_sweep(folder)
-        record = known(folder, arguments, search) if goes_on else replace(record_of(config, folder), search=search)
-        study = (studies.open_study if goes_on else studies.begin_study)(record.search or {}, folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            held.enter_context(locked(folder / ".search.lock"))
-        except BlockingIOError as error:
-            raise RunError(f"Another search is at work in {folder}: wait for its end, or stop it.") from error
-        fault = f"The study of {folder} cannot be read or written"
-        held.enter_context(studies.one_line_faults(fault, StorageInternalError))
+    goes_on = is_sweep(folder)
+    record = known(folder, arguments, search) if goes_on else replace(record_of(config, folder), search=search)
+    study = (studies.open_study if goes_on else studies.begin_study)(record.search or {}, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    other = RunError(f"Another search is at work in {folder}: wait for its end, or stop it.")
+    fault = f"The study of {folder} cannot be read or written"
+    with locked(folder / ".search.lock", other), studies.one_line_faults(fault, StorageInternalError):
         RunFolder(folder).link_latest(record.name)
         running = Search(study, space, settings, folder, launcher, record)
         running.run()
