@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from unet_lightning.errors import Pruned
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.sweeps.record import read
-from unet_lightning.sweeps.search.study import handle, open_study
+from unet_lightning.sweeps.search.study import open_study
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class Pruning(Callback):
             if self.trial is None:
                 search = read(self.folder.parent, own=not in_sweep()).search or {}
                 self.monitor = search["monitor"]
-                self.trial = handle(open_study(search, self.folder.parent), int(self.folder.name))
+                study = open_study(search, self.folder.parent)
+                self.trial = optuna.Trial(study, study.trials[int(self.folder.name)]._trial_id)
             known = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
             value = trainer.callback_metrics.get(self.monitor)
             if known.state.is_finished() or value is None or not math.isfinite(float(value)):

@@ -16,7 +16,6 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import Trial
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 
@@ -96,8 +95,3 @@ def built(spec: Any, key: str, kind: type, **late: Any) -> Any:
         warnings.simplefilter("ignore", ExperimentalWarning)  # who names a class has chosen it, experimental or not
         more = {name: value for name, value in late.items() if name in taken}
         return instantiate(more | dict(spec), _convert_="all")
-
-
-def handle(study: optuna.Study, number: int) -> Trial:
-    """A trial, also one of another process, as something that can be written."""
-    return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)

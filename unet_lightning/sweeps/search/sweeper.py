@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import StorageInternalError
 from optuna.samplers import BruteForceSampler, RandomSampler
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.files import locked
@@ -71,58 +71,59 @@ class Search:
 
     def run(self) -> None:
         """Goes on to `n_trials` in total: first what was stopped, then new trials."""
-        if numbers := self.open_trials():
-            several = f"trial{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+        if trials := self.open_trials():
+            several = f"trial{'s' * (len(trials) > 1)} {', '.join(str(trial.number) for trial in trials)}"
             log.info(f"Going on with {several}, which did not end.")
-        for number in numbers:
-            trial = studies.handle(self.study, number)
+        for trial in trials:
             for name, distribution in self.space.swept.items():
                 trial._suggest(name, distribution)  # where a kill has left it half drawn
-            self.tell(number, None)
+            self.tell(trial, None)
         self.run_batch(self.open_trials())
         while (left := self.settings["n_trials"] - len(self.study.trials)) > 0:
             present = len(self.study.trials)
             self.study.sampler = studies.sampler_of(self.settings["sampler"], self.settings["seed"], present)
-            some = [self.study.ask({**self.space.swept}).number for _ in range(min(left, self.settings["n_jobs"]))]
+            some = [self.study.ask({**self.space.swept}) for _ in range(min(left, self.settings["n_jobs"]))]
             self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
             self.run_batch(some)
 
-    def open_trials(self) -> list[int]:
-        """The numbers of the trials that have not ended."""
-        return [trial.number for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+    def open_trials(self) -> list[Trial]:
+        """The trials that have not ended."""
+        found = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [Trial(self.study, trial._trial_id) for trial in found]
 
-    def run_batch(self, numbers: Sequence[int]) -> None:
+    def run_batch(self, trials: Sequence[Trial]) -> None:
         """Runs trials and tells the study; a failed one is noted and passed over."""
         jobs = {str(trial.number): self.space.overrides(trial.params) for trial in self.study.trials}
         self.record = replace(self.record, jobs=jobs)
         self.record.write(self.folder)
         lost = "it was killed"
         try:
-            self.refused |= launch(self.launcher, self.record, [str(number) for number in numbers], self.folder)
+            self.refused |= launch(self.launcher, self.record, [str(trial.number) for trial in trials], self.folder)
         except UserError:
             raise
         except Exception as error:  # a launcher that lost one job gives none of the others' results
             lost = one_line(error)
-        for number in numbers:
-            self.tell(number, lost)
+        for trial in trials:
+            self.tell(trial, lost)
         try:
             summary.write_page(self.study, self.space, (self.record.search or {})["monitor"], self.folder)
         except Exception as error:  # a full disk, a fault of a plotting library
             log.warning(f"The search goes on without its page: {one_line(error)}")
 
-    def tell(self, number: int, lost: str | None) -> None:
+    def tell(self, trial: Trial, lost: str | None) -> None:
         """Notes what came of a trial, if it has ended; `lost` is why one failed that ran and does not say so itself."""
-        state = state_of(self.folder / str(number)) or State("running")
+        name = str(trial.number)
+        state = state_of(self.folder / name) or State("running")
         lacks = NO_FIGURE if state.value is None else None
         errors = {"running": lost, "failed": state.error or "it failed without a word", "done": lacks}
-        if error := self.refused.get(str(number)) or errors.get(state.state):
-            log.warning(f"Trial {number} failed and is passed over: {error}")
-            studies.handle(self.study, number).set_user_attr("error", error)
-            self.study.tell(number, state=TrialState.FAIL)
+        if error := self.refused.get(name) or errors.get(state.state):
+            log.warning(f"Trial {name} failed and is passed over: {error}")
+            trial.set_user_attr("error", error)
+            self.study.tell(trial, state=TrialState.FAIL)
         elif state.state == "done":
-            self.study.tell(number, state.value)
+            self.study.tell(trial, state.value)
         elif state.state == "pruned":
-            self.study.tell(number, state=TrialState.PRUNED)
+            self.study.tell(trial, state=TrialState.PRUNED)
 
 
 def wanted(settings: Mapping[str, Any], space: Space) -> int:
