@@ -79,10 +79,10 @@ class Search:
                 trial._suggest(name, distribution)  # where a kill has left it half drawn
             self.tell(trial, None)
         self.run_batch(self.open_trials())
-        while (left := self.settings["n_trials"] - len(self.study.trials)) > 0:
-            present = len(self.study.trials)
+        while (present := len(self.study.trials)) < self.settings["n_trials"]:
+            together = min(self.settings["n_jobs"], self.settings["n_trials"] - present)
             self.study.sampler = studies.sampler_of(self.settings["sampler"], self.settings["seed"], present)
-            some = [self.study.ask({**self.space.swept}) for _ in range(min(left, self.settings["n_jobs"]))]
+            some = [self.study.ask({**self.space.swept}) for _ in range(together)]
             self.study.sampler = RandomSampler()  # BruteForceSampler would end `study.optimize`, which does not run
             self.run_batch(some)
 
