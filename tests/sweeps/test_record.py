@@ -105,7 +105,7 @@ def test_how_to_search_and_where_to_run_may_change(tmp_path):
         RECORD.check_same(["seed=1,3"], tmp_path)
 
 
-@pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "a,b", "[x]", "${y}"])
+@pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "both\\'", "end\\", "a,b", "[x]", "${y}"])
 def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
     parsed = OverridesParser.create().parse_override(f"hydra.run.dir={as_value(tmp_path / name)}")
     assert parsed.value() == str(tmp_path / name)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig
 
 from unet_lightning.errors import OtherRun, RunError, one_line
@@ -130,4 +131,4 @@ def key() -> bytes:
 
 def as_value(folder: Path | str) -> str:
     """A folder as the value of an override, which Hydra reads back as it is."""
-    return "'" + str(folder).replace("'", "\\'") + "'"
+    return QuotedString(str(folder), Quote.single).with_quotes()
