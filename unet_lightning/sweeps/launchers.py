@@ -30,7 +30,6 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra calls this with some jobs, and gets what each returned."""
-        Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         tasks = []
         for number, overrides in enumerate(job_overrides, initial_job_idx):
             log.info(f"\t#{number} : {' '.join(filter_overrides(overrides))}")
