@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import submitit
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
+from submitit.core.utils import FailedJobError, FailedSubmissionError, UncompletedJobError
 
 from unet_lightning.errors import ConfigError, RunError
 
@@ -38,8 +40,6 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
 
     def executor(self, parameters: dict[str, Any], **arguments: Any) -> Any:
         """Submitit's, with parameters of the config; ConfigError where it does not take one of them."""
-        import submitit
-
         made = submitit.AutoExecutor(self.params["submitit_folder"], cluster=self._EXECUTOR, **arguments)
         try:
             made.update_parameters(**{f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()})
@@ -49,8 +49,6 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
 
     def returned(self, job: Any) -> JobReturn:
         """What a job that has ended returned; of one that died why."""
-        from submitit.core.utils import UncompletedJobError
-
         if has_result(job):
             try:
                 return cast(JobReturn, job.task(0).result())
@@ -121,8 +119,6 @@ class SlurmLauncher(Launcher):
 
     def run(self, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Sends the jobs, and waits for their end."""
-        from submitit.core.utils import FailedJobError, FailedSubmissionError
-
         executor = self.executor(self.flags(self.params), slurm_max_num_timeout=self.params["max_num_timeout"])
         try:
             jobs: list[Any] = executor.map_array(self, *zip(*tasks, strict=True))
