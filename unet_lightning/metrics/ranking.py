@@ -14,12 +14,14 @@ from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 
 def area_under_roc(probability: Tensor, target: Tensor) -> float:
     """AUROC inside the field of view; NaN where one of the two classes is absent."""
-    return float(binary_auroc(*_inside(probability, target))) if _both_classes(target) else math.nan
+    known = _both_classes(target)
+    return float(binary_auroc(probability.float(), target, ignore_index=IGNORE)) if known else math.nan
 
 
 def average_precision(probability: Tensor, target: Tensor) -> float:
     """Average precision inside the field of view; NaN where one of the two classes is absent."""
-    return float(binary_average_precision(*_inside(probability, target))) if _both_classes(target) else math.nan
+    known = _both_classes(target)
+    return float(binary_average_precision(probability.float(), target, ignore_index=IGNORE)) if known else math.nan
 
 
 def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[Tensor, Tensor]:
@@ -31,7 +33,7 @@ def roc_curve(probability: Tensor, target: Tensor, points: int = 400) -> tuple[T
     """
     if not _both_classes(target):
         return torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
-    false_positive_rate, sensitivity, _ = binary_roc(*_inside(probability, target))
+    false_positive_rate, sensitivity, _ = binary_roc(probability.float(), target, ignore_index=IGNORE)
     false_positive_rate, sensitivity = false_positive_rate.double(), sensitivity.double()
     if len(sensitivity) > points:
         along = false_positive_rate + sensitivity  # (N,), from 0 to 2: the length of the staircase so far
@@ -52,12 +54,6 @@ def precision_recall_curve(probability: Tensor, target: Tensor, points: int = 40
     right, wrong = recall * (target == VESSEL).sum(), false_positive_rate * (target == BACKGROUND).sum()
     precision = torch.where(right + wrong > 0, right / (right + wrong), 1.0)  # 1 by convention where nothing is found
     return recall, precision
-
-
-def _inside(probability: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Probability and target of the pixels that count, flat."""
-    counted = target != IGNORE
-    return probability[counted].float(), target[counted].long()
 
 
 def _both_classes(target: Tensor) -> bool:
