@@ -147,7 +147,6 @@ def test_counts_by_hand(dtype):
     vessels[15] = True  # background
     expected = CalibreCounts(thin_found=50, thin=100, thick_found=125, thick=300)
     assert count_by_calibre(vessels, target) == expected
-    assert count_by_calibre(vessels, target, thin_vessels(target)) == expected
 
 
 def test_thin_and_thick_are_all_vessel_pixels_and_ignored_ones_do_not_count(tiny_drive):

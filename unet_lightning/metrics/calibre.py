@@ -44,9 +44,9 @@ class CalibreCounts:
         return self.thick_found / self.thick if self.thick else math.nan
 
 
-def count_by_calibre(vessels: Tensor, target: Tensor, thin: Tensor | None = None) -> CalibreCounts:
-    """Counts of one image; `thin` is the result of `thin_vessels`, where it is known already."""
-    thin = thin_vessels(target) if thin is None else thin
+def count_by_calibre(vessels: Tensor, target: Tensor) -> CalibreCounts:
+    """Counts of one image."""
+    thin = thin_vessels(target)
     thick = (target == VESSEL) & ~thin
     numbers = (thin & vessels, thin, thick & vessels, thick)
     return CalibreCounts(*(int(pixels.sum()) for pixels in numbers))
