@@ -60,14 +60,12 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
         flat = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
         pooled |= _of_probabilities(*flat)
     for row, pair, calibre in zip(per_image, pairs, calibres, strict=True):
-        row |= dict(zip(TOPOLOGY, (centreline_dice(*pair), component_error(*pair)), strict=True))
+        row |= {"cldice": centreline_dice(*pair), "component_error": component_error(*pair)}
         row |= _rates(calibre, CALIBRES)
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
-    columns = {name: [row[name] for row in per_image] for name in per_image[0]}
-    for name in CALIBRES:
-        columns[name] = [value for value in columns[name] if not math.isnan(value)]
     summary = Summary(per_image, {}, {}, {}, pooled)
-    for name, values in columns.items():
+    for name in per_image[0]:
+        values = [row[name] for row in per_image if name not in CALIBRES or not math.isnan(row[name])]
         unknown = len(values) < 2 or any(map(math.isnan, values))
         summary.mean[name] = statistics.fmean(values) if values else math.nan
         summary.sd[name] = math.nan if unknown else statistics.stdev(values)
