@@ -7,12 +7,13 @@ large or not what is expected in its place is a DataError.
 import gzip
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
@@ -38,18 +39,33 @@ def read_photo(path: Path) -> Tensor:
     to 255). A file whose name ends in .gz is unpacked.
     """
     image, is_deep = open_image(path, "photograph")
-    if image.mode in DEEP_MODES:
-        return _scaled(path, image).expand(3, -1, -1).clone()
-    if image.mode not in COLOUR_MODES:
+    if image.mode not in (*COLOUR_MODES, *DEEP_MODES):
         raise DataError(
             f"The photograph {path} has Pillow mode {image.mode}: 8 or 16 bits a channel are expected. Convert it to "
             "8-bit RGB with the contrast that its camera software shows."
         )
     photo = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    extremes: list[int] = []  # of 16 bits
     for rows, band in _bands(image):
-        photo[rows] = np.asarray(_opaque(band).convert("RGB"))
-    if is_deep:  # Pillow has read the upper 8 bits only
-        _check_range(path, 256 * int(photo.max()) + 255)
+        if image.mode in DEEP_MODES:
+            grey = np.asarray(band, dtype=np.int64)[..., None]  # (rows, W, 1)
+            extremes += [int(grey.min()), int(grey.max())]
+            photo[rows] = (grey * 255 + 32767) // 65535
+        else:
+            photo[rows] = np.asarray(_opaque(band).convert("RGB"))
+    if is_deep and not extremes:  # Pillow has read the upper 8 bits only
+        extremes = [256 * int(photo.max()) + 255]
+    if extremes and not 0 <= min(extremes) <= max(extremes) <= 65535:
+        raise DataError(
+            f"The photograph {path} has values from {min(extremes)} to {max(extremes)}: 0 to 65535 are expected where "
+            "there are more than 8 bits. Convert it to 8-bit RGB with the contrast that its camera software shows."
+        )
+    if extremes and max(extremes) < FAINT:
+        raise DataError(
+            f"The photograph {path} has 16 bits a channel and no value above {max(extremes)} of 65535: 12-bit or "
+            "darker data, black in 8 bits. Stretch all photographs of this kind by one factor first, 16 for 12-bit "
+            "data: `magick IN -evaluate multiply 16 OUT`."
+        )
     return torch.from_numpy(photo).permute(2, 0, 1)
 
 
@@ -59,24 +75,22 @@ def read_binary(path: Path, what: str) -> Tensor:
     deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
     if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
         raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
-    white = np.empty((image.height, image.width), dtype=bool)
-    values: set[float] = set()
-    for rows, band in _bands(image):
+
+    def grey_of(band: Image.Image) -> NDArray[np.generic]:
         # convert("L") gives the colours of a palette image, whose raw array holds indices.
         grey = np.asarray(band if deep else _opaque(band).convert("L"))  # (rows, W)
         if image.mode == "P":  # DRIVE's second observer is drawn in almost black (3) and almost white (253)
             grey = np.where(grey <= PALETTE_SLACK, 0, np.where(grey >= 255 - PALETTE_SLACK, 255, grey))
-        white[rows] = grey > 0
-        values.update(np.unique(grey)[: MAX_VALUES + 1].tolist())
-        if len(values) > MAX_VALUES:
-            break
+        return grey
+
+    white, values = _mask(image, grey_of, bool)
     if not any(values <= {0, white_value} for white_value in (1, 255, 65535)):
         number = f"over {MAX_VALUES}" if len(values) > MAX_VALUES else f"{len(values)}"
         raise DataError(
             f"The {what} has grey values: {path} holds {number} ({_some(sorted(values))}), expected 0 and 255. A mask "
             "saved as JPEG gets them; threshold it and save it as PNG."
         )
-    return torch.from_numpy(white)
+    return white
 
 
 def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
@@ -91,20 +105,13 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
             f"The {what} has Pillow mode {image.mode}: {path}. An index image is expected (grey or palette), with "
             f"values {expected}."
         )
-    indices = np.empty((image.height, image.width), dtype=np.uint8)
-    values: set[int] = set()
-    for rows, band in _bands(image):
-        found = np.asarray(band, dtype=np.int32)
-        values.update(np.unique(found)[: MAX_VALUES + 1].tolist())
-        indices[rows] = found & 255  # larger values are refused below
-        if len(values) > MAX_VALUES:
-            break
+    indices, values = _mask(image, lambda band: np.asarray(band, dtype=np.int32), np.uint8)
     if any(value != IGNORE and not 0 <= value < len(classes) for value in values):
         raise DataError(
             f"The {what} holds the values {_some(sorted(values))}: {path}, expected {expected}. Renumber them, "
             "or name all classes in data.dataset.classes."
         )
-    return torch.from_numpy(indices)
+    return indices
 
 
 def open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
@@ -141,22 +148,21 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
         yield slice(top, end), image.crop((0, top, image.width, end))
 
 
-def _scaled(path: Path, image: Image.Image) -> Tensor:
-    """A 16-bit grey photograph, scaled to 8 bits, `(H, W)` uint8."""
-    scaled = np.empty((image.height, image.width), dtype=np.uint8)
-    extremes: list[int] = []
+def _mask(
+    image: Image.Image, seen: Callable[[Image.Image], NDArray[np.generic]], dtype: type
+) -> tuple[Tensor, set[float]]:
+    """What is `seen` in the bands, `(H, W)`, and its different values, which may be others than `dtype` holds.
+
+    Where there are more values than a mask has, the rest is not read.
+    """
+    pixels = np.empty((image.height, image.width), dtype)
+    values: set[float] = set()
     for rows, band in _bands(image):
-        grey = np.asarray(band, dtype=np.int64)
-        extremes += [int(grey.min()), int(grey.max())]
-        scaled[rows] = ((grey * 255 + 32767) // 65535).astype(np.uint8)
-    low, high = min(extremes), max(extremes)
-    if low < 0 or high > 65535:
-        raise DataError(
-            f"The photograph {path} has values from {low} to {high}: 0 to 65535 are expected where there are more than "
-            "8 bits. Convert it to 8-bit RGB with the contrast that its camera software shows."
-        )
-    _check_range(path, high)
-    return torch.from_numpy(scaled)
+        pixels[rows] = found = seen(band)
+        values.update(np.unique(found)[: MAX_VALUES + 1].tolist())
+        if len(values) > MAX_VALUES:
+            break
+    return torch.from_numpy(pixels), values
 
 
 def _gunzip(path: Path, what: str) -> BytesIO:
@@ -171,16 +177,6 @@ def _gunzip(path: Path, what: str) -> BytesIO:
 def _opaque(image: Image.Image) -> Image.Image:
     """A palette image with transparency as RGBA, so that Pillow does not warn; others unchanged."""
     return image.convert("RGBA") if image.mode == "PA" or "transparency" in image.info else image
-
-
-def _check_range(path: Path, brightest: int) -> None:
-    """Raises DataError where the values of 16 bits are so low that 8 bits would show nothing."""
-    if brightest < FAINT:
-        raise DataError(
-            f"The photograph {path} has 16 bits a channel and no value above {brightest} of 65535: 12-bit or darker "
-            "data, black in 8 bits. Stretch all photographs of this kind by one factor first, 16 for 12-bit data: "
-            "`magick IN -evaluate multiply 16 OUT`."
-        )
 
 
 def _some(values: Sequence[float]) -> str:
