@@ -1,7 +1,7 @@
 import pytest
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.tiling import Span, Tiling, adjoining, one_tile, overlapping, total_weight
+from unet_lightning.inference.tiling import Span, Tiling, adjoining, overlapping, total_weight
 from unet_lightning.models.context import Geometry
 
 UNPADDED = Geometry(halo=0, stride=16, margin=92, least=188)
@@ -25,7 +25,8 @@ def test_overlapping_tiles_by_hand():
 
 @pytest.mark.parametrize("length", [1, 63, 64])
 def test_a_side_no_longer_than_a_tile_is_one_tile(length):
-    assert adjoining(length, 64, 16) == overlapping(length, 64, 16) == one_tile(length)
+    whole = [Span(0, length, 0, length, length)]
+    assert adjoining(length, 64, 16) == overlapping(length, 64, 16) == adjoining(length, length, 0) == whole
 
 
 @pytest.mark.parametrize("halo", [0, 16, 48])

@@ -82,7 +82,7 @@ class Tiling:
     def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
         """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole."""
         if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
-            return one_tile(height), one_tile(width)
+            return adjoining(height, height, halo=0), adjoining(width, width, halo=0)
         self.check_halo()
         if self.blend == "gaussian":
             along = partial(overlapping, tile=self.side, stride=self.geometry.stride)
@@ -99,11 +99,6 @@ class Tiling:
     def __str__(self) -> str:
         kind = "margin" if self.geometry.margin else "halo"
         return f"tiles of {self.side + self.geometry.least} with a {kind} of {self.border}, {BLENDS[self.blend]}"
-
-
-def one_tile(length: int) -> list[Span]:
-    """All of a side as a single tile."""
-    return [Span(0, length, 0, length, length)]
 
 
 def adjoining(length: int, tile: int, halo: int) -> list[Span]:
