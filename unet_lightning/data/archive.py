@@ -1,7 +1,7 @@
 """Unpacks the official DRIVE archives into a data folder: either every file is checked, or nothing is written."""
 
 import os
-import shutil
+import stat
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -60,12 +60,9 @@ def unpack(archive: Path, folder: Path, room: int, depth: int = 0) -> int:
             check_members(archive, members, room)
             room -= sum(member.file_size for member in members)
             for member in members:
-                path = folder / member.filename
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if path.exists():
+                if (folder / member.filename).exists():
                     raise DataError(f"{archive} holds {member.filename} a second time. Give each archive once.")
-                with file.open(member) as source, path.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
+                path = Path(file.extract(member, folder))
                 if path.suffix.lower() == ".zip":
                     if depth == MAX_DEPTH:
                         raise DataError(f"{archive} holds zips within zips within zips: not an archive of DRIVE.")
@@ -89,14 +86,16 @@ def check_members(archive: Path, members: Sequence[zipfile.ZipInfo], room: int =
         raise DataError(f"{archive} is far larger than DRIVE (over {MAX_FILES} files or 2 GiB): it was not unpacked.")
     for member in members:
         path = PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
-            raise DataError(f"{archive} holds a path that leads outside: {member.filename}. It was not unpacked.")
-        if (member.external_attr >> 16) & 0o170000 == 0o120000:
-            raise DataError(f"{archive} holds a link: {member.filename}. It was not unpacked.")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DataError(f"{archive} holds a file packed in an unusual way: {member.filename}. It was not unpacked.")
-        if member.file_size > MAX_RATIO * max(member.compress_size, 1) and member.file_size > 1024**2:
-            raise DataError(f"{archive} holds a file that unpacks to {MAX_RATIO} times its size: {member.filename}.")
+        outside = path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename
+        grown = member.file_size > MAX_RATIO * max(member.compress_size, 1) and member.file_size > 1024**2
+        faults = {
+            "a path that leads outside": outside,
+            "a link": stat.S_ISLNK(member.external_attr >> 16),
+            "a file packed in an unusual way": member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+            f"a file that unpacks to {MAX_RATIO} times its size": grown,
+        }
+        if found := [fault for fault, is_so in faults.items() if is_so]:
+            raise DataError(f"{archive} holds {found[0]}: {member.filename}. It was not unpacked.")
 
 
 def sort_files(unpacked: Path, target: Path) -> None:
