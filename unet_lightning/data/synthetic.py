@@ -5,11 +5,10 @@ contrast, and the thinnest drown in noise.
 """
 
 import math
-import os
 import random
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from PIL import Image, ImageDraw
@@ -50,8 +49,9 @@ class SyntheticDataset(DriveDataset):
 
 def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
     """Draws 40 photographs with masks and labels into `folder`, which must not exist and appears when all are drawn."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        partial = Path(temporary) / folder.name
         for number in range(1, 41):
             images = draw_photograph(random.Random(f"{seed}/{number}"), size)
             for what, name in expected_files(number).items():
@@ -62,8 +62,6 @@ def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
         except OSError:
             if not folder.is_dir():  # another process may have drawn the same and come first
                 raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def draw_photograph(rng: random.Random, size: tuple[int, int]) -> dict[str, Image.Image]:
