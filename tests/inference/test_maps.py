@@ -7,13 +7,13 @@ from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 from unet_lightning.errors import DataError
-from unet_lightning.inference.maps import BAND, read_probability, save_image, save_mask, save_probability
+from unet_lightning.inference.maps import BAND, read_probability, save_image, save_probability
 
-MASK = torch.tensor([[True, False, False], [False, True, False]])
+MASK = torch.tensor([[255, 0, 0], [0, 255, 0]], dtype=torch.uint8)
 
 
 def test_a_mask_is_0_and_255(tmp_path):
-    save_mask(MASK, tmp_path / "mask.png")
+    save_image(MASK, tmp_path / "mask.png")
     with Image.open(tmp_path / "mask.png") as image:
         assert (image.mode, image.size) == ("L", (3, 2))
         assert pil_to_tensor(image)[0].tolist() == [[255, 0, 0], [0, 255, 0]]
@@ -51,7 +51,7 @@ def test_an_image_of_several_bands_reads_back_as_it_was(height, tmp_path):
     assert (read_probability(tmp_path / "map.png") - probability).abs().max() <= 0.5001 / 65535
 
 
-@pytest.mark.parametrize(("save", "pixels"), [(save_mask, MASK), (save_probability, MASK.float())])
+@pytest.mark.parametrize(("save", "pixels"), [(save_image, MASK), (save_probability, MASK / 255)])
 def test_a_failure_leaves_nothing_behind(save, pixels, tmp_path):
     with pytest.raises(ValueError, match="unknown file extension"):
         save(pixels, tmp_path / "map.xyz")

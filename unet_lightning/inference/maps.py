@@ -40,11 +40,6 @@ def save_image(image: Tensor, path: Path) -> None:
     _save(picture, path)
 
 
-def save_mask(vessels: Tensor, path: Path) -> None:
-    """Writes `(H, W)` bool as 0 and 255."""
-    save_image(vessels.to(torch.uint8).mul_(255), path)
-
-
 def save_probability(probability: Tensor, path: Path) -> None:
     """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1."""
     levels = np.empty(tuple(probability.shape), dtype=np.uint16)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
-from unet_lightning.inference.maps import overlay, save_image, save_mask, save_probability
+from unet_lightning.inference.maps import overlay, save_image, save_probability
 from unet_lightning.inference.photographs import Photograph
 from unet_lightning.inference.predictor import Ensemble, Predictor
 from unet_lightning.metrics.threshold import decide
@@ -62,11 +62,10 @@ class PictureFolder:
             self.begun = True
         for kind, one in zip(self.maps, probability, strict=True):
             save_probability(one, self.file(name, kind))
-        if len(drawn) == 1:
-            save_mask(drawn[0], self.file(name, "mask"))
-        else:  # the number of each pixel's class
-            numbers = torch.arange(1, len(drawn) + 1, dtype=torch.uint8)[:, None, None]
-            save_image((drawn * numbers).sum(0).to(torch.uint8), self.file(name, "mask"))
+        mask = torch.zeros(drawn.shape[1:], dtype=torch.uint8)
+        for number, pixels in enumerate(drawn, start=1):
+            mask.masked_fill_(pixels, 255 if len(drawn) == 1 else number)
+        save_image(mask, self.file(name, "mask"))
 
     def _holds_pictures_made_alike(self) -> bool:
         path = self.path / SETTINGS
