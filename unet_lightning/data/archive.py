@@ -29,21 +29,16 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     target = out / "DRIVE"
     if target.exists():
         raise DataError(f"{target} exists already: remove it first, or use it (data.root={target}).")
-    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        # In `out`, so that the rename stays within one file system.
-        with TemporaryDirectory(prefix=".drive-", dir=out) as temporary:
-            unpacked, checked = Path(temporary) / "unpacked", Path(temporary) / "DRIVE"
-            room = MAX_UNPACKED
-            for archive in archives:
-                room = unpack(archive, unpacked, room)
-            sort_files(unpacked, checked)
-            checked.rename(target)
-    except BaseException:
-        for folder in missing:  # the innermost first
-            folder.rmdir()
-        raise
+    # In `out`, or in the folder that it will be made in, so that the rename stays within one file system.
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    with TemporaryDirectory(prefix=".drive-", dir=there) as temporary:
+        unpacked, checked = Path(temporary) / "unpacked", Path(temporary) / "DRIVE"
+        room = MAX_UNPACKED
+        for archive in archives:
+            room = unpack(archive, unpacked, room)
+        sort_files(unpacked, checked)
+        out.mkdir(parents=True, exist_ok=True)
+        checked.rename(target)
     return target
 
 
