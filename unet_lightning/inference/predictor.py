@@ -119,13 +119,12 @@ class Predictor:
         scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
         factor = 1.0 if scale == "none" else float(scale)
         seen, seconds = scaled(photo, factor), list[float]()
-        first, *others = VIEWS[self.options.tta]
-        total = self._map(first.of(seen), warm_up, seconds)
-        for view in others:
+        views = VIEWS[self.options.tta]
+        total = self._map(views[0].of(seen), warm_up, seconds)
+        for view in views[1:]:
             total += view.back(self._map(view.of(seen), warm_up, seconds))
-        total /= 1 + len(others)
-        rows, cols = self.tiling.spans(*seen.shape[1:])
-        tiles = "whole image" if len(rows) == len(cols) == 1 else str(self.tiling)
+        total /= len(views)
+        tiles = "whole image" if len(seconds) == len(views) else str(self.tiling)
         return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds))
 
     def prepare(self, photo: Tensor) -> Tensor:
