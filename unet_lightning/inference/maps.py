@@ -31,13 +31,8 @@ def overlay(photo: Tensor, vessels: Tensor) -> Tensor:
 
 def save_image(image: Tensor, path: Path) -> None:
     """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all."""
-    height, width = image.shape[-2:]
-    picture = Image.new("RGB" if image.ndim == 3 else "L", (width, height))
-    for top in range(0, height, BAND):
-        band = image[..., top : top + BAND, :]
-        pixels = band.permute(1, 2, 0) if image.ndim == 3 else band
-        picture.paste(Image.fromarray(pixels.contiguous().numpy()), (0, top))
-    _save(picture, path)
+    pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # no copy: a photograph is read as (H, W, 3)
+    _save(Image.fromarray(pixels.contiguous().numpy()), path)
 
 
 def save_probability(probability: Tensor, path: Path) -> None:
