@@ -7,6 +7,7 @@ where the tile lies, for the time of a pass:
 - the up blocks of our U-Net compute what the kept part of the tile needs and no more, which saves a third of the work.
 """
 
+from contextlib import ExitStack
 from functools import partial
 
 import torch
@@ -27,8 +28,7 @@ def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
     """
     in_tiles = any(span.stop - span.start != span.length for span in tile)
     is_ours = type(network) is UNet
-    told = []
-    try:
+    with ExitStack() as told:
         for module in network.modules() if in_tiles else ():
             if isinstance(module, nn.Upsample) and module.align_corners:
                 if module.mode != "bilinear" or module.scale_factor not in (2, (2, 2)):
@@ -42,11 +42,8 @@ def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
             else:
                 continue
             vars(module)["forward"] = forward
-            told.append(module)
+            told.callback(vars(module).pop, "forward")  # then the method of the class is back
         logits: Tensor = network(image)["out"]
-    finally:
-        for module in told:
-            vars(module).pop("forward")  # the method of the class is back
     if in_tiles and is_ours:
         return logits  # no more than what is kept
     return tile.kept(logits, tile.rows.start, tile.cols.start)
