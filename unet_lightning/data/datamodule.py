@@ -66,9 +66,7 @@ class SegmentationDataModule(L.LightningDataModule):
         self.dataset, self.root, self.augment = dataset, root, augment
         self.val_ids, self.folds, self.fold = val_ids, folds, fold
         self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed
-        self.mean: list[float] | None
-        self.std: list[float] | None
-        self.mean, self.std = (None, None) if normalize == "auto" else given_statistics(normalize)
+        self.mean, self.std = given_statistics(normalize)
         self.train: SegmentationDataset | None = None
         self.val: SegmentationDataset | None = None
         self.inherited: dict[str, list[str]] = {}  # the images that the initial weights have seen, by data set

@@ -21,8 +21,10 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
     return [round(value, 6) for value in mean.tolist()], [round(max(value, 1e-3), 6) for value in std.tolist()]
 
 
-def given_statistics(normalize: Any) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation from the value of `data.normalize`, or ConfigError."""
+def given_statistics(normalize: Any) -> tuple[list[float] | None, list[float] | None]:
+    """Mean and standard deviation from the value of `data.normalize`, None for `auto`; else ConfigError."""
+    if normalize == "auto":
+        return None, None
     if not isinstance(normalize, Mapping) or set(normalize) != {"mean", "std"}:
         raise ConfigError(f"data.normalize must be auto, or a mapping with mean and std; found {normalize}.")
     mean, std = normalize["mean"], normalize["std"]
