@@ -18,7 +18,7 @@ from unet_lightning.data.labels import IGNORE, VESSEL, Batch, one_against_rest
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.combined import loss_of_outputs
 from unet_lightning.models.context import same_size
-from unet_lightning.models.probability import vessel_probability
+from unet_lightning.models.probability import class_probabilities
 from unet_lightning.specs import build
 
 # An image without vessels in which none is found is perfect, not 0.
@@ -158,7 +158,7 @@ class SegmentationTask(L.LightningModule):
         With two classes this is the probability of a vessel; with more, 1 where the class is the most probable.
         """
         if logits.shape[1] == 2:
-            return [vessel_probability(logits)]
+            return [class_probabilities(logits)[:, 0]]
         winner = logits.argmax(dim=1)
         return [(winner == number).float() for number in range(1, logits.shape[1])]
 

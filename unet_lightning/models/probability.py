@@ -3,13 +3,6 @@
 import torch
 from torch import Tensor
 
-from unet_lightning.data.labels import VESSEL
-
-
-def vessel_probability(logits: Tensor) -> Tensor:
-    """Softmax probability of the vessel class: `(B, C, H, W)` logits in, `(B, H, W)` float32 out."""
-    return torch.softmax(logits.float(), dim=1)[:, VESSEL]
-
 
 def class_probabilities(logits: Tensor) -> Tensor:
     """Softmax probability of each class but the background: `(B, C, H, W)` in, `(B, C - 1, H, W)` float32 out."""
