@@ -102,6 +102,13 @@ def test_another_field_of_view_is_refused(files, fov):
         SegmentationDataset([files], fov=fov)
 
 
+def test_where_one_image_cannot_be_read_there_are_no_samples_of_the_others(files):
+    dataset = SegmentationDataset([files, replace(files, image_id="22", label=files.label.with_name("gone.gif"))])
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"No label of image 22: looked for \S*gone\.gif"):
+            _ = dataset.samples
+
+
 def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
     unlabelled = replace(files, image_id="22", label=None, second_label=files.label)
     dataset = SegmentationDataset([files, unlabelled])

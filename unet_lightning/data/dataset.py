@@ -110,12 +110,11 @@ class SegmentationDataset(Dataset[Sample]):
         if self._samples is None:
             from torchvision import tv_tensors  # takes 2 s and 170 MB, and prediction does not need it
 
-            self._require_labels()
-            self._samples = []
-            for index, image in enumerate(self.files):
-                assert image.label is not None
-                target = tv_tensors.Mask(self._target(index, image.label, "label"))
-                self._samples.append(Sample(tv_tensors.Image(self.photo(index)), target, image.image_id))
+            labels, samples = self._labels(), []
+            for index, image_id in enumerate(self.image_ids):
+                target = tv_tensors.Mask(self._target(index, labels[index], "label"))
+                samples.append(Sample(tv_tensors.Image(self.photo(index)), target, image_id))
+            self._samples = samples  # all of them, or none where one cannot be read
         return self._samples
 
     def photo(self, index: int) -> Tensor:
@@ -144,7 +143,7 @@ class SegmentationDataset(Dataset[Sample]):
 
         DataError where an image has no label of the first observer, with whom the second is compared.
         """
-        self._require_labels()
+        self._labels()
         path = self.files[index].second_label
         return None if path is None else self._target(index, path, "second observer")
 
@@ -161,9 +160,11 @@ class SegmentationDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         return self.samples[index]
 
-    def _require_labels(self) -> None:
-        if not self.labelled:
-            raise DataError(self.missing_labels([image.image_id for image in self.files if image.label is None]))
+    def _labels(self) -> list[Path]:
+        """The label of each image; DataError where one has none."""
+        if missing := [image.image_id for image in self.files if image.label is None]:
+            raise DataError(self.missing_labels(missing))
+        return [image.label for image in self.files if image.label]
 
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
