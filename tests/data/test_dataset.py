@@ -112,7 +112,6 @@ def test_where_one_image_cannot_be_read_there_are_no_samples_of_the_others(files
 def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
     unlabelled = replace(files, image_id="22", label=None, second_label=files.label)
     dataset = SegmentationDataset([files, unlabelled])
-    assert not dataset.labelled and dataset.subset(["21"]).labelled
     assert dataset.photo(1).tolist() == PHOTO.transpose(2, 0, 1).tolist()
     assert dataset.field_of_view(1).tolist() == FOV.astype(bool).tolist()
     for ask in (lambda: dataset.samples, lambda: dataset[0], lambda: dataset.second_target(1)):

@@ -62,7 +62,7 @@ def test_download_without_test_labels_trains_and_predicts_but_cannot_be_tested_o
     shutil.rmtree(copy / "test/2nd_manual")
     assert len(DriveDataset(copy, "train").samples) == 20
     test = DriveDataset(copy, "test")
-    assert len(test) == 20 and not test.labelled
+    assert len(test) == 20
     assert test.photo(0).shape == (3, 48, 46) and test.field_of_view(0).any()
     message = r"test images have no labels here: \S*test/1st_manual.* challenge.* split=val"
     for dataset in (test, test.subset(["07"]), DriveDataset(copy, "all")):

@@ -91,7 +91,7 @@ def test_photographs_without_any_label_can_be_predicted(draw):
     for path in (root / "test/labels").iterdir():
         path.unlink()
     dataset = FolderDataset(root, "test")
-    assert not dataset.labelled and int(dataset.photo(1)[0, 0, 0]) == 60
+    assert int(dataset.photo(1)[0, 0, 0]) == 60
     with pytest.raises(DataError, match="No label for image c, d of folder"):
         _ = dataset.samples
 

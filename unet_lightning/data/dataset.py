@@ -82,11 +82,6 @@ class SegmentationDataset(Dataset[Sample]):
         return image_id
 
     @property
-    def labelled(self) -> bool:
-        """Whether every image has a label of the first observer."""
-        return all(image.label is not None for image in self.files)
-
-    @property
     def region(self) -> str:
         """Where pixels count, in words for a table."""
         unmasked = self.fov == "mask" and all(image.fov is None for image in self.files)
