@@ -1,4 +1,4 @@
-"""Masks and probability maps as image files. Large ones are converted in bands of rows: no second copy is made."""
+"""Masks and probability maps as image files; no second copy is made of a large one."""
 
 import os
 from pathlib import Path
