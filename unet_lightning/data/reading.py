@@ -155,7 +155,7 @@ def _mask(
 
     Where there are more values than a mask has, the rest is not read.
     """
-    pixels = np.empty((image.height, image.width), dtype)
+    pixels: NDArray[np.generic] = np.empty((image.height, image.width), dtype)
     values: set[float] = set()
     for rows, band in _bands(image):
         pixels[rows] = found = seen(band)
