@@ -120,18 +120,16 @@ class SegmentationDataset(Dataset[Sample]):
 
     def field_of_view(self, index: int) -> Tensor | None:
         """Where pixels count, `(H, W)` bool; None is the whole image."""
-        if index in self._fields:
-            return self._fields[index]
-        image, field = self.files[index], None
-        if self.fov == "auto":
-            field = find_field_of_view(self.photo(index))
-        elif self.fov == "mask" and image.fov is not None:
-            field = read_binary(image.fov, f"field-of-view mask of image {image.image_id}")
-            self._check_size(index, field, image.fov, "field-of-view mask")
-            if not field.any():
-                raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
-        self._fields[index] = field
-        return field
+        if index not in self._fields:
+            image, field = self.files[index], None
+            if self.fov == "auto":
+                field = find_field_of_view(self.photo(index))
+            elif self.fov == "mask" and image.fov is not None:
+                field = self._read(index, image.fov, "field-of-view mask")
+                if not field.any():
+                    raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
+            self._fields[index] = field
+        return self._fields[index]
 
     def second_target(self, index: int) -> Tensor | None:
         """What the second observer drew, as a target with the same field of view; None where there is no such label.
@@ -163,18 +161,16 @@ class SegmentationDataset(Dataset[Sample]):
 
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
-        named = f"{what} of image {self.files[index].image_id}"
-        if len(self.classes) > 2:
-            target = read_classes(path, named, self.classes)
-        else:
-            target = read_binary(path, named).to(torch.uint8)
-        self._check_size(index, target, path, what)
+        target = self._read(index, path, what, self.classes if len(self.classes) > 2 else ()).to(torch.uint8)
         field = self.field_of_view(index)
         return target if field is None else target.masked_fill(~field, IGNORE)
 
-    def _check_size(self, index: int, mask: Tensor, path: Path, what: str) -> None:
-        """Raises DataError where a label or mask differs in size from its photograph."""
-        image, photo = self.files[index], self.photo(index)
+    def _read(self, index: int, path: Path, what: str, classes: Sequence[str] = ()) -> Tensor:
+        """A mask, or a label of several classes; DataError where it differs in size from its photograph."""
+        image = self.files[index]
+        named = f"{what} of image {image.image_id}"
+        mask = read_classes(path, named, classes) if classes else read_binary(path, named)
+        photo = self.photo(index)
         if mask.shape != photo.shape[1:]:
             turned = ", turned alike: the camera's orientation tag is applied, as viewers do"
             raise DataError(
@@ -182,6 +178,7 @@ class SegmentationDataset(Dataset[Sample]):
                 f"{_size(mask)} in {path}. Both must come from the same photograph"
                 f"{turned if mask.T.shape == photo.shape[1:] else ''}."
             )
+        return mask
 
 
 def _size(image: Tensor) -> str:
