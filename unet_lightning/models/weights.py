@@ -108,8 +108,7 @@ def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights in a checkpoint of any form, named as the network names them."""
     states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
     state = next(state for state in states if isinstance(state, Mapping))
-    tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
-    return {name.removeprefix(TASK_PREFIX): value for name, value in tensors.items()}
+    return {k.removeprefix(TASK_PREFIX): v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
 
 
 def _form(value: Any) -> str:
