@@ -34,11 +34,16 @@ class Panels(Callback):
             if not isinstance(value, int) or value < least:
                 raise ConfigError(f"callbacks.panels.{name} must be a whole number from {least}, found {value}.")
         self.count, self.every_n_epochs, self.side = count, every_n_epochs, side
+        self.wanted: list[str] = []  # the photographs that are shown after this epoch
         self.found: dict[str, Tensor] = {}
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Forgets the predictions of another epoch."""
+        """Chooses the photographs: none unless this is the first validation of so many epochs, or nobody shows them."""
         self.found.clear()
+        before = trainer.current_epoch - (trainer.check_val_every_n_epoch or 1)
+        due = trainer.current_epoch // self.every_n_epochs != before // self.every_n_epochs
+        shown = self.count and due and not trainer.sanity_checking and _trackers(trainer)
+        self.wanted = _photographs(trainer).image_ids[: self.count] if shown else []
 
     def on_validation_batch_end(
         self,
@@ -50,42 +55,26 @@ class Panels(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the predictions for photographs that are shown, `outputs["logits"]` of shape `(B, C, H, W)`."""
-        if not self._due(trainer) or not self._trackers(trainer):
-            return
-        wanted = self._wanted(trainer)
         for image_id, logits, target in zip(batch.image_id, outputs["logits"], batch.target, strict=True):
-            if image_id in wanted:
-                classes = len(logits)
-                called = logits.argmax(dim=0).where(target != IGNORE, classes)
+            if image_id in self.wanted:
+                called = logits.argmax(dim=0).where(target != IGNORE, len(logits))
                 self.found[image_id] = self._small(called.to(torch.uint8)).cpu()
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Brings the predictions of all processes together and shows them."""
-        trackers = self._trackers(trainer)
-        if not self._due(trainer) or not trackers:
+        if not self.wanted:
             return
-        found = self._of_all_processes(trainer)
+        parts = [self.found]
+        if trainer.world_size > 1:
+            parts = [{} for _ in range(trainer.world_size)]
+            torch.distributed.all_gather_object(parts, self.found)
+        found = {image_id: map_ for part in parts for image_id, map_ in part.items()}
         # Not all need to have been validated: trainer.limit_val_batches.
-        shown = [image_id for image_id in self._wanted(trainer) if image_id in found]
+        shown = [image_id for image_id in self.wanted if image_id in found]
         if trainer.is_global_zero and shown:
             pictures = [self._picture(trainer, image_id, found[image_id]) for image_id in shown]
-            for tracker in trackers:
+            for tracker in _trackers(trainer):
                 tracker.show(pictures, max(trainer.global_step - 1, 0))  # as Lightning counts the figures beside them
-
-    def _due(self, trainer: L.Trainer) -> bool:
-        """Whether this is the first validation of so many epochs."""
-        if trainer.sanity_checking or not self.count:
-            return False
-        before = trainer.current_epoch - (trainer.check_val_every_n_epoch or 1)
-        return trainer.current_epoch // self.every_n_epochs != before // self.every_n_epochs
-
-    def _of_all_processes(self, trainer: L.Trainer) -> dict[str, Tensor]:
-        """The predictions of each process, by image."""
-        if trainer.world_size == 1:
-            return self.found
-        parts: list[dict[str, Tensor]] = [{} for _ in range(trainer.world_size)]
-        torch.distributed.all_gather_object(parts, self.found)
-        return {image_id: map_ for part in parts for image_id, map_ in part.items()}
 
     def _picture(self, trainer: L.Trainer, image_id: str, prediction: Tensor) -> Picture:
         """What is shown of one photograph."""
@@ -103,18 +92,13 @@ class Panels(Callback):
         if factor >= 1:
             return image
         size = [max(1, round(height * factor)), max(1, round(width * factor))]
-        shrunk: Tensor = resize(image if image.ndim == 3 else image[None], size, mode)
-        return shrunk if image.ndim == 3 else shrunk[0]
+        shrunk: Tensor = resize(image.reshape(-1, height, width), size, mode)
+        return shrunk.reshape(*image.shape[:-2], *size)
 
-    def _wanted(self, trainer: L.Trainer) -> list[str]:
-        """The photographs that are shown."""
-        ids: list[str] = _photographs(trainer).image_ids
-        return ids[: self.count]
 
-    @staticmethod
-    def _trackers(trainer: L.Trainer) -> list[Tracker]:
-        """The loggers that take pictures."""
-        return [logger for logger in trainer.loggers if isinstance(logger, Tracker)]
+def _trackers(trainer: L.Trainer) -> list[Tracker]:
+    """The loggers that take pictures."""
+    return [logger for logger in trainer.loggers if isinstance(logger, Tracker)]
 
 
 def _photographs(trainer: L.Trainer) -> Any:
