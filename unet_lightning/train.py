@@ -76,7 +76,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         # What is wrong comes up before the folder is a run.
         callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder)}
         data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
-        attempt = Attempt(run, config, kind, trainer, *request.typed(), again=folder.parent if in_sweep() else None)
+        attempt = Attempt(run, config, kind, trainer, *request.typed(), sweep=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
         best = None  # of a trial that is pruned

@@ -1,12 +1,17 @@
+import math
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 
 from unet_lightning.errors import OtherRun, UserError
 from unet_lightning.training.attempt import Attempt
+from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder, followed
+from unet_lightning.training.state import State
 
 CONFIG = {"seed": 0, "data": {"root": "/data", "seed": 0}, "model": {"weights": None}, "trainer": {}}
 
@@ -43,6 +48,25 @@ def test_a_run_that_cannot_be_put_back_loses_nothing(tmp_path, monkeypatch):
     assert run.config_file.read_text() == "new"
     attempt._put_back()
     assert run.config_file.read_text() == "old"
+
+
+@pytest.mark.parametrize(("mode", "best"), [("max", (0.5, 3)), ("min", (0.25, 4))])
+def test_the_best_figure_of_a_run_is_one_that_can_be_compared(tmp_path, mode, best):
+    history = History()
+    figures = [{}, {"val/dice": math.nan}, {"val/dice": math.inf}, {"val/dice": 0.5}, {"val/dice": 0.25}]
+    history.rows = [{"epoch": epoch, "seconds": 1.0, **figure} for epoch, figure in enumerate(figures)]
+    trainer = SimpleNamespace(
+        callbacks=[history],
+        checkpoint_callback=SimpleNamespace(monitor="val/dice", mode=mode),
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )
+    attempt = Attempt(RunFolder(tmp_path), CONFIG, "new", trainer)
+    attempt.state, attempt.started = State("running"), time.monotonic()
+    found = attempt._figures()
+    assert (found["value"], found["epoch"]) == best
+    assert found["seconds"] == 5.0  # of five epochs, whatever the clock of this attempt says
+    history.rows = history.rows[:3]
+    assert attempt._figures()["value"] is None
 
 
 @pytest.mark.parametrize("links", [True, False])

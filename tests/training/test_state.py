@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from unet_lightning.errors import RunError
-from unet_lightning.training.state import State, Word, begun, finite, read_state
+from unet_lightning.training.state import State, Word, begun, read_state
 
 
 def test_a_state_comes_back_as_it_was_written(tmp_path):
@@ -81,10 +81,6 @@ def test_a_word_of_another_type_is_named(tmp_path, state):
 def test_fields_without_a_value_are_read(tmp_path):
     State("running", seconds=3, value=None, error=None).write(tmp_path)
     assert read_state(tmp_path).seconds == 3
-
-
-def test_what_cannot_be_compared_is_no_figure():
-    assert [finite(value) for value in (0.5, None, float("nan"), float("inf"))] == [0.5, None, None, None]
 
 
 def test_a_state_is_plain_json(tmp_path):

@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import math
 import re
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +24,7 @@ from unet_lightning.training.folder import RunFolder, shell_path
 from unet_lightning.training.loggers import end, start_loggers
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
-from unet_lightning.training.state import ERROR, Word, begun, finite, read_state
+from unet_lightning.training.state import ERROR, Word, begun, read_state
 from unet_lightning.training.state import FILE as STATE
 from unet_lightning.training.stop import SafeStop
 
@@ -37,35 +39,21 @@ REQUEUED = 140  # 128 + SIGUSR2: submitit ends the process itself when it has re
 Kind = Literal["new", "resumed", "repeated", "requeued"]
 
 
+@dataclass(eq=False, repr=False)
 class Attempt(Callback):
     """While it is open the run is `running` and nobody else may train in its folder; then it is what it came to.
 
     A run that was to go on, and was refused before it trained, is left as it was. A run whose folder is removed ends:
     its checkpoints would come to lie in a folder that nobody can use.
-
-    Args:
-        run: its folder.
-        config: resolved.
-        kind: how the run comes to be trained.
-        trainer: of the run; only its first process writes.
-        overrides: what the command line changed.
-        command: that began the attempt.
-        again: the folder by which the run goes on after a stop: its own, or that of its sweep.
     """
 
-    def __init__(
-        self,
-        run: RunFolder,
-        config: Mapping[str, Any],
-        kind: Kind,
-        trainer: L.Trainer,
-        overrides: Sequence[str] = (),
-        command: str = "",
-        again: Path | None = None,
-    ) -> None:
-        self.run, self.config, self.kind, self.trainer = run, dict(config), kind, trainer
-        self.overrides, self.command, self.again = list(overrides), command, again or run.path
-        self.trains = False  # whether training has begun; until then an attempt may be refused
+    run: RunFolder
+    config: dict[str, Any]  # resolved
+    kind: Kind  # how the run comes to be trained
+    trainer: L.Trainer  # of the run; only its first process writes
+    overrides: list[str] = field(default_factory=list)  # what the command line changed
+    command: str = ""  # that began the attempt
+    sweep: Path | None = None  # the folder by which the job of a sweep goes on after a stop; other runs have their own
 
     @property
     def goes_on(self) -> bool:
@@ -81,6 +69,7 @@ class Attempt(Callback):
         """
         stop = find_callback(self.trainer, SafeStop)
         assert stop is not None
+        self.stop = stop
         callbacks_of(self.trainer).insert(0, self)
         if not self.trainer.is_global_zero:
             with stop.listen(), self._loggers():
@@ -104,10 +93,6 @@ class Attempt(Callback):
         """Notes that the process is about to be ended from within, whatever it is doing."""
         with contextlib.suppress(UserError):
             self.state.ended("failed", 1, error=said).write(self.run.path)
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Notes that the attempt can no longer be refused."""
-        self.trains = True
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Looks whether there still is a folder, before a checkpoint or a row may be written.
@@ -151,7 +136,7 @@ class Attempt(Callback):
         """Writes what describes the run, and tells the loggers."""
         self.run.write_config(self.config)
         self.run.write_provenance(self.config, self.command, self.overrides, self.kind)
-        if self.again == self.run.path:  # of a sweep, `latest` is the sweep
+        if self.sweep is None:  # of a sweep, `latest` is the sweep
             self.run.link_latest(self.config["name"])
         if self.goes_on and not self.run.last.is_file():
             log.info(f"{self.run.path} has no checkpoint yet: it starts from the beginning.")
@@ -159,14 +144,11 @@ class Attempt(Callback):
 
     def _end(self, error: BaseException | None) -> None:
         """Notes what became of it. Where there is no room, the error on the way out says so."""
-        refused = self.goes_on and not self.trains and isinstance(error, UserError)
-        if (
-            error is not None
-            and self.run.config_file.is_file()
-            and not (refused or isinstance(error, Diverged | Pruned))
-        ):
+        refused = self.goes_on and not self.stop.trained and isinstance(error, UserError)
+        at_an_end = error is None or refused or isinstance(error, Diverged | Pruned)
+        if self.run.config_file.is_file() and not at_an_end:
             kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
-            log.info(f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.again)}")
+            log.info(f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.sweep or self.run.path)}")
         if not self.run.path.is_dir():  # where it is gone, it stays gone
             return
         word, code = outcome_of(error)
@@ -191,21 +173,18 @@ class Attempt(Callback):
         checkpoint = self.trainer.checkpoint_callback
         monitor, mode = getattr(checkpoint, "monitor", None), getattr(checkpoint, "mode", "max")
         history = find_callback(self.trainer, History)
-        seconds = self.state.seconds + time.monotonic() - self.started
-        value, epoch = None, None
-        if history is not None:
-            seconds = max(seconds, sum(row["seconds"] for row in history.rows))  # of attempts that were killed, too
-            known = [row for row in history.rows if finite(row.get(monitor or "")) is not None]
-            best = (min if mode == "min" else max)(known, key=lambda row: row[str(monitor)], default=None)
-            if best is not None:
-                value, epoch = best[str(monitor)], int(best["epoch"])
+        rows = history.rows if history is not None else []
+        elapsed = self.state.seconds + time.monotonic() - self.started
+        seconds = max(elapsed, sum(row["seconds"] for row in rows))  # of attempts that were killed, too
+        known = [row for row in rows if math.isfinite(row.get(str(monitor), math.nan))]
+        best = (min if mode == "min" else max)(known, key=lambda row: row[str(monitor)], default=None)
         peak = peak_memory(self.trainer.strategy.root_device)
         return {
             "seconds": round(seconds, 3),
             "peak_memory_mb": round(max(self.state.peak_memory_mb, peak), 1),
             "monitor": monitor,
-            "value": value,
-            "epoch": epoch,
+            "value": best and best[str(monitor)],
+            "epoch": best and int(best["epoch"]),
         }
 
 

@@ -103,8 +103,3 @@ def state_or_fault(folder: Path) -> tuple[State | None, str]:
         return read_state(folder), ""
     except RunError as error:
         return None, str(error)
-
-
-def finite(value: float | None) -> float | None:
-    """`value`, or None where it is NaN or infinite."""
-    return None if value is None or not math.isfinite(value) else float(value)
