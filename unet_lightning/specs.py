@@ -51,7 +51,9 @@ def build(spec: Mapping[str, Any], trusted: Sequence[str] = TRUSTED, **arguments
     `_convert_` means nothing here: all values are plain. ConfigError where there is no `_target_`, one that is not of
     the trusted packages, modules and classes or not there, or arguments that it does not take.
     """
-    return _build(spec, tuple(trusted), arguments, depth=0)
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
+        raise ConfigError(f"Expected a mapping with _target_, found {_shown(spec)}.")
+    return _built(spec, tuple(trusted), 0, arguments)
 
 
 def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
@@ -78,27 +80,21 @@ def find(name: str, trusted: Sequence[str] = TRUSTED) -> Any:
     return found
 
 
-def _build(spec: Mapping[str, Any], trusted: Sequence[str], arguments: Mapping[str, Any], depth: int) -> Any:
-    if not isinstance(spec, Mapping) or "_target_" not in spec:
-        raise ConfigError(f"Expected a mapping with _target_, found {_shown(spec)}.")
-    target = find(spec["_target_"], trusted)
-    given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_", "_convert_")}
-    values = {key: _build_nested(value, trusted, depth + 1) for key, value in given.items()}
-    call = functools.partial(_call, target, spec["_target_"], {**values, **arguments})
-    return call if spec.get("_partial_") is True else call()
-
-
-def _build_nested(value: Any, trusted: Sequence[str], depth: int) -> Any:
-    """Builds specs within mappings and lists; other values stay as they are."""
+def _built(value: Any, trusted: Sequence[str], depth: int, arguments: Mapping[str, Any]) -> Any:
+    """Builds specs, also those within mappings and lists; other values stay as they are."""
     if depth > DEEPEST:
         raise ConfigError(f"Expected at most {DEEPEST} mappings and lists within one another, found more.")
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            return _build(value, trusted, {}, depth)
-        return {name: _build_nested(item, trusted, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
-        return [_build_nested(item, trusted, depth + 1) for item in value]
-    return value
+        return [_built(item, trusted, depth + 1, {}) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "_target_" not in value:
+        return {name: _built(item, trusted, depth + 1, {}) for name, item in value.items()}
+    target = find(value["_target_"], trusted)
+    given = {key: item for key, item in value.items() if key not in ("_target_", "_partial_", "_convert_")}
+    values = {key: _built(item, trusted, depth + 1, {}) for key, item in given.items()}
+    call = functools.partial(_call, target, value["_target_"], {**values, **arguments})
+    return call if value.get("_partial_") is True else call()
 
 
 def _call(target: Any, name: str, values: Mapping[str, Any], /, **late: Any) -> Any:
