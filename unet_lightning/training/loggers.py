@@ -5,7 +5,10 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.loggers import Logger
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.specs import build, find
@@ -13,14 +16,10 @@ from unet_lightning.training.folder import SWEEP, RunFolder
 from unet_lightning.training.provenance import commit
 from unet_lightning.training.trackers.tracker import About, Results, Tracker
 
-if TYPE_CHECKING:
-    import lightning as L
-    from lightning.pytorch.loggers import Logger
-
 log = logging.getLogger(__name__)
 
 
-def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) -> None:
+def start_loggers(trainer: L.Trainer, config: dict[str, Any], run: RunFolder) -> None:
     """Begins a run with each logger, or goes on with it; UserError where one has no account, network or package."""
     folder = run.path.resolve()
     past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
@@ -28,7 +27,7 @@ def start_loggers(trainer: "L.Trainer", config: dict[str, Any], run: RunFolder) 
     begin(trainer.loggers, About(folder, described(config, folder), name, group, "train", past=past))
 
 
-def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:
+def build_loggers(section: dict[str, Any], folder: Path) -> list[Logger]:
     """The loggers of a config, with their files in a folder where they keep any."""
     loggers = []
     for spec in filter(None, section.values()):
@@ -39,7 +38,7 @@ def build_loggers(section: dict[str, Any], folder: Path) -> list["Logger"]:
     return loggers
 
 
-def begin(loggers: Sequence["Logger"], about: About) -> None:
+def begin(loggers: Sequence[Logger], about: About) -> None:
     """Tells each logger what begins; UserError where one cannot start."""
     for logger in loggers:
         try:
@@ -57,7 +56,7 @@ def begin(loggers: Sequence["Logger"], about: About) -> None:
             ) from error
 
 
-def end(loggers: Sequence["Logger"], exit_code: int) -> None:
+def end(loggers: Sequence[Logger], exit_code: int) -> None:
     """Tells each logger how it ended; what one cannot do any more does not keep the others from it."""
     for logger in loggers:
         try:
@@ -69,7 +68,7 @@ def end(loggers: Sequence["Logger"], exit_code: int) -> None:
             log.warning(f"{type(logger).__name__} did not end well: {error}")
 
 
-def show_results(loggers: Sequence["Logger"], results: Results, step: int) -> None:
+def show_results(loggers: Sequence[Logger], results: Results, step: int) -> None:
     """Gives the results to each logger; the run folder has them already, so that a logger's fault is only told."""
     for logger in loggers:
         try:

@@ -1,5 +1,6 @@
 """How much memory training needs."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,10 +12,8 @@ def forget_peak() -> None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     if sys.platform == "linux":
-        try:
+        with contextlib.suppress(OSError):  # not allowed
             Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-        except OSError:  # not allowed
-            return
 
 
 def peak_memory(device: torch.device) -> float:

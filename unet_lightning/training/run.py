@@ -1,5 +1,6 @@
 """Trains built objects; whatever built them."""
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -50,11 +51,8 @@ def train(
         check_checkpoint(checkpoint, trainer.max_steps)
         load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
     with stop.listen(), stop.named(trainer):
-        if processes is None:
+        with processes.guard(trainer) if processes else contextlib.nullcontext():
             _fit(data, task, trainer, checkpoint, stop)
-        else:
-            with processes.guard(trainer):
-                _fit(data, task, trainer, checkpoint, stop)
         stop.check()
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
     return None if best is None else float(best)

@@ -47,12 +47,11 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Adds a row; checkpoints are saved after it, as Lightning runs them last."""
-        metrics = {
-            name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name or name == "lr"
-        }
-        if not self.validated:  # Lightning keeps the figures of the last validation
-            metrics = {name: value for name, value in metrics.items() if not name.startswith("val/")}
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, **metrics}
+        row: dict[str, float] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        for name, value in trainer.callback_metrics.items():
+            old = name.startswith("val/") and not self.validated  # Lightning keeps the figures of the last validation
+            if ("/" in name or name == "lr") and not old:
+                row[name] = float(value)
         self.rows.append(row | {"seconds": round(time.monotonic() - self.started, 3)})
         if trainer.is_global_zero:
             write_rows(self.rows, Path(trainer.default_root_dir) / "metrics.csv")
