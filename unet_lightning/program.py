@@ -84,10 +84,7 @@ def from_composition(error: BaseException) -> bool:
 def explain(error: Exception, config_name: str, given: Sequence[str] = ()) -> str:
     """The message of an error of Hydra's or OmegaConf's in one line, with the names that may have been meant.
 
-    Args:
-        error: raised while the config was composed.
-        config_name: of the main config.
-        given: the overrides, of which the choices of files tell what fields there are.
+    The choices of files among the `given` overrides tell what fields there are.
     """
     said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     unknown = re.search(r"Could not override '([^']+)'", said) or re.search(r"Key '([^']+)' is not in struct", said)
@@ -133,11 +130,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 
 def trust_command_line(config: dict[str, Any]) -> None:
-    """Trusts what the user has typed, and what the YAML files of a `--config-dir` name.
-
-    Args:
-        config: composed for this command.
-    """
+    """Trusts what the user has typed, as composed for this command, and what the files of a `--config-dir` name."""
     specs.trust(specs.targets_in(config))
     sources = HydraConfig.get().runtime.config_sources
     for folder in (source.path for source in sources if source.provider == "command-line"):
@@ -145,11 +138,7 @@ def trust_command_line(config: dict[str, Any]) -> None:
 
 
 def trust_files(folder: Path) -> None:
-    """Trusts the targets that the YAML files of a folder name.
-
-    Raises:
-        ConfigError: one of them cannot be read.
-    """
+    """Trusts the targets that the YAML files of a folder name; ConfigError where one of them cannot be read."""
     for path in sorted(folder.rglob("*.yaml")):
         try:
             specs.trust(specs.targets_in(yaml.safe_load(path.read_text(encoding="utf-8"))))

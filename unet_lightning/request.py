@@ -4,7 +4,6 @@ A run folder is data: its config.yaml is read as plain values, what was typed is
 way of a new run.
 """
 
-import copy
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -49,12 +48,9 @@ def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> st
 
 
 def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tuple[dict[str, Any], Any]:
-    """The configuration to train, and the kind of the attempt (see `Attempt`).
+    """The configuration to train, from what was composed for this command, and the kind of the attempt (see `Attempt`).
 
-    Args:
-        composed: for this command, resolved.
-        run: the folder that the run lies in.
-        in_sweep: whether this is a job of a sweep, which goes on where it finds itself begun.
+    A job of a sweep goes on where it finds itself begun.
     """
     resume, rerun = composed["resume"], composed["rerun"]
     present = {key: value for key, value in composed.items() if key not in COMMANDS}
@@ -77,12 +73,11 @@ def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tupl
 
 def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a run with the values and the choices of files that the present command line has typed."""
-    config = OmegaConf.create(copy.deepcopy(recorded))
-    for override in _overrides():
-        key = (override.package or override.key_or_group).replace("/", ".")
-        if key in COMMANDS or key == "experiment":
-            if key in ("sweep", "experiment"):
-                raise ConfigError(f"{override.input_line}: a run that is trained again has made that choice already.")
+    config = OmegaConf.create(recorded)
+    for key, override in _overrides():
+        if key in ("sweep", "experiment"):
+            raise ConfigError(f"{override.input_line}: a run that is trained again has made that choice already.")
+        if key in COMMANDS:
             continue
         value = override.value()
         if override.is_delete():
@@ -155,8 +150,7 @@ def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
     if resume not in (None, "auto"):
         if _is_placed():
             raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
-        for override in _overrides():
-            key = (override.package or override.key_or_group).replace("/", ".")
+        for key, override in _overrides():
             if key in FROM_CHECKPOINT or key.partition(".")[0] in FROM_CHECKPOINT:
                 raise ConfigError(
                     f"resume goes on as the run began, found {override.input_line}. Begin a new run, from its weights "
@@ -174,9 +168,10 @@ def _run(folder: str) -> RunFolder:
     return RunFolder(followed(Path(folder)).resolve())
 
 
-def _overrides() -> Iterator[Override]:
-    """What was typed, but for the fields of Hydra."""
-    yield from OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+def _overrides() -> Iterator[tuple[str, Override]]:
+    """What was typed, but for the fields of Hydra, each with the field or the group that it sets."""
+    for override in OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task)):
+        yield (override.package or override.key_or_group).replace("/", "."), override
 
 
 def _entries(group: str) -> dict[str, Any]:

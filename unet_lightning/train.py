@@ -52,12 +52,7 @@ main = hydra.main(version_base="1.3", config_path=CONF, config_name="train")(tra
 
 
 def job(composed: dict[str, Any], folder: Path) -> float | None:
-    """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation.
-
-    Args:
-        composed: for this command, resolved.
-        folder: of the run.
-    """
+    """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation."""
     from unet_lightning.training.attempt import Attempt
     from unet_lightning.training.build import build_run
     from unet_lightning.training.folder import RunFolder, shell_path

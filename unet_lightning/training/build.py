@@ -42,10 +42,7 @@ QUIET = (
 def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
     """Data, task and Trainer of a run, seeded and checked against one another.
 
-    Args:
-        config: resolved.
-        folder: of the run.
-        checkpoint: to go on from; without one, `model.weights` is where training begins.
+    Without a checkpoint to go on from, `model.weights` is where training begins.
 
     Raises:
         UserError: any of them is wrong, or they do not go together.

@@ -28,11 +28,7 @@ def as_yaml(config: Mapping[str, Any]) -> str:
 
 
 def read_config(path: Path, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:
-    """The config of a run, as this version writes it.
-
-    Args:
-        path: of config.yaml.
-        needed: sections: of a network that is evaluated, or TRAINING.
+    """The config of a run, as this version writes it; `needed` are the sections of what is to be done with it.
 
     Raises:
         RunError: the file is broken, too large, or lacks a section, or holds more than the values of a run.

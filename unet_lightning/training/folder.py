@@ -67,8 +67,7 @@ class RunFolder:
     def check_room(self, goes_on: bool) -> None:
         """Raises OtherRun where training from scratch would write over a run.
 
-        Args:
-            goes_on: the run is here already; it may have been stopped in its first epoch.
+        One that `goes_on` is here already; it may have been stopped in its first epoch.
         """
         if self.config_file.exists() and not goes_on:
             raise OtherRun(

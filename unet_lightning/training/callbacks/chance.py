@@ -9,9 +9,6 @@ class EpochSeed(Callback):
 
     Order and augmentation have seeds of their own (`data.sampling`); this one is for networks that draw, such as
     dropout. A run that goes on from an epoch's end draws what it would have drawn.
-
-    Args:
-        seed: of the run.
     """
 
     def __init__(self, seed: int) -> None:
