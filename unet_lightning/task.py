@@ -65,15 +65,12 @@ class SegmentationTask(L.LightningModule):
         self.planned_steps: int | None = None  # optimizer steps of the run that is resumed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
-        self.configure_metrics()
+        self.metrics = nn.ModuleDict({split: self.configure_metrics() for split in ("val", "test")})
 
-    def configure_metrics(self) -> None:
-        """Dice per image, pooled Dice and mean loss, all exact over several processes."""
-        for split in ("val", "test"):
-            # All keep sums and counts, as processes may have different numbers of images.
-            setattr(self, f"{split}_loss", MeanMetric())
-            setattr(self, f"{split}_dice_per_image", MeanMetric())
-            setattr(self, f"{split}_dice_pooled", BinaryF1Score(**DICE))
+    def configure_metrics(self) -> nn.ModuleDict:
+        """Mean loss, Dice per image, pooled Dice: as sums and counts, since processes may differ in their images."""
+        dice = {"dice_per_image": MeanMetric(), "dice_pooled": BinaryF1Score(**DICE)}
+        return nn.ModuleDict({"loss": MeanMetric(), **dice})
 
     def rehearse(self, classes: Sequence[str]) -> None:
         """Runs network and loss on a blank image and builds the optimizer, so that misfits show before training.
@@ -143,12 +140,13 @@ class SegmentationTask(L.LightningModule):
         outputs = self(batch.image)
         loss = loss_of_outputs(self.loss, outputs, batch.target)
         if split != "train":
-            getattr(self, f"{split}_loss").update(loss, weight=len(batch.target))
+            metrics: Any = self.metrics[split]
+            metrics["loss"].update(loss, weight=len(batch.target))
             for number, decided in enumerate(self.decisions(outputs["out"]), start=1):
                 target = one_against_rest(batch.target, number)
                 dice = binary_f1_score(decided, target, multidim_average="samplewise", **DICE)  # (B,)
-                getattr(self, f"{split}_dice_per_image").update(dice)
-                getattr(self, f"{split}_dice_pooled").update(decided, target)
+                metrics["dice_per_image"].update(dice)
+                metrics["dice_pooled"].update(decided, target)
         return loss, outputs["out"]
 
     @staticmethod
@@ -188,8 +186,8 @@ class SegmentationTask(L.LightningModule):
         self._log_metrics("test")
 
     def _log_metrics(self, split: str) -> None:
-        for name in ("loss", "dice_per_image", "dice_pooled"):
-            metric = getattr(self, f"{split}_{name}")
+        metrics: Any = self.metrics[split]
+        for name, metric in metrics.items():
             # All processes have the same figure already; sync_dist says so to Lightning.
             self.log(f"{split}/{name}", metric.compute(), prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()
