@@ -62,8 +62,7 @@ def begun(previous: State | None, overrides: Sequence[str]) -> State:
     What it has reached so far is kept, in case that it is killed before it reaches more; and what the command line
     changed at first: that is what was tried, and a resume changes little.
     """
-    if previous is None:
-        return State("running", overrides=list(overrides))
+    previous = previous or State("running", attempts=0)
     return replace(
         previous,
         state="running",
