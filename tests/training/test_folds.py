@@ -5,7 +5,7 @@ import yaml
 
 from unet_lightning.errors import RunError
 from unet_lightning.training.folder import RunFolder
-from unet_lightning.training.folds import folds_of
+from unet_lightning.training.folds import folds_of, load_networks
 
 
 def sweep(folder, *configs):
@@ -46,4 +46,4 @@ def test_what_is_no_cross_validation_is_refused(tmp_path, configs, message):
 
 def test_a_folder_without_runs_is_no_run_folder(tmp_path):
     with pytest.raises(RunError, match="is not a run folder"):
-        folds_of(RunFolder(tmp_path))
+        load_networks(tmp_path)

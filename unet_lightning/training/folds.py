@@ -35,11 +35,9 @@ def folds_of(sweep: RunFolder) -> list[RunFolder]:
     """The jobs of a cross-validation, fold 0 first.
 
     Raises:
-        RunError: no sweep, its jobs differ in more than their fold, or a fold is missing or there twice.
+        RunError: its jobs differ in more than their fold, or a fold is missing or there twice.
     """
     jobs = sweep.jobs()
-    if not jobs:
-        sweep.check()  # says what a run folder is
     configs = [job.read_config() for job in jobs]
     fold_of = {job.path.name: config["data"].get("fold") for job, config in zip(jobs, configs, strict=True)}
     folds = configs[0]["data"].get("folds")
