@@ -21,12 +21,13 @@ from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder, shell_path
-from unet_lightning.training.loggers import end, start_loggers
+from unet_lightning.training.loggers import begin, described, end, group_of, past_rows
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.state import ERROR, Word, begun, read_state
 from unet_lightning.training.state import FILE as STATE
 from unet_lightning.training.stop import SafeStop
+from unet_lightning.training.trackers.tracker import About
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,10 @@ class Attempt(Callback):
             self.run.link_latest(self.config["name"])
         if self.goes_on and not self.run.last.is_file():
             log.info(f"{self.run.path} has no checkpoint yet: it starts from the beginning.")
-        start_loggers(self.trainer, self.config, self.run)
+        folder, loggers = self.run.path.resolve(), self.trainer.loggers
+        past = past_rows(folder) if loggers and self.run.last.is_file() else []
+        group, name = group_of(folder, self.config["name"]), "/".join(folder.parts[-2:])
+        begin(loggers, About(folder, described(self.config, folder), name, group, "train", past=past))
 
     def _end(self, error: BaseException | None) -> None:
         """Notes what became of it. Where there is no room, the error on the way out says so."""

@@ -7,24 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from lightning.pytorch.loggers import Logger
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.specs import build, find
-from unet_lightning.training.folder import SWEEP, RunFolder
+from unet_lightning.training.folder import SWEEP
 from unet_lightning.training.provenance import commit
 from unet_lightning.training.trackers.tracker import About, Results, Tracker
 
 log = logging.getLogger(__name__)
-
-
-def start_loggers(trainer: L.Trainer, config: dict[str, Any], run: RunFolder) -> None:
-    """Begins a run with each logger, or goes on with it; UserError where one has no account, network or package."""
-    folder = run.path.resolve()
-    past = past_rows(folder) if trainer.loggers and run.last.is_file() else []
-    group, name = group_of(folder, config["name"]), "/".join(folder.parts[-2:])
-    begin(trainer.loggers, About(folder, described(config, folder), name, group, "train", past=past))
 
 
 def build_loggers(section: dict[str, Any], folder: Path) -> list[Logger]:
@@ -39,7 +30,7 @@ def build_loggers(section: dict[str, Any], folder: Path) -> list[Logger]:
 
 
 def begin(loggers: Sequence[Logger], about: About) -> None:
-    """Tells each logger what begins; UserError where one cannot start."""
+    """Tells each logger what begins or goes on; UserError where one has no account, network or package."""
     for logger in loggers:
         try:
             if isinstance(logger, Tracker):
