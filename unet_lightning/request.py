@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
+from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.config import TRAINING, continued
 from unet_lightning.training.folder import SWEEP, RunFolder, followed
 from unet_lightning.training.state import State, read_state
@@ -47,15 +48,15 @@ def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> st
     return f"outputs/{name}/{now}"
 
 
-def understand(composed: dict[str, Any], run: RunFolder, in_sweep: bool) -> tuple[dict[str, Any], Any]:
+def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any], Any]:
     """The configuration to train, from what was composed for this command, and the kind of the attempt (see `Attempt`).
 
     A job of a sweep goes on where it finds itself begun.
     """
     resume, rerun = composed["resume"], composed["rerun"]
     present = {key: value for key, value in composed.items() if key not in COMMANDS}
-    _check(resume, rerun, in_sweep)
-    if in_sweep or resume == "auto":
+    _check(resume, rerun)
+    if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
     elif resume is not None:
         config, kind = with_typed(run.read_config(TRAINING), present), "resumed"
@@ -99,9 +100,9 @@ def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, A
 
 def typed() -> tuple[list[str], str]:
     """The overrides of this run, and the command that it was begun with."""
-    job = HydraConfig.get()
-    overrides = [word for word in job.overrides.task if word.lstrip("+").partition("=")[0] not in ("resume", "rerun")]
-    words = overrides if job.mode is not None and job.mode.name == "MULTIRUN" else sys.argv[1:]
+    words = HydraConfig.get().overrides.task
+    overrides = [word for word in words if word.lstrip("+").partition("=")[0] not in ("resume", "rerun")]
+    words = overrides if in_sweep() else sys.argv[1:]
     return overrides, shlex.join(["python", "-m", "unet_lightning.train", *words])
 
 
@@ -134,13 +135,13 @@ def check_flags(arguments: Sequence[str]) -> None:
         raise ConfigError("--cfg shows one configuration: leave -m out.")
 
 
-def _check(resume: str | None, rerun: str | None, in_sweep: bool) -> None:
+def _check(resume: str | None, rerun: str | None) -> None:
     """Raises ConfigError where the request contradicts itself."""
     from unet_lightning.training.processes import outside
 
     if resume is not None and rerun is not None:
         raise ConfigError("resume goes on with a run, rerun begins one like it: give one of them.")
-    if in_sweep:
+    if in_sweep():
         return
     if outside() is not None and not _is_placed() and resume in (None, "auto"):
         raise ConfigError(

@@ -22,13 +22,9 @@ log = logging.getLogger(__name__)
 
 @one_line_errors
 def train_config(cfg: DictConfig) -> float | OtherRun | None:
-    """Trains one configuration; a sweep calls it for each job and may use what it returns.
+    """Trains one configuration, and returns its best validation figure, which a sweep may use of each job.
 
-    Returns:
-        the best validation figure, or None where validation is off or a job of a sweep failed.
-
-    Raises:
-        UserError: shown as one line; the exit code is 1.
+    None where validation is off, or a job of a sweep failed.
     """
     from unet_lightning.training.processes import outside, outside_rank
 
@@ -61,7 +57,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
 
     trust_command_line(composed)
     run = RunFolder(folder)
-    config, kind = request.understand(composed, run, in_sweep())
+    config, kind = request.understand(composed, run)
     rank = outside_rank(config["trainer"])
     with after_the_first(folder, rank):
         if kind == "requeued" and (ended := request.ended(run, config, rank)) is not None:
