@@ -23,15 +23,12 @@ def peak_memory(device: torch.device) -> float:
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    try:
+    with contextlib.suppress(OSError, StopIteration):  # not Linux
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
-    except (OSError, StopIteration):  # not Linux
-        pass
-    try:
+    with contextlib.suppress(ImportError, OSError):
         import psutil
 
         memory = psutil.Process().memory_info()
-    except (ImportError, OSError):
-        return 0.0
-    return float(getattr(memory, "peak_wset", memory.rss)) / 1e6  # peak_wset: Windows
+        return float(getattr(memory, "peak_wset", memory.rss)) / 1e6  # peak_wset: Windows
+    return 0.0

@@ -20,10 +20,9 @@ def commit() -> str | None:
     if not (ROOT / ".git").exists():  # a clone around somebody's site-packages is not ours
         return None
     command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+    return None
 
 
 def versions() -> dict[str, str]:
@@ -51,8 +50,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    try:
+    with contextlib.suppress(OSError, StopIteration):  # not Linux, or an ARM
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):  # not Linux, or an ARM
-        return platform.processor() or platform.machine()
+    return platform.processor() or platform.machine()
