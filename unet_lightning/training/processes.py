@@ -43,10 +43,9 @@ MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
 
 
 def outside() -> ClusterEnvironment | None:
-    """Of torchrun, Slurm or LSF: what has started this process as one of several; None: nobody has.
+    """What has started this process as one of several: torchrun, Slurm or LSF; None: nobody has.
 
-    Raises:
-        ConfigError: Lightning cannot work with how it was started.
+    ConfigError where Lightning cannot work with how it was started.
     """
     for kind in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):  # Lightning's own order
         try:
