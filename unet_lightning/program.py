@@ -5,7 +5,6 @@ Torch and Lightning are imported when a run begins: --help and --cfg answer with
 
 import difflib
 import functools
-import importlib.util
 import os
 import re
 import signal
@@ -113,13 +112,13 @@ def _fields(config_name: str, given: Sequence[str]) -> Iterator[str]:
     chosen = [word for word in given if "," not in word and Path(CONF, word.partition("=")[0]).is_dir()]
     GlobalHydra.instance().clear()
     with initialize_config_dir(CONF, version_base="1.3"):
-        sections = [("", compose(config_name, chosen))]
+        sections: list[tuple[str, Any]] = [("", OmegaConf.to_container(compose(config_name, chosen)))]
     while sections:
         prefix, section = sections.pop()
-        for key in map(str, section):
-            yield prefix + key
-            if not OmegaConf.is_missing(section, key) and isinstance(node := section._get_node(key), DictConfig):
-                sections += [(f"{prefix}{key}.", node)] if not node._is_none() else []
+        for key, value in section.items():
+            yield f"{prefix}{key}"
+            if isinstance(value, dict):
+                sections.append((f"{prefix}{key}.", value))
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -144,9 +143,3 @@ def trust_files(folder: Path) -> None:
             specs.trust(specs.targets_in(yaml.safe_load(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"{path} in --config-dir cannot be read: {' '.join(str(error).split())}") from error
-
-
-def require(module: str, extra: str, why: str) -> None:
-    """Raises ConfigError where an optional package is not installed, before any work is done."""
-    if importlib.util.find_spec(module) is None:
-        raise ConfigError(f"{why}: pip install 'unet-lightning[{extra}]'.")
