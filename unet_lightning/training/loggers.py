@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.specs import build, find
@@ -29,6 +30,7 @@ def build_loggers(section: dict[str, Any], folder: Path) -> list[Logger]:
     return loggers
 
 
+@rank_zero_only
 def begin(loggers: Sequence[Logger], about: About) -> None:
     """Tells each logger what begins or goes on; UserError where one has no account, network or package."""
     for logger in loggers:
@@ -47,6 +49,7 @@ def begin(loggers: Sequence[Logger], about: About) -> None:
             ) from error
 
 
+@rank_zero_only
 def end(loggers: Sequence[Logger], exit_code: int) -> None:
     """Tells each logger how it ended; what one cannot do any more does not keep the others from it."""
     for logger in loggers:
@@ -59,6 +62,7 @@ def end(loggers: Sequence[Logger], exit_code: int) -> None:
             log.warning(f"{type(logger).__name__} did not end well: {error}")
 
 
+@rank_zero_only
 def show_results(loggers: Sequence[Logger], results: Results, step: int) -> None:
     """Gives the results to each logger; the run folder has them already, so that a logger's fault is only told."""
     for logger in loggers:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import MLFlowLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.errors import RunError
 from unet_lightning.training.trackers.tracker import About, Picture, Results, Tracker, keep_id, kept_id
@@ -35,7 +34,6 @@ class MLflowTracker(Tracker, MLFlowLogger):
             artifact_location = artifact_location or str(file.with_suffix("")) + "-artifacts"
         super().__init__(tracking_uri=tracking_uri, artifact_location=artifact_location, **arguments)
 
-    @rank_zero_only
     def begin(self, about: About) -> None:
         """Starts the MLflow run, or goes on with that of the folder; RunError where MLflow does not have it."""
         from mlflow.exceptions import MlflowException
@@ -59,20 +57,17 @@ class MLflowTracker(Tracker, MLFlowLogger):
         if about.resumable:
             keep_id(about.folder, ID_FILE, str(self.run_id))
 
-    @rank_zero_only
     def show(self, pictures: Sequence[Picture], step: int) -> None:
         """Photograph, ground truth and prediction side by side."""
         for one in pictures:
             strip = one.strip().permute(1, 2, 0).numpy()  # (H, 3 W, 3)
             self.experiment.log_image(self.run_id, strip, key=f"val images {one.image_id}", step=step)
 
-    @rank_zero_only
     def publish(self, results: Results, step: int) -> None:
         """The figures as metrics, and the protocol."""
         self.log_metrics(results.figures, step)
         self.experiment.log_dict(self.run_id, results.protocol, "protocol.json")
 
-    @rank_zero_only
     def end(self, exit_code: int) -> None:
         """FINISHED, FAILED, or KILLED by a signal."""
         if self._initialized:

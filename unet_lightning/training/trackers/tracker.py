@@ -65,7 +65,7 @@ class Results:
 
 
 class Tracker(Logger):
-    """A logger that is told when its run begins and how it ended; it may show pictures and results."""
+    """A logger that the first process tells when its run begins and how it ended; it may show pictures and results."""
 
     def begin(self, about: About) -> None:
         """Starts the run, or goes on with it."""

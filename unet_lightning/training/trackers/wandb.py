@@ -7,7 +7,6 @@ from typing import Any
 
 import wandb
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.training.trackers.tracker import About, Picture, Results, Tracker, keep_id, kept_id
@@ -41,7 +40,6 @@ class WandbTracker(Tracker, WandbLogger):
         self._wandb_init.pop("anonymous")  # W&B warns of it, whatever its value
         self.artifact = artifact
 
-    @rank_zero_only
     def begin(self, about: About) -> None:
         """Starts the W&B run, or goes on with that of the folder."""
         known = kept_id(about.folder, ID_FILE) if about.resumable else None
@@ -61,7 +59,6 @@ class WandbTracker(Tracker, WandbLogger):
             except (wandb.Error, ValueError) as error:  # it was not uploaded
                 log.info(f"Not linked to model-{run_id}:best: {error}")
 
-    @rank_zero_only
     def show(self, pictures: Sequence[Picture], step: int) -> None:
         """Photographs with ground truth and prediction as masks that can be switched on and off."""
         self.log_image(
@@ -73,7 +70,6 @@ class WandbTracker(Tracker, WandbLogger):
             file_type=["jpg"] * len(pictures),
         )
 
-    @rank_zero_only
     def publish(self, results: Results, step: int) -> None:
         """Figures and intervals into the summary, curves and table, and the checkpoint with its protocol."""
         run = self.experiment
@@ -92,7 +88,6 @@ class WandbTracker(Tracker, WandbLogger):
             artifact.add_file(str(results.checkpoint), policy="immutable")
             run.log_artifact(artifact, aliases=["best"])
 
-    @rank_zero_only
     def end(self, exit_code: int) -> None:
         """Ends the W&B run, so that the next job of a sweep gets its own."""
         run, self._experiment = self._experiment, None
