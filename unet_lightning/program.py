@@ -123,8 +123,7 @@ def _fields(config_name: str, given: Sequence[str]) -> Iterator[str]:
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The config as resolved dicts, lists and numbers."""
-    container = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(container, dict)
+    container: Any = OmegaConf.to_container(config, resolve=True)
     return {str(key): value for key, value in container.items()}
 
 
