@@ -93,9 +93,7 @@ def begin(module: str, arguments: list[str], folder: str, environment: dict[str,
 
 def end(code: int) -> NoReturn:
     """Ends this process as Python does, but for taking all modules apart, a second for those that are imported."""
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # waits for threads
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
