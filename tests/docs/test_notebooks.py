@@ -16,8 +16,6 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 PNG = b"\x89PNG\r\n\x1a\n"
 TOUR = [
     ("SIZE = (384, 372)", "SIZE = (192, 186)"),
-    ("repeats: 12", "repeats: 8"),
-    ("max_epochs: 10", "max_epochs: 6"),
     (
         '"trainer.max_epochs=3", "trainer.check_val_every_n_epoch=3"',
         '"trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"',
