@@ -1,13 +1,16 @@
 """The demo's steps where what Windows and macOS lack is taken away."""
 
+import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import TINY_RUN
 
+PACKAGE = Path(__file__).parents[2] / "unet_lightning"
 # Python runs it before anything else, also in loading processes.
 WITHOUT = """
 import builtins, io, multiprocessing, os, signal, sys
@@ -45,35 +48,48 @@ if not any("spawn_main" in word for word in sys.orig_argv):
 """
 
 
-@pytest.fixture
-def elsewhere(tmp_path, program):
-    """Runs a program without them."""
+# Runs programs one after the other in one process; each ends well, or it does not.
+PROGRAMS = """
+import json, runpy, sys
+
+if __name__ == "__main__":
+    for name, *arguments in json.loads(sys.argv[1]):
+        sys.argv[1:] = arguments
+        try:
+            runpy.run_module(f"unet_lightning.{name}", run_name="__main__")
+        except SystemExit as ended:
+            assert not ended.code, f"{name} {arguments}: exit code {ended.code}"
+"""
+
+
+def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(tmp_path, tiny_drive):
     (tmp_path / "path").mkdir()
     (tmp_path / "path/sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
-
-    def run(name, *arguments):
-        path = os.pathsep.join(filter(None, [str(tmp_path / "path"), os.environ.get("PYTHONPATH")]))
-        done = program(name, *arguments, cwd=tmp_path, PYTHONPATH=path, OMP_NUM_THREADS="1", anew=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    return run
-
-
-def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(elsewhere, tmp_path, tiny_drive):
-    elsewhere("train", *TINY_RUN, "name=demo", "data.num_workers=1", "score=true")
-    assert not (tmp_path / "outputs/demo/latest").is_symlink()  # a text file
-    elsewhere("train", "resume=outputs/demo/latest")
-    elsewhere("evaluate", "run=outputs/demo/latest", "report=false")
-    photo = tiny_drive / "test/images/01_test.tif"
-    elsewhere("predict", photo, "--run", "outputs/demo/latest", "--out", "predictions")
+    (tmp_path / "programs.py").write_text(PROGRAMS, encoding="utf-8")
+    photo, demo = str(tiny_drive / "test/images/01_test.tif"), "outputs/demo/latest"
+    programs = [
+        ["train", *TINY_RUN, "name=demo", "data.num_workers=1", "score=true"],
+        ["train", f"resume={demo}"],
+        ["evaluate", f"run={demo}", "report=false"],
+        ["predict", photo, "--run", demo, "--out", "predictions"],
+        ["leaderboard", demo],
+    ]
+    done = subprocess.run(
+        [sys.executable, "programs.py", json.dumps(programs)],
+        cwd=tmp_path,
+        env=os.environ
+        | {"DRIVE_ROOT": str(tiny_drive), "PYTHONPATH": os.pathsep.join([str(tmp_path / "path"), str(PACKAGE.parent)])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not (tmp_path / demo).is_symlink()  # a text file
     assert (tmp_path / "predictions/01_test_mask.png").is_file()
-    elsewhere("leaderboard", "outputs/demo/latest")
 
 
 def test_nothing_of_ours_names_a_signal_that_windows_lacks():
-    package = Path(__file__).parents[2] / "unet_lightning"
-    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    sources = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
     assert [path for path, text in sources.items() if re.search(r"signal\.(SIGKILL|SIGUSR|SIGHUP)", text)] == []
 
 

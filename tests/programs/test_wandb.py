@@ -174,6 +174,7 @@ def test_without_an_account_nothing_begins_and_the_way_out_is_named(in_process, 
 def test_with_a_key_but_no_network_the_wait_has_an_end(program, tmp_path):
     settings = [*TINY_RUN, "logger=wandb", "logger.wandb.settings.init_timeout=1", "hydra.run.dir=run"]
     nowhere = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    nowhere["WANDB_SILENT"] = "true"  # else it also asks for the name of the user, which takes it a quarter of a minute
     done = program("train", *settings, cwd=tmp_path, **nowhere)
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
