@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from unet_lightning.inference.memory import return_large_blocks
+from unet_lightning.inference.device import return_large_blocks
 
 
 def test_prediction_does_not_import_torchvision():
@@ -21,7 +21,7 @@ def test_prediction_does_not_import_torchvision():
 # has taught glibc to keep blocks of that size.
 FREE = """
 import ctypes, sys
-from unet_lightning.inference.memory import return_large_blocks
+from unet_lightning.inference.device import return_large_blocks
 if sys.argv[1] == "set":
     return_large_blocks()
 libc = ctypes.CDLL(None)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.inference.device import choose_device, synchronise
-from unet_lightning.inference.memory import return_large_blocks
+from unet_lightning.inference.device import choose_device, return_large_blocks, synchronise
 from unet_lightning.inference.scale import FURTHEST, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
 from unet_lightning.inference.tiling import BLENDS, Tile, Tiling, joined
