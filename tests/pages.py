@@ -19,6 +19,7 @@ TINY = {
     "trainer.max_epochs": "1",
     "trainer.check_val_every_n_epoch": "1",
 }
+SHORTER = (("model.base_c=4,8 seed=0,1", "model.base_c=2,4"), ("bilinear=true,false", "bilinear=false"))
 SLURM = re.compile(r"submitit_slurm|sbatch|srun|scontrol|squeue|scancel")
 
 
@@ -30,7 +31,7 @@ def shortened(line):
     """A command with what makes it short."""
     if "unet_lightning.train" not in line:
         return line
-    for long, short in (("model.base_c=4,8 seed=0,1", "model.base_c=2,4"), ("bilinear=true,false", "bilinear=false")):
+    for long, short in SHORTER:
         line = line.replace(long, short)
     line = re.sub(r"sweep\.n_jobs=\d+", "sweep.n_jobs=2", re.sub(r"sweep\.n_trials=\d+", "sweep.n_trials=3", line))
     if "resume=outputs" in line:

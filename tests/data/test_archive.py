@@ -216,6 +216,12 @@ def test_a_missing_archive_is_named(tmp_path):
     assert_refused([tmp_path / "test.zip"], tmp_path / "out", r"No archive: looked for \S*test\.zip")
 
 
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, official):
+    (tmp_path / "out").touch()
+    with pytest.raises(DataError, match=r"out is not a folder"):
+        import_drive(in_two(tmp_path, *official), tmp_path / "out")
+
+
 def test_an_existing_folder_is_left_alone(tmp_path, official):
     (tmp_path / "out" / "DRIVE").mkdir(parents=True)
     (tmp_path / "out" / "DRIVE" / "mine").touch()

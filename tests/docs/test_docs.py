@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 from hydra import compose, initialize_config_dir
-from pages import DOCS, SLURM, TRAIN, blocks, in_a_shell, shortened
+from pages import DOCS, SHORTER, SLURM, TRAIN, blocks, in_a_shell, shortened
 
 from unet_lightning.program import CONF
 
@@ -17,6 +17,11 @@ def words_of(text):
     ours = all(words[:2] == ["python", "-m"] and words[2].startswith("unet_lightning.") for words in lines)
     shell = any(set("&|;<>*~$") & set(word) for words in lines for word in words)
     return [words[2:] for words in lines] if ours and not shell else []
+
+
+def test_what_is_shortened_is_in_a_page():
+    text = "".join((DOCS / page).read_text() for page in PAGES)
+    assert all(long in text for long, _ in SHORTER)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -86,12 +86,20 @@ def test_masks_in_a_folder_belong_to_photographs_of_their_name(folder, tmp_path)
         third.read()
 
 
+def test_an_empty_mask_is_refused(folder, tmp_path):
+    Image.new("L", (46, 48)).save(tmp_path / "fov.png")
+    with pytest.raises(DataError, match=r"The field-of-view mask \S*fov\.png of the photograph \S* is empty"):
+        read_with_fov(folder / "01_test.tif", str(tmp_path / "fov.png"))
+
+
+def test_what_is_wrong_with_a_photograph_is_said_before_what_is_with_its_mask(folder, tmp_path):
+    with pytest.raises(DataError, match=r"looked for \S*none\.tif"):
+        read_with_fov(folder / "none.tif", str(tmp_path))
+
+
 def test_a_mask_of_another_size_is_refused(folder, tmp_path):
     save(tmp_path / "fov.png", (0, 0, 20, 20), (20, 20))
-    message = (
-        r"differ in size: 48 x 46 \(height x width\) in \S*01_test\.tif, 20 x 20 \(height x width\) in \S*fov\.png"
-    )
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=r"fov\.png is \(20, 20\), the photograph .* \(48, 46\) \(height, width\)"):
         read_with_fov(folder / "01_test.tif", str(tmp_path / "fov.png"))
 
 

@@ -214,8 +214,8 @@ def test_a_sweep_goes_on_with_its_own_values(half, in_process):
 def test_a_sweep_goes_on_elsewhere_on_another_launcher(half, program, tmp_path):
     shutil.copytree(half[0] / "outputs/train/first", tmp_path / "moved")
     shutil.rmtree(tmp_path / "moved/0")
-    settings = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"]
-    done = program("train", "resume=moved", *settings, cwd=tmp_path)
+    settings = ["hydra/launcher=submitit_local", "hydra.launcher.n_jobs=3"]
+    done = program("train", "resume=moved", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")
     assert done.returncode == 2, done.stderr
     assert [state(tmp_path / "moved" / job)["state"] for job in "0123"] == ["done", "failed", "done", "failed"]
     assert "1 of 4 jobs are done already" in done.stdout

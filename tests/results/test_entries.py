@@ -110,6 +110,16 @@ def test_two_second_observers_are_refused(run):
         make_entries(runs)
 
 
+def test_a_second_observer_without_a_dice_hides_no_difference_between_others(run):
+    values = (("a", math.nan), ("b", 0.7), ("c", 0.71))
+    runs = [
+        run(name, {"model": dice(0.8), SECOND: dice(value)}, {"model__base_c": n})
+        for n, (name, value) in enumerate(values)
+    ]
+    with pytest.raises(RunError, match=r"image 01 is 0.7000 in b and 0.7100 in c"):
+        make_entries(runs)
+
+
 def test_a_leak_of_one_seed_is_the_entrys(run):
     runs = [run("0", dice(0.8, 0.8), {"seed": 0}), run("1", dice(0.8, 0.8), {"seed": 1}, leak=["02"])]
     (entry,) = make_entries(runs)

@@ -27,6 +27,8 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     target = out / "DRIVE"
     if target.exists():
         raise DataError(f"{target} exists already: remove it first, or use it (data.root={target}).")
+    if os.path.lexists(out) and not out.is_dir():
+        raise DataError(f"{out} is not a folder: give --out another name.")
     # In `out`, or in the folder that it will be made in, so that the rename stays within one file system.
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     with TemporaryDirectory(prefix=".drive-", dir=there) as temporary:

@@ -50,7 +50,7 @@ class SyntheticDataset(DriveDataset):
 def draw_dataset(folder: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
     """Draws 40 photographs with masks and labels into `folder`, which must not exist and appears when all are drawn."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
         partial = Path(temporary) / folder.name
         for number in range(1, 41):
             images = draw_photograph(random.Random(f"{seed}/{number}"), size)

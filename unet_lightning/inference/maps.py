@@ -1,4 +1,4 @@
-"""Masks and probability maps as image files; no second copy is made of a large one."""
+"""Masks and probability maps as image files; of a large grey one no second copy is made."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def overlay(photo: Tensor, vessels: Tensor) -> Tensor:
 
 def save_image(image: Tensor, path: Path) -> None:
     """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all."""
-    pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # no copy: a photograph is read as (H, W, 3)
+    pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # of a photograph as it was read: (H, W, 3)
     _save(Image.fromarray(pixels.contiguous().numpy()), path)
 
 

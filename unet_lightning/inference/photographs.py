@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
+from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
 
 
@@ -55,27 +57,36 @@ def photographs_in(paths: Sequence[str], fov: str, pictures: Path | None = None)
 
 def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
     """The photographs of a data set, labels or not; `fov` is `auto` (the data set's own) or as in `photographs_in`."""
-    if fov != "auto":
-        return [Photograph(Path(image.image_id), partial(read_with_fov, image.photo, fov)) for image in dataset.files]
-    return [Photograph(Path(image_id), partial(_read, dataset, image_id)) for image_id in dataset.image_ids]
+
+    def read(index: int) -> tuple[Tensor, Tensor | None]:
+        if fov not in ("auto", "none"):
+            return read_with_fov(dataset.files[index].photo, fov)
+        single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
+        return single.photo(0), single.field_of_view(0) if fov == "auto" else None
+
+    return [Photograph(Path(image_id), partial(read, index)) for index, image_id in enumerate(dataset.image_ids)]
 
 
 def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
     """Photo and field of view of a file; see `photographs_in`."""
-    mask = None if fov in ("auto", "none") else Path(fov)
-    if mask and os.path.isdir(mask):
-        masks = [file for file in sorted(mask.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
+    photo = read_photo(path)
+    if fov in ("auto", "none"):
+        return photo, find_field_of_view(photo) if fov == "auto" else None
+    mask_path = Path(fov)
+    if os.path.isdir(mask_path):
+        masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
         if len(masks) != 1:
             raise DataError(f"{len(masks)} field-of-view masks for {path} in {fov}: expected one of the same name.")
-        mask = masks[0]
-    files = ImageFiles(path.stem, path, fov=mask)
-    return _read(SegmentationDataset([files], "mask" if mask else fov), path.stem)
-
-
-def _read(dataset: SegmentationDataset, image_id: str) -> tuple[Tensor, Tensor | None]:
-    """Photo and field of view of an image, which the data set does not keep in memory."""
-    single = dataset.subset([image_id])
-    return single.photo(0), single.field_of_view(0)
+        mask_path = masks[0]
+    mask = read_binary(mask_path, "field-of-view mask")
+    if mask.shape != photo.shape[1:]:
+        raise DataError(
+            f"The field-of-view mask {mask_path} is {tuple(mask.shape)}, the photograph {path} "
+            f"{tuple(photo.shape[1:])} (height, width): both must have one size."
+        )
+    if not mask.any():
+        raise DataError(f"The field-of-view mask {mask_path} of the photograph {path} is empty.")
+    return photo, mask
 
 
 def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:

@@ -93,6 +93,8 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
     jobs = [path.parent for path in folder.glob(f"*/{FILE}") if not path.parent.is_symlink()]
     for job in sorted(jobs, key=lambda job: (len(job.name), job.name)):
         state, fault = state_or_fault(job)
+        if state is None and not fault:  # it has just been removed
+            continue
         word, tried, error = (state.state, state.overrides, state.error) if state else ("unknown", (), fault)
         if word != "done":
             row = {"job": job.name, "state": word, "ranked": job in evaluated}

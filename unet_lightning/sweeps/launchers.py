@@ -41,9 +41,11 @@ class Launcher(BaseSubmititLauncher):  # type: ignore[misc]  # Hydra's plugins h
     def executor(self, parameters: dict[str, Any], **arguments: Any) -> Any:
         """Submitit's, with parameters of the config; ConfigError where it does not take one of them."""
         made = submitit.AutoExecutor(self.params["submitit_folder"], cluster=self._EXECUTOR, **arguments)
+        general = submitit.AutoExecutor._typed_parameters()  # which have no prefix, so that submitit checks their types
+        named = {name if name in general else f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()}
         try:
-            made.update_parameters(**{f"{self._EXECUTOR}_{name}": it for name, it in parameters.items()})
-        except (NameError, TypeError, ValueError) as error:
+            made.update_parameters(**named)
+        except (AssertionError, NameError, TypeError, ValueError) as error:
             raise ConfigError(f"hydra.launcher: {' '.join(str(error).split())}") from error
         return made
 

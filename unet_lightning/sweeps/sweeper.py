@@ -121,7 +121,7 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
         )
     of_hydra = record.hydra
     if any(one.startswith("hydra/launcher=") for one in typed):  # whose fields are others
-        of_hydra = [one for one in of_hydra if not one.startswith(("hydra/launcher=", "hydra.launcher."))]
+        of_hydra = [one for one in of_hydra if not one.lstrip("+~").startswith(("hydra/launcher=", "hydra.launcher."))]
     if (folder / record.cwd).is_dir():
         os.chdir(folder / record.cwd)  # relative paths among the values mean what they meant
     path = GlobalHydra.instance().config_loader().get_search_path()

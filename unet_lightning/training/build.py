@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import ConfigError
@@ -113,6 +114,8 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
         # A job is requeued by the script or by submitit, who know why; Lightning would do it too.
         plugins=[WholeCheckpoints(), outside() or OwnProcesses()],
     )
+    # By which loggers know the first process. Slurm's number of a task is not it where each task is a run of its own.
+    rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]  # as Lightning itself sets it
     return trainer
 
 

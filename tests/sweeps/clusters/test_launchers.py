@@ -88,6 +88,11 @@ def test_what_a_launcher_cannot_give_is_refused_before_any_job(in_process, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_parameter_that_submitit_does_not_take_is_named(in_process):
+    wrong = "hydra.launcher.timeout_min=4:00:00"
+    assert 'Parameter "timeout_min" expected type' in in_process("train", "-m", *TINY_RUN, LOCAL, wrong)
+
+
 def test_without_slurm_the_way_out_is_named(in_process, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     message = in_process("train", "-m", *TINY_RUN, SLURM)

@@ -183,12 +183,14 @@ def _mean_pooled(runs: Sequence[Run], observer: str) -> dict[str, float]:
 
 def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
     """The second observer against the first, the same in all evaluations; without images where there is none."""
-    source: dict[str, tuple[str, float]] = {}  # of each image the first run that has it, and its Dice
+    source: dict[str, tuple[str, float]] = {}  # of each image the first run with a Dice, and that
     values: dict[str, dict[str, float]] = {}
     for run in runs:
         for image, dice in run.evaluation.values(observer, "dice").items():
             name, known = source.setdefault(image, (run.name, dice))
-            if abs(dice - known) > SAME:
+            if math.isnan(known):
+                source[image] = (run.name, dice)
+            elif abs(dice - known) > SAME:
                 raise RunError(
                     f"The Dice of the second observer on image {image} is {known:.4f} in {name} and {dice:.4f} in "
                     f"{run.name}: the labels or the fields of view behind them differ. Evaluate both on the same data."
