@@ -9,6 +9,9 @@ import os, signal, time
 from pathlib import Path
 from torch import distributed
 from unet_lightning.losses.dice import DiceLoss
+from unet_lightning.training import processes
+
+processes.GRACE = 3.0  # seconds; ten would say no more
 
 RANK = next((os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ), "0")
 

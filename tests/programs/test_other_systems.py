@@ -76,7 +76,7 @@ def test_the_steps_of_the_demo_need_nothing_that_one_system_alone_has(tmp_path, 
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "SLURM"))}
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "path"), str(PACKAGE.parent)])
     environment["DRIVE_ROOT"] = str(tiny_drive)
-    train = ["-m", "unet_lightning.train", *TINY_RUN, "name=demo", "data.num_workers=2", "score=true"]
+    train = ["-m", "unet_lightning.train", *TINY_RUN, "name=demo", "data.num_workers=1", "score=true"]
     for arguments in (train, ["programs.py", json.dumps(others)]):
         command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)

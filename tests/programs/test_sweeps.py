@@ -148,6 +148,8 @@ def test_in_a_sweep_every_process_trains_the_configuration_of_its_job(program, t
     for job, bilinear in (("0", True), ("1", False)):
         assert sorted(path.name for path in (tmp_path / "sweep" / job).glob("*.log")) == ["train.log"]
         assert yaml.safe_load((tmp_path / "sweep" / job / "config.yaml").read_text())["model"]["bilinear"] is bilinear
+        (row,) = csv.DictReader((tmp_path / "sweep" / job / "metrics.csv").read_text().splitlines())
+        assert row["step"] == "4"  # 16 images, 2 processes of 2
     assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 2
 
 

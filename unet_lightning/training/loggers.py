@@ -19,10 +19,10 @@ from unet_lightning.training.trackers.tracker import About, Results, Tracker
 log = logging.getLogger(__name__)
 
 
-def build_loggers(section: dict[str, Any], folder: Path) -> list[Logger]:
+def build_loggers(section: dict[str, Any] | None, folder: Path) -> list[Logger]:
     """The loggers of a config, with their files in a folder where they keep any."""
     loggers = []
-    for spec in filter(None, section.values()):
+    for spec in filter(None, (section or {}).values()):
         target = spec.get("_target_") if isinstance(spec, Mapping) else None
         taken = inspect.signature(find(str(target), ())).parameters if target else {}
         keeps = "save_dir" in taken or any(one.kind == one.VAR_KEYWORD for one in taken.values())
