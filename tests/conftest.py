@@ -1,5 +1,6 @@
 """A tiny drawn DRIVE, the real one where it is, and programs run as a user runs them."""
 
+import gc
 import importlib
 import logging
 import os
@@ -31,6 +32,16 @@ Program = Callable[..., Completed]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole programs first, of Slurm before all: at the end, the two processes of a run have small tests to share."""
     items.sort(key=lambda item: (item.get_closest_marker("slurm") is None, item.path.parent.name not in WHOLE_PROGRAMS))
+
+
+def pytest_collection_finish() -> None:
+    """Spares each collection of garbage to come the look at all that is imported by now."""
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Lets Python take apart what is imported, some of which complains otherwise."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ the process and how it ended.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -56,16 +57,18 @@ class Forks:
         self.server.communicate()
 
 
-def serve() -> None:
+def serve() -> NoReturn:
     """Forks for each line of input."""
     for module in IMPORTED:
         importlib.import_module(module)
+    gc.freeze()  # else the first collection in each child would look at all that is imported, and copy it
     while line := sys.stdin.readline():
         pid = os.fork()
         if not pid:
             end(begin(**json.loads(line)))
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    end(0)
 
 
 def begin(module: str, arguments: list[str], folder: str, environment: dict[str, str], out: str, err: str) -> int:
