@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spares each collection of garbage to come the look at all that is imported by now."""
+    """Leaves what is imported by now out of later garbage collections, each of which would look at all of it."""
     gc.freeze()
 
 

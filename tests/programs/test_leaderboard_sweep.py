@@ -7,7 +7,7 @@ import pytest
 from evaluation_folders import dice, write_evaluation, write_run
 
 from unet_lightning.errors import RunError
-from unet_lightning.results.boards import board_of
+from unet_lightning.results.boards import board_of, unfinished_jobs
 from unet_lightning.results.leaderboard.formats import markdown, page
 from unet_lightning.results.stored import SECOND, Leak
 from unet_lightning.training.state import State
@@ -260,6 +260,11 @@ def test_a_job_whose_state_is_broken_is_ranked_and_listed_with_the_error(sweep, 
     assert (job["job"], job["state"], job["ranked"]) == ("1", "unknown", True)
     assert f"{sweep / '1/state.json'} is " in job["error"] and "Remove it" in job["error"]
     assert "1 unknown." in markdown(board)
+
+
+def test_a_job_that_is_removed_meanwhile_is_not_listed(sweep, monkeypatch):
+    monkeypatch.setattr("unet_lightning.results.boards.state_or_fault", lambda job: (None, ""))
+    assert unfinished_jobs(sweep, set()) == []
 
 
 def test_a_run_whose_state_is_broken_is_ranked_and_that_is_noted(sweep):

@@ -106,7 +106,10 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
     """The evaluation to rank: the one named; else the only one that all have, or the only one of a test split.
 
     Of a sweep of which some jobs alone were measured on test, validation compares all. Jobs without any evaluation do
-    not count. RunError where it is not in every folder, or several would do.
+    not count.
+
+    Raises:
+        RunError: it is not in every folder, or several would do.
     """
     listed = "; ".join(f"{one.path} has {', '.join(sorted(one.holders))}" for one in found)
     if on is not None:

@@ -23,7 +23,8 @@ STYLE = matplotlib.rc_params_from_file(TEMPLATES / "charts.mplstyle", use_defaul
 def render(template: str, **values: Any) -> str:
     """Fills a file of `templates/`; text is escaped, so that a folder called `<b>` is shown as it is.
 
-    jinja2.UndefinedError where the template names a value that is not given.
+    Raises:
+        jinja2.UndefinedError: the template names a value that is not given.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -39,7 +40,9 @@ def render(template: str, **values: Any) -> str:
 def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
     """What `<img>` takes for a JPEG of the picture, with no side above LONGEST; a thin vessel fades but stays.
 
-    The picture is `(H, W)` or `(3, H, W)` uint8, the quality from 1 to 95.
+    Args:
+        picture: `(H, W)` or `(3, H, W)` uint8.
+        quality: of the JPEG, 1 to 95.
     """
     image = Image.fromarray((picture.permute(1, 2, 0) if picture.ndim == 3 else picture).contiguous().numpy())
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX, reducing_gap=None)

@@ -96,8 +96,11 @@ def with_threshold(maps: Maps, value: float | None) -> Maps:
 class NetworkSource:
     """A network, or the networks of a cross-validation: one ensemble, but for the images that a fold has held out.
 
-    `data` is a whole section, or values that change the run's own; null leaves one as it was. For `folder` and
-    `checkpoint` see `load_networks`.
+    Args:
+        folder: of the run, or of the cross-validation.
+        data: a whole `data` section, or values that change the run's own; null leaves one as it was.
+        checkpoint: see `load_networks`.
+        options: how photographs pass through a network.
     """
 
     def __init__(

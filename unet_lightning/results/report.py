@@ -27,10 +27,11 @@ BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source",
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
 # every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
+TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "#009E73", "#E69F00", "#56B4E9"
 LEGEND = {
-    "#009E73": "found (true positive)",
-    "#E69F00": "called falsely (false positive)",
-    "#56B4E9": "missed (false negative)",
+    TRUE_POSITIVE: "found (true positive)",
+    FALSE_POSITIVE: "called falsely (false positive)",
+    FALSE_NEGATIVE: "missed (false negative)",
 }
 DIMMED = 0.5  # light that the photograph keeps below the colours
 IGNORED = 0.2  # and outside the field of view, where nothing counts
@@ -103,14 +104,20 @@ def pictures_of(image: MeasuredImage) -> list[dict[str, Any]]:
 
 
 def overlay_errors(photo: Tensor, vessels: Tensor, target: Tensor) -> Tensor:
-    """The photograph `(3, H, W)` uint8 in dim grey, with vessels found, called falsely and missed in three colours.
+    """The photograph in dim grey, with vessels found, called falsely and missed in three colours: `(3, H, W)` uint8.
 
-    What was called vessel is `(H, W)` bool, the target integer: BACKGROUND, VESSEL or IGNORE, which is never coloured.
+    Args:
+        photo: `(3, H, W)` uint8.
+        vessels: `(H, W)` bool, what was called vessel.
+        target: `(H, W)` integer: BACKGROUND, VESSEL or IGNORE; ignored pixels are never coloured.
     """
     light = torch.where(target == IGNORE, IGNORED, DIMMED)
     painted: Tensor = (rgb_to_grayscale(photo, num_output_channels=3) * light).round().to(torch.uint8)
-    kinds = (vessels & (target == VESSEL), vessels & (target == BACKGROUND), ~vessels & (target == VESSEL))
-    for pixels, colour in zip(kinds, LEGEND, strict=True):
+    for pixels, colour in (
+        (vessels & (target == VESSEL), TRUE_POSITIVE),
+        (vessels & (target == BACKGROUND), FALSE_POSITIVE),
+        (~vessels & (target == VESSEL), FALSE_NEGATIVE),
+    ):
         painted[:, pixels] = torch.tensor(ImageColor.getrgb(colour), dtype=torch.uint8)[:, None]
     return painted
 
@@ -120,9 +127,13 @@ def draw_charts(
 ) -> list[dict[str, str]]:
     """ROC, precision over recall, and calibration; none where the pixels are of one class, or the maps decisions.
 
-    Each has a `title`, a `caption`, which says what it shows to who cannot see it, and its `svg`. Of the observers the
-    network is first; the second one becomes a point. Probabilities are `(N,)` float32 in [0, 1], of the pixels of all
-    images, targets integer: BACKGROUND, VESSEL or IGNORE. The threshold may be a word, such as `argmax`.
+    Each has a `title`, a `caption`, which says what it shows to who cannot see it, and its `svg`.
+
+    Args:
+        observers: figures by name, the network first; the second observer becomes a point where they are there.
+        probability: the network's, `(N,)` float32 in [0, 1], of the pixels of all images.
+        target: `(N,)` integer: BACKGROUND, VESSEL or IGNORE.
+        threshold: a probability, or what stands for one, such as `argmax`.
     """
     name, model = next(iter(observers.items()))
     prevalence = float((target == VESSEL).sum() / (target != IGNORE).sum())

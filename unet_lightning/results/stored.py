@@ -119,7 +119,11 @@ def image_rows(
 
 
 def read_stored(folder: Path) -> StoredEvaluation:
-    """Reads `metrics.json` and `per_image.csv`; RunError where one is missing, or not what `evaluate` writes."""
+    """Reads `metrics.json` and `per_image.csv`.
+
+    Raises:
+        RunError: one of them is missing, broken, or not what `evaluate` writes.
+    """
     protocol, pooled = _read_metrics(folder / METRICS)
     tables, leak = _read_images(folder / PER_IMAGE)
     for observer, table in tables.items():

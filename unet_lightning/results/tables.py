@@ -48,7 +48,10 @@ def mean_and_sd(summary: Summary, name: str) -> str:
 
 
 def results_table(observers: Mapping[str, Summary], leak: bool) -> pd.DataFrame:
-    """One column an observer: Dice and topology per image as mean (SD), the rest pooled; `leak` marks the model's."""
+    """One column an observer: Dice and topology per image as mean (SD), the rest from the pooled pixels.
+
+    With `leak` the model's columns are marked LEAK.
+    """
     columns = {}
     for observer, summary in observers.items():
         low, high = summary.interval["dice"]

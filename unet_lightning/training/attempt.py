@@ -63,7 +63,11 @@ class Attempt(Callback):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Holds the folder; OtherRun where another process does already. A pruned trial is not an error."""
+        """Holds the folder; a pruned trial is not an error.
+
+        Raises:
+            OtherRun: another process trains there.
+        """
         stop = find_callback(self.trainer, SafeStop)
         assert stop is not None
         self.stop = stop
@@ -92,7 +96,11 @@ class Attempt(Callback):
             self.state.ended("failed", 1, error=said).write(self.run.path)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Raises RunError where the folder is gone, before a checkpoint or a row may be written."""
+        """Looks whether there still is a folder, before a checkpoint or a row may be written.
+
+        Raises:
+            RunError: the folder is gone.
+        """
         if trainer.is_global_zero and not self.run.config_file.is_file():
             raise RunError(
                 f"The run folder {self.run.path} was removed while its run was trained: nothing to write to."

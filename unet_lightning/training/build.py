@@ -41,9 +41,12 @@ QUIET = (
 
 
 def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
-    """Data, task and Trainer of a run, seeded; UserError where one is wrong, or they do not go together.
+    """Data, task and Trainer of a run, seeded and checked against one another.
 
     Without a checkpoint to go on from, `model.weights` is where training begins.
+
+    Raises:
+        UserError: any of them is wrong, or they do not go together.
     """
     quiet_libraries()
     seed = config["seed"]

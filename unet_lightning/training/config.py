@@ -67,7 +67,14 @@ def continued(recorded: Mapping[str, Any] | None, known: Mapping[str, Any], grou
     """The callbacks, or the loggers, of a run that goes on: the present command's, with the values that the run had.
 
     What they are, and where they write or send, the present command says; a run folder may come from somebody else.
-    `known` are the entries that the present command has files for; ConfigError where the run had another one.
+
+    Args:
+        recorded: the section in the run's config.
+        known: the entries that the present command has files for, by name.
+        group: `callbacks` or `logger`.
+
+    Raises:
+        ConfigError: the run had one that the present command does not know.
     """
     names = [name for name, entry in (recorded or {}).items() if entry]
     if lacking := [name for name in names if name not in known]:

@@ -160,7 +160,11 @@ class RunFolder:
         return [RunFolder(folder) for folder in sorted(found, key=lambda folder: (len(folder.name), folder.name))]
 
     def load(self, which: str | None = None) -> "Trained":
-        """The network of checkpoint `best` or `last`; None: the best, else the last. RunError where it is lacking."""
+        """The network of the checkpoint `best` (on validation) or `last`; None: the best, else the last.
+
+        Raises:
+            RunError: not a run folder, no such checkpoint, or a broken one.
+        """
         from unet_lightning.training.trained import read_trained  # imports torch
 
         config = self.read_config()

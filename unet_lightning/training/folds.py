@@ -32,7 +32,11 @@ def first_run(folder: Path) -> RunFolder:
 
 
 def folds_of(sweep: RunFolder) -> list[RunFolder]:
-    """The jobs of a cross-validation, fold 0 first; RunError where they are no single one, or not each fold once."""
+    """The jobs of a cross-validation, fold 0 first.
+
+    Raises:
+        RunError: its jobs differ in more than their fold, or a fold is missing or there twice.
+    """
     jobs = sweep.jobs()
     configs = [job.read_config() for job in jobs]
     fold_of = {job.path.name: config["data"].get("fold") for job, config in zip(jobs, configs, strict=True)}

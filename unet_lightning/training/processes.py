@@ -43,9 +43,10 @@ MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
 
 
 def outside() -> ClusterEnvironment | None:
-    """What has started this process as one of several: torchrun, Slurm or LSF; None: nobody has.
+    """Of torchrun, Slurm or LSF: what has started this process as one of several; None: nobody has.
 
-    ConfigError where Lightning cannot work with how it was started.
+    Raises:
+        ConfigError: Lightning cannot work with how it was started.
     """
     for kind in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):  # Lightning's own order
         try:

@@ -21,7 +21,11 @@ FILE, ERROR = "state.json", "error.txt"
 
 @dataclass(frozen=True)
 class State:
-    """What became of a run; ValueError for a word or a number that no run writes."""
+    """What became of a run.
+
+    Raises:
+        ValueError: a word or a number that no run writes.
+    """
 
     state: str  # a Word; `running` may also mean that it was killed
     exit_code: int | None = None  # None while it runs
@@ -72,7 +76,11 @@ def begun(previous: State | None, overrides: Sequence[str]) -> State:
 
 
 def read_state(folder: Path) -> State | None:
-    """The state of a run; None where it has none, as runs of earlier versions; RunError where state.json is broken."""
+    """The state of a run; None where it has none, as runs of earlier versions.
+
+    Raises:
+        RunError: state.json is broken, or a field of it is not what a run writes.
+    """
     path = folder / FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

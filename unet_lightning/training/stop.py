@@ -25,8 +25,10 @@ class SafeStop(Callback):
 
     During training the run ends after the batch in progress, all its ranks after the same one; at a second signal and
     outside of training it ends at once. Nothing is saved then: last.ckpt of the last whole epoch is there already. A
-    SIGUSR2 that somebody else already handles (submitit requeues by it) is left to them. `forward` is called with the
-    signal, for the other processes of the run.
+    SIGUSR2 that somebody else already handles (submitit requeues by it) is left to them.
+
+    Args:
+        forward: called with the signal, for the other processes of the run.
     """
 
     def __init__(self, forward: Callable[[int], None]) -> None:
@@ -52,7 +54,11 @@ class SafeStop(Callback):
 
     @contextmanager
     def named(self, trainer: L.Trainer) -> Iterator[None]:
-        """Raises Stopped where another process of this run stopped first, and this one failed for lack of it."""
+        """Calls it a stop where another process of this run stopped first, and this one failed for lack of it.
+
+        Raises:
+            Stopped: instead of the failure.
+        """
         try:
             yield
         except Exception:

@@ -25,7 +25,11 @@ def store_threshold(run: Path, value: float, image_ids: Sequence[str], made_for:
 
 
 def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
-    """The threshold kept with a run; ConfigError where there is none, a broken one, or one for another fingerprint."""
+    """The threshold that is kept with a run.
+
+    Raises:
+        ConfigError: there is none, it is broken, or it was chosen for something else than the fingerprint says.
+    """
     path, choose = run / FILE, f"python -m unet_lightning.evaluate run={run} threshold=val"
     if not path.is_file():
         raise ConfigError(f"No threshold was chosen yet: looked for {path}. Choose it on validation: {choose}")

@@ -78,7 +78,11 @@ def check_checkpoint(path: Path, max_steps: int) -> None:
 
 
 def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:
-    """The network of a checkpoint that a run of this config has written; RunError where it is broken, or too old."""
+    """The network of a checkpoint that a run of this config has written.
+
+    Raises:
+        RunError: it is broken, or of an older version.
+    """
     checkpoint = read_checkpoint(path)
     data = data_state(path, checkpoint)
     if not data or "hyper_parameters" not in checkpoint or not isinstance(checkpoint.get("epoch"), int):

@@ -103,8 +103,9 @@ def _counting(values: Values, figure: str) -> Values:
 def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Entry]:
     """One entry a method, and one for the second observer where every image has theirs.
 
-    ConfigError where there is no such class, or several and none is named; RunError where the runs were not measured on
-    the same images in the same way.
+    Raises:
+        ConfigError: no such class, or several and none named.
+        RunError: the runs were not measured on the same images in the same way.
     """
     for run in runs:
         _check(run, runs[0], class_name)

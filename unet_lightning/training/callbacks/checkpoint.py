@@ -26,7 +26,11 @@ class WholeCheckpoints(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Writes a checkpoint, UserError where it cannot; an earlier one stays until this one is whole."""
+        """Writes a checkpoint; an earlier one stays until this one is whole.
+
+        Raises:
+            UserError: it cannot be written: no room, no permission, no folder.
+        """
         path = Path(path)
         with whole_file(path) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
@@ -69,7 +73,11 @@ class RunCheckpoint(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on with the paths of the folder as it is called now; RunError where they lack, or lead out of it."""
+        """Goes on with the paths of the folder as it is called now.
+
+        Raises:
+            RunError: the checkpoint names a file outside its folder, or lacks what this callback keeps.
+        """
         old, new = state_dict.get("dirpath"), str(self.dirpath)
         files = state_dict.get("best_k_models", {})
         if not isinstance(old, str) or not isinstance(files, dict) or "best_model_score" not in state_dict:
@@ -81,7 +89,11 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 def _moved(path: Any, old: str, new: str) -> str:
-    """A file of the folder `old` as one of the folder `new`, empty where there is none; RunError for one outside."""
+    """A file of the folder `old` as one of the folder `new`; empty where there is none yet.
+
+    Raises:
+        RunError: it is outside.
+    """
     if path == "":
         return ""
     inside = isinstance(path, str) and path.startswith(old + os.sep) and path.endswith(ModelCheckpoint.FILE_EXTENSION)

@@ -27,7 +27,11 @@ class History(Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on after the rows of the checkpoint; RunError where there are none."""
+        """Goes on after the rows of the checkpoint.
+
+        Raises:
+            RunError: there are none.
+        """
         rows = state_dict.get("rows")
         if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_plain(row) for row in rows):
             raise RunError("The checkpoint has no rows of metrics.csv: begin a new run with model.weights set to it.")
