@@ -159,6 +159,14 @@ def test_checkpoint_of_the_same_split_is_resumed(module):
     assert (data.mean, data.std) == (GIVEN["mean"], GIVEN["std"])
 
 
+def test_checkpoint_records_what_each_image_of_train_and_val_is(module):
+    data = ready(module(val_ids=["21", "30"]))
+    state = json.loads(json.dumps(data.state_dict()))
+    assert sorted(state["contents"]) == ALL
+    assert state["contents"]["30"] == data.val.content(1)
+    assert state["contents"]["22"].keys() == {"photograph", "look", "label", "fov"}
+
+
 @pytest.mark.parametrize("other", [{"val_ids": ["22"]}, {"folds": 5, "fold": 0}, {}])
 def test_checkpoint_of_another_split_is_refused(module, other):
     state = ready(module(val_ids=["21"])).state_dict()

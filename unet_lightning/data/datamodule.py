@@ -119,6 +119,12 @@ class SegmentationDataModule(L.LightningDataModule):
             "dataset": self.train.name if self.train else None,
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
+            "contents": {
+                image_id: dict(part.content(index))
+                for part in (self.train, self.val)
+                if part
+                for index, image_id in enumerate(part.image_ids)
+            },
             "inherited": self.inherited,
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unet_lightning.data.content import Content, digest, look
 from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
@@ -71,6 +72,8 @@ class SegmentationDataset(Dataset[Sample]):
         self._photos: dict[int, Tensor] = {}
         self._fields: dict[int, Tensor | None] = {}
         self._samples: list[Sample] | None = None
+        self._label_digests: dict[Path, str] = {}  # by file
+        self._contents: dict[int, Content] = {}
 
     @property
     def image_ids(self) -> list[str]:
@@ -131,6 +134,20 @@ class SegmentationDataset(Dataset[Sample]):
             self._fields[index] = field
         return self._fields[index]
 
+    def content(self, index: int) -> Content:
+        """What an image is, whatever its files are called."""
+        if index not in self._contents:
+            photo, field, label = self.photo(index), self.field_of_view(index), self.files[index].label
+            found = {"photograph": digest(photo), "look": look(photo)}
+            if field is not None:
+                found["fov"] = digest(field)
+            if label is not None:
+                if label not in self._label_digests:
+                    self._target(index, label, "label")
+                found["label"] = self._label_digests[label]
+            self._contents[index] = found
+        return self._contents[index]
+
     def second_target(self, index: int) -> Tensor | None:
         """What the second observer drew, as a target with the same field of view; None where there is no such label.
 
@@ -162,6 +179,7 @@ class SegmentationDataset(Dataset[Sample]):
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
         target = self._read(index, path, what, self.classes if len(self.classes) > 2 else ()).to(torch.uint8)
+        self._label_digests[path] = digest(target)
         field = self.field_of_view(index)
         return target if field is None else target.masked_fill(~field, IGNORE)
 

@@ -1,5 +1,6 @@
 """What a checkpoint file may hold: plain values and tensors, no more of them than the file has bytes for."""
 
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,10 +80,21 @@ def _is_moments(value: Any) -> bool:
     return value is None or (isinstance(value, list) and len(value) == 3 and all(_is_number(one, 1) for one in value))
 
 
+def _is_content(value: Any) -> bool:
+    """Digests and look of an image, by what they are of: see `data.content`."""
+    digits = {"photograph": 32, "label": 32, "fov": 32, "look": 128}
+    return isinstance(value, Mapping) and all(
+        isinstance(one, str) and re.fullmatch(f"[0-9a-f]{{{digits.get(name, 0)}}}", one) for name, one in value.items()
+    )
+
+
 _FORMS: dict[str, Callable[[Any], bool]] = {
     "dataset": lambda value: value is None or isinstance(value, str),
     "train_ids": _is_names,
     "val_ids": _is_names,
+    "contents": lambda value: (
+        isinstance(value, Mapping) and _is_names([*value]) and all(map(_is_content, value.values()))
+    ),
     "inherited": lambda value: (
         isinstance(value, Mapping) and _is_names([*value]) and all(map(_is_names, value.values()))
     ),
