@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
         "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
-    add("--threshold", type=number, default=USUAL, help="vessel from it on (0.5), or val: by evaluate threshold=val")
+    add("--threshold", type=number, help="vessel from it on (0.5), or val: by evaluate threshold=val")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
     add("--scale", type=number, default="auto", help="auto: to the field of view of training; none; or a factor (auto)")
@@ -86,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     predictor = make_predictor(networks, options)
     pictures = None
     if args.out is not None:
-        settings = made_for | {"threshold": threshold, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
+        decided = threshold if len(networks[0].classes) == 2 else "argmax"
+        settings = made_for | {"threshold": decided, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
         pictures.check(photograph.name for photograph in photographs)
     failed, submitted = [], {}
@@ -143,16 +144,16 @@ def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, 
     """The threshold given, or the one that evaluate has stored with the run, chosen for the fingerprint `made_for`."""
     from unet_lightning.training.threshold import stored_threshold
 
-    value = args.threshold
-    if value == "val":
-        return stored_threshold(args.run, made_for)
-    if isinstance(value, str) or not 0 <= value <= 1:
-        raise ConfigError(f"--threshold must be from 0 to 1, or val, found {value}.")
-    if classes > 2 and value != USUAL:
+    value = USUAL if args.threshold is None else args.threshold
+    if args.threshold is not None and classes > 2:
         raise ConfigError(
             f"--threshold decides between two classes, the network knows {classes}: leave it out, each pixel gets its "
             "most probable class."
         )
+    if value == "val":
+        return stored_threshold(args.run, made_for)
+    if isinstance(value, str) or not 0 <= value <= 1:
+        raise ConfigError(f"--threshold must be from 0 to 1, or val, found {value}.")
     return float(value)
 
 

@@ -70,10 +70,19 @@ def test_a_mask_holds_the_number_of_each_pixels_class(program, run, cells, tmp_p
     assert (tmp_path / "out/3_probability_cup.png").is_file()
 
 
-@pytest.mark.parametrize("threshold", ["val", "0.4"])
-def test_a_threshold_for_three_classes_is_refused(in_process, run, threshold):
+@pytest.mark.parametrize("threshold", ["val", "0.4", "0.5"])
+def test_a_threshold_for_three_classes_is_refused(in_process, run, cells, threshold):
     message = in_process("evaluate", f"run={run}", "split=val", f"threshold={threshold}")
-    assert "A threshold decides between two classes, folder has 3" in message
+    assert "A threshold decides between two classes, the network knows 3 (background, disc, cup)" in message
+    arguments = [cells / "images/3.png", "--run", run, "--out", "out", "--threshold", threshold]
+    assert "--threshold decides between two classes, the network knows 3" in in_process("predict", *arguments)
+
+
+def test_maps_of_another_program_are_of_one_class(in_process, cells, tmp_path):
+    arguments = ["data=folder", f"data.root={cells}", CLASSES, "split=all"]
+    assert "A folder of probability maps has one map an image" in in_process(
+        "evaluate", f"predictions={tmp_path}", *arguments
+    )
 
 
 def test_a_network_of_two_classes_does_not_go_with_labels_of_three(in_process, cells):

@@ -49,7 +49,11 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
     if "_target_" not in data:
         raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
     dataset = open_photographs(data, split)
-    check_two_classes(dataset)
+    if len(dataset.classes) > 2:
+        raise ConfigError(
+            f"A folder of probability maps has one map an image, of one class beside the background; {dataset.name} "
+            f"has the classes {', '.join(dataset.classes)}. Measure such a network by its run folder: run=<run folder>."
+        )
     maps = []
     for index, record in enumerate(dataset.files):
         stems = dict.fromkeys((record.image_id, record.photo.stem))
@@ -78,13 +82,6 @@ def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
     return dataset
-
-
-def check_two_classes(dataset: SegmentationDataset) -> None:
-    """Raises ConfigError where there is no single class that a threshold could decide on."""
-    if (classes := len(dataset.classes)) > 2:
-        words = "each pixel gets its most probable class, leave threshold out."
-        raise ConfigError(f"A threshold decides between two classes, {dataset.name} has {classes}: {words}")
 
 
 def with_threshold(maps: Maps, value: float | None) -> Maps:
@@ -131,12 +128,16 @@ class NetworkSource:
         The threshold is a number, `val` (chosen on validation images, and stored in the folder), or None: the usual
         one, which of a cross-validation is chosen.
         """
+        classes = self.networks[0].classes
+        if threshold is not None and len(classes) > 2:
+            raise ConfigError(
+                f"A threshold decides between two classes, the network knows {len(classes)} ({', '.join(classes)}): "
+                "leave threshold out, each pixel gets its most probable class."
+            )
         if self.folds and split == "val" and self.data is self.own:
             maps = self.validation_maps
         else:
             maps = self._predict(open_photographs(self.data, split), split)
-        if threshold is not None:
-            check_two_classes(maps.dataset)
         if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
             return self._with_chosen_threshold(maps)
         return with_threshold(maps, None if threshold is None else float(threshold))
