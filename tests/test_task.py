@@ -1,3 +1,5 @@
+import math
+
 import lightning as L
 import pytest
 import torch
@@ -123,16 +125,41 @@ def test_an_image_without_vessels_in_which_none_is_found_has_dice_1():
 
 
 def test_with_more_classes_dice_is_the_mean_over_classes_one_against_the_rest():
-    task, trainer = make_task(model=MODEL | {"num_classes": 3}, loss=LOSS["terms"]["dice"]), make_trainer()
-    with torch.no_grad():  # class 1 everywhere
-        task.network.out_conv[0].weight.zero_()
-        task.network.out_conv[0].bias.copy_(torch.tensor([0.0, 2.0, 1.0]))
-    target = torch.tensor([[1, 1, 2, 0, IGNORE]], dtype=torch.uint8).repeat(20, 4)
-    images = DataLoader([Sample(torch.zeros(3, 20, 20), target, "")], collate_fn=collate)
-    figures = trainer.validate(task, images, verbose=False)[0]
     # Of four counted pixels in a row two are of class 1: Dice 2 * 2 / (4 + 2); class 2 is never found: 0.
-    assert figures["val/dice_per_image"] == pytest.approx((2 / 3 + 0) / 2)
-    assert figures["val/dice_pooled"] == pytest.approx(2 * 2 / (4 + 2 + 1))
+    figures = validated([1, 1, 2, 0, IGNORE], everywhere=1)
+    assert figures == pytest.approx(((2 / 3 + 0) / 2, (2 / 3 + 0) / 2))
+
+
+def test_a_class_in_neither_label_nor_prediction_is_left_out_of_the_images_mean():
+    # Dice of classes 1, 2 and 3: 2/3, 0 and none; 8/9, none and none; 2/5, 0 and 0.
+    figures = validated([1, 1, 2, 0], [1, 1, 1, 1, 0], [1, 2, 3, 3], everywhere=1, classes=4)
+    per_image = ((2 / 3 + 0) / 2 + 8 / 9 + (2 / 5 + 0 + 0) / 3) / 3
+    # Of the 60 columns of all images 10 + 16 + 5 are of class 1, and all are called so.
+    assert figures == pytest.approx((per_image, (2 * 31 / (60 + 31) + 0 + 0) / 3))
+
+
+def test_an_image_of_background_alone_in_which_no_class_is_found_is_left_out():
+    assert validated([1, 2, 0, 0], [0, 0], everywhere=0) == (0, 0)
+    # In label 1 is found everywhere: the class is in the prediction, and counts.
+    assert validated([1, 1], [0, 0], everywhere=1) == pytest.approx(((1 + 0) / 2, 2 * 20 / (40 + 20)))
+
+
+def test_without_any_class_but_the_background_there_is_no_dice_and_a_word_on_it(caplog):
+    dice = validated([0, 0], [IGNORE, IGNORE], everywhere=0)
+    assert all(math.isnan(one) for one in dice)
+    assert "No val image of epoch 0 has a class but the background" in caplog.text
+
+
+def validated(*rows, everywhere, classes=3):
+    """Dice per image and pooled of images whose label repeats a row over 20 x 20 pixels, all called one class."""
+    task, trainer = make_task(model=MODEL | {"num_classes": classes}, loss=LOSS["terms"]["dice"]), make_trainer()
+    with torch.no_grad():
+        task.network.out_conv[0].weight.zero_()
+        task.network.out_conv[0].bias.copy_(2 * torch.eye(classes)[everywhere])
+    targets = [torch.tensor([row], dtype=torch.uint8).repeat(20, 20)[:, :20] for row in rows]
+    images = [Sample(torch.zeros(3, 20, 20), target, "") for target in targets]
+    figures = trainer.validate(task, DataLoader(images, batch_size=2, collate_fn=collate), verbose=False)[0]
+    return figures["val/dice_per_image"], figures["val/dice_pooled"]
 
 
 @pytest.mark.parametrize("classes", [["background"], ["background", "disc", "cup"]])

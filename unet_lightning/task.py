@@ -1,5 +1,6 @@
 """The LightningModule: network, loss and metrics around one shared step."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,25 +12,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
-from torchmetrics.classification import BinaryF1Score
-from torchmetrics.functional.classification import binary_f1_score
 
-from unet_lightning.data.labels import IGNORE, VESSEL, Batch, one_against_rest
+from unet_lightning.data.labels import VESSEL, Batch
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.combined import loss_of_outputs
+from unet_lightning.metrics.classes import PooledDice, mean_dice, overlap_counts
 from unet_lightning.models.context import same_size
 from unet_lightning.models.probability import class_probabilities
 from unet_lightning.specs import build
 
-# An image without vessels in which none is found is perfect, not 0.
-DICE: dict[str, Any] = {"ignore_index": IGNORE, "zero_division": 1.0}
+log = logging.getLogger(__name__)
 
 
 class SegmentationTask(L.LightningModule):
     """Trains a segmentation network; validation and test log Dice inside the field of view.
 
-    With two classes it is the Dice of vessels at threshold 0.5. With more it is the mean over all classes except the
-    background, where each pixel has its most probable class.
+    With two classes it is the Dice of vessels at threshold 0.5; an image without vessels in which none is found has 1.
+    With more it is the mean over the classes but the background, where each pixel has its most probable class: see
+    `metrics.classes` for those that an image does not have.
 
     Each part is an object, or plain data, `{"_target_": "package.Class", ...}` (see `build`): that a checkpoint keeps,
     so that loading it runs no code.
@@ -69,8 +69,7 @@ class SegmentationTask(L.LightningModule):
 
     def configure_metrics(self) -> nn.ModuleDict:
         """Mean loss, Dice per image, pooled Dice: as sums and counts, since processes may differ in their images."""
-        dice = {"dice_per_image": MeanMetric(), "dice_pooled": BinaryF1Score(**DICE)}
-        return nn.ModuleDict({"loss": MeanMetric(), **dice})
+        return nn.ModuleDict({"loss": MeanMetric(), "dice_per_image": MeanMetric(), "dice_pooled": PooledDice()})
 
     def rehearse(self, classes: Sequence[str]) -> None:
         """Runs network and loss on a blank image and builds the optimizer, so that misfits show before training.
@@ -142,23 +141,22 @@ class SegmentationTask(L.LightningModule):
         if split != "train":
             metrics: Any = self.metrics[split]
             metrics["loss"].update(loss, weight=len(batch.target))
-            for number, decided in enumerate(self.decisions(outputs["out"]), start=1):
-                target = one_against_rest(batch.target, number)
-                dice = binary_f1_score(decided, target, multidim_average="samplewise", **DICE)  # (B,)
-                metrics["dice_per_image"].update(dice)
-                metrics["dice_pooled"].update(decided, target)
+            counts = overlap_counts(self.decisions(outputs["out"]), batch.target)
+            dice = mean_dice(counts)  # (B,)
+            metrics["dice_per_image"].update(dice[~dice.isnan()])
+            metrics["dice_pooled"].update(counts)
         return loss, outputs["out"]
 
     @staticmethod
     def decisions(logits: Tensor) -> list[Tensor]:
-        """The pixels of each class except the background, `(B, H, W)` float, where above 0.5.
+        """The pixels of each class except the background, `(B, H, W)` bool.
 
-        With two classes this is the probability of a vessel; with more, 1 where the class is the most probable.
+        With two classes where the probability of a vessel is above 0.5; with more where a class is the most probable.
         """
         if logits.shape[1] == 2:
-            return [class_probabilities(logits)[:, 0]]
+            return [class_probabilities(logits)[:, 0] > 0.5]
         winner = logits.argmax(dim=1)
-        return [(winner == number).float() for number in range(1, logits.shape[1])]
+        return [winner == number for number in range(1, logits.shape[1])]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -188,9 +186,15 @@ class SegmentationTask(L.LightningModule):
     def _log_metrics(self, split: str) -> None:
         metrics: Any = self.metrics[split]
         for name, metric in metrics.items():
+            value = metric.compute()
             # All processes have the same figure already; sync_dist says so to Lightning.
-            self.log(f"{split}/{name}", metric.compute(), prog_bar=name == "dice_per_image", sync_dist=True)
+            self.log(f"{split}/{name}", value, prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()
+            if name == "dice_per_image" and value.isnan() and self.trainer.is_global_zero:
+                log.warning(
+                    f"No {split} image of epoch {self.current_epoch} has a class but the background, in its label or "
+                    "called by the network: there is no Dice, and such images cannot choose an epoch."
+                )
 
 
 def _made(part: Any, **arguments: Any) -> Any:

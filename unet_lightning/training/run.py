@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from pathlib import Path
 
 import lightning as L
@@ -34,7 +35,7 @@ def train(
         checkpoint: to go on from.
 
     Returns:
-        the best validation figure, None where nothing was validated.
+        the best validation figure, None where nothing was validated or no epoch has one.
 
     Raises:
         Diverged: the loss or a weight is NaN or infinite.
@@ -55,7 +56,8 @@ def train(
             _fit(data, task, trainer, checkpoint, stop)
         stop.check()
     best = getattr(trainer.checkpoint_callback, "best_model_score", None)
-    return None if best is None else float(best)
+    # Lightning takes a figure that is no number as the worst that there is.
+    return None if best is None or not math.isfinite(best) else float(best)
 
 
 def _fit(
