@@ -123,7 +123,20 @@ def test_scaling_to_the_same_size_leaves_the_four_flips():
 def test_scale_reaches_both_ends():
     sample = Sample(tv_tensors.Image(torch.ones(3, 8, 8, dtype=torch.uint8)), tv_tensors.Mask(torch.zeros(8, 8)), "21")
     sides = [int((target != IGNORE).sum() ** 0.5) for _, target, _ in draws(scale_flip_crop(12, 6, 8), sample, 60)]
-    assert set(sides) <= {6, 7, 8} and 8 in sides  # the crop may cut the padded photograph
+    assert set(sides) == {6, 7, 8}
+
+
+def test_in_the_tutorials_augmentation_a_small_photograph_is_padded_right_and_below():
+    for image, target, _ in draws(scale_flip_crop(64, 40, 40), photograph(48, 36)):  # becomes 53 x 40
+        there = torch.zeros(64, 64, dtype=torch.bool)
+        there[:53, :40] = True
+        assert torch.equal(target != IGNORE, there)
+        assert torch.equal(image[1], there * INSIDE)
+
+
+def test_in_the_tutorials_augmentation_a_wide_photograph_is_padded_below_alone():
+    for _, target, _ in draws(scale_flip_crop(64, 40, 40), photograph(36, 72)):  # becomes 40 x 80
+        assert torch.equal((target != IGNORE).sum(1), torch.tensor([64] * 40 + [0] * 24))
 
 
 @pytest.mark.parametrize("transform", [turn_flip_crop, partial(rotate_zoom_crop, degrees=0, zoom=(1, 1))])

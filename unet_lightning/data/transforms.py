@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import ConfigError
@@ -33,17 +34,77 @@ class RandomRightAngle(v2.Transform):  # type: ignore[misc]  # torchvision has n
         return tv_tensors.wrap(torch.rot90(inpt, params["turns"], (-2, -1)), like=inpt)
 
 
+def nearest(labels: Tensor, height: int, width: int) -> Tensor:
+    """Labels `(..., H, W)` at another size: each pixel has the class at its centre, as in the photograph.
+
+    Between two equally near pixels it takes one and the other in turn. Always the same one, as NEAREST_EXACT and Pillow
+    do, would move a label of half the size by a quarter of a pixel; torchvision's resize of a mask, NEAREST, takes the
+    pixel at the upper left corner and moves every label by half a pixel.
+    """
+    for dim, size in ((-2, height), (-1, width)):
+        each = torch.arange(size, device=labels.device)
+        centre = (2 * each + 1) * labels.shape[dim]  # in 1 / (2 * size) of an old pixel
+        in_turn = (centre % (2 * size) == 0) & (each % 2 == 0)
+        labels = labels.index_select(dim, centre // (2 * size) - in_turn.long())
+    return labels
+
+
+class RandomSize(v2.Transform):  # type: ignore[misc]  # torchvision has no types
+    """Resizes to a shorter side of `least` to `most` pixels with equal probability: bilinear, and labels `nearest`."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__()
+        self.least, self.most = least, most
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The new height and width; the longer side is rounded down, as torchvision does."""
+        shorter, sides = int(torch.randint(self.least, self.most + 1, ())), _size(flat_inputs)
+        return {"size": [side * shorter // min(sides) for side in sides]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resizes photographs and labels and leaves other inputs unchanged."""
+        if isinstance(inpt, tv_tensors.Mask):
+            return tv_tensors.wrap(nearest(inpt.as_subclass(Tensor), *params["size"]), like=inpt)
+        return F.resize(inpt, params["size"]) if isinstance(inpt, Tensor) else inpt
+
+
+class PadToCrop(v2.Transform):  # type: ignore[misc]  # torchvision has no types
+    """Pads right and below to a side of `crop` pixels where the image is smaller, as the tutorial does."""
+
+    def __init__(self, crop: int) -> None:
+        super().__init__()
+        self.crop = crop
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """What is missing on the left, above, on the right and below, pixels."""
+        height, width = _size(flat_inputs)
+        return {"padding": [0, 0, max(0, self.crop - width), max(0, self.crop - height)]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Pads photographs and labels and leaves other inputs unchanged."""
+        return v2.Pad(params["padding"], fill=FILL)(inpt)
+
+
+def _size(flat_inputs: list[Any]) -> list[int]:
+    """Height and width of the photograph."""
+    return list(F.get_size(next(one for one in flat_inputs if isinstance(one, tv_tensors.Image))))
+
+
 def _random_crop(crop: int) -> v2.Transform:
-    """A square crop of a side of `crop` pixels; a smaller image is padded."""
+    """A square crop of a side of `crop` pixels; a smaller image is padded, and stands anywhere in it."""
     if not isinstance(crop, int) or crop < 1:
         raise ConfigError(f"data.augment.crop must be a whole number of pixels from 1, found {crop}.")
     return v2.RandomCrop(crop, pad_if_needed=True, fill=FILL)
 
 
 def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
-    """The tutorial's augmentation: the shorter side is resized to `min_size` to `max_size` pixels, then cropped."""
-    resize = v2.RandomResize(min_size, max_size + 1)  # the upper end is exclusive
-    return v2.Compose([resize, v2.RandomHorizontalFlip(), v2.RandomVerticalFlip(), _random_crop(crop)])
+    """The tutorial's augmentation: the shorter side is resized to `min_size` to `max_size` pixels, then cropped.
+
+    What is smaller than the crop is padded right and below.
+    """
+    random_crop = _random_crop(crop)  # refuses what is no size
+    flips = [v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()]
+    return v2.Compose([RandomSize(min_size, max_size), *flips, PadToCrop(crop), random_crop])
 
 
 def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: float) -> v2.Transform:

@@ -6,9 +6,10 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
-from torchvision.transforms.v2.functional import InterpolationMode, resize
+from torchvision.transforms.v2.functional import resize
 
 from unet_lightning.data.labels import IGNORE, Batch
+from unet_lightning.data.transforms import nearest
 from unet_lightning.errors import ConfigError
 from unet_lightning.training.trackers.tracker import Picture, Tracker
 
@@ -82,18 +83,18 @@ class Panels(Callback):
         index = photographs.image_ids.index(image_id)
         classes, target = photographs.classes, photographs.samples[index].target.as_subclass(Tensor)
         truth = self._small(target.masked_fill(target == IGNORE, len(classes)))
-        photo = self._small(photographs.photo(index).as_subclass(Tensor), InterpolationMode.BILINEAR)
+        photo = self._small(photographs.photo(index).as_subclass(Tensor))
         return Picture(image_id, photo, truth, prediction, classes)
 
-    def _small(self, image: Tensor, mode: InterpolationMode = InterpolationMode.NEAREST_EXACT) -> Tensor:
-        """`(3, H, W)` or `(H, W)` with its longest side up to `side`."""
+    def _small(self, image: Tensor) -> Tensor:
+        """A photograph `(3, H, W)`, or classes `(H, W)`, with the longest side up to `side`."""
         height, width = image.shape[-2:]
         factor = self.side / max(height, width)
         if factor >= 1:
             return image
         size = [max(1, round(height * factor)), max(1, round(width * factor))]
-        shrunk: Tensor = resize(image.reshape(-1, height, width), size, mode)
-        return shrunk.reshape(*image.shape[:-2], *size)
+        shrunk: Tensor = nearest(image, *size) if image.ndim == 2 else resize(image, size)
+        return shrunk
 
 
 def _trackers(trainer: L.Trainer) -> list[Tracker]:
