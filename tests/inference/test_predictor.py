@@ -9,7 +9,7 @@ from torchvision import tv_tensors
 from unet_lightning.data.labels import VESSEL
 from unet_lightning.data.reading import read_photo
 from unet_lightning.data.transforms import to_input
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.predictor import Ensemble, Prediction, PredictionOptions, Predictor, make_predictor
 from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import same_size
@@ -54,6 +54,14 @@ def test_prediction_is_the_softmax_of_the_normalised_photograph(network):
     with torch.inference_mode():
         logits = network.eval()(image.unsqueeze(0))["out"]
     assert torch.allclose(probability[0], torch.softmax(logits, dim=1)[0, VESSEL], atol=1e-5)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("tta", ["none", "d4"])
+def test_an_answer_that_is_no_number_is_no_map(network, number, tta):
+    network.out_conv.register_forward_hook(lambda module, given, out: out.index_fill(3, torch.tensor([5]), number))
+    with pytest.raises(DataError, match="answers this photograph with NaN or infinite numbers"):
+        predictor_of(network, tta=tta)(photograph())
 
 
 def test_the_network_sees_what_training_shows_it(network):

@@ -1,6 +1,8 @@
 import argparse
+import math
 import os
 import pickle
+from pathlib import Path, PurePosixPath, PureWindowsPath, WindowsPath
 
 import pytest
 import torch
@@ -19,6 +21,14 @@ FORMS = {
     },
     "lightning": lambda state: {"state_dict": {f"network.{name}": value for name, value in state.items()}, "epoch": 3},
     "plain": lambda state: state,
+    "DataParallel": lambda state: {"model": {f"module.{name}": value for name, value in state.items()}},
+    "compiled": lambda state: {"net": {f"module._orig_mod.{name}": value for name, value in state.items()}},
+    "another key": lambda state: {"epoch": 3, "model_state": state},
+    "paths": lambda state: {
+        "model": state,
+        "args": argparse.Namespace(data_path=Path("data"), out=PurePosixPath("out"), old=PureWindowsPath("C:/old")),
+        "folder": Path("outputs"),
+    },
 }
 
 
@@ -53,6 +63,46 @@ def test_weights_load_from_each_form_of_file(form, bilinear, tmp_path):
         assert not torch.equal(network(image)["out"], source(image)["out"])
         load_weights(network, tmp_path / "model.pth")
         assert torch.equal(network(image)["out"], source(image)["out"])
+
+
+@pytest.mark.parametrize("counts_too", [False, True], ids=["module.half()", "every tensor"])
+def test_weights_in_half_precision_load(counts_too, tmp_path):
+    state = trained().half().state_dict()
+    if counts_too:
+        state = {name: value.half() for name, value in state.items()}
+    torch.save({"model": state}, tmp_path / "model.pth")
+    network = UNet(base_c=2)
+    load_weights(network, tmp_path / "model.pth")
+    loaded = network.state_dict()
+    assert loaded["in_conv.0.weight"].dtype == torch.float32 and loaded["in_conv.1.num_batches_tracked"].ndim == 0
+    assert all(torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.items())
+
+
+def test_a_path_of_windows_loads_on_any_system(tmp_path):
+    class OnWindows:
+        def __reduce__(self):
+            return WindowsPath, ("C:/data",)
+
+    torch.save({"args": OnWindows()}, tmp_path / "model.pth")
+    assert read_checkpoint(tmp_path / "model.pth")["args"] == PureWindowsPath("C:/data")
+
+
+@pytest.mark.parametrize("name", ["up1.conv.0.weight", "in_conv.1.running_var"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_no_numbers_are_refused_with_their_name(name, number, tmp_path):
+    state = trained().state_dict()
+    state[name].view(-1)[-1] = number
+    torch.save(state, tmp_path / "model.pth")
+    with pytest.raises(RunError, match=rf"model\.pth holds NaN or infinite numbers, in {name}"):
+        load_weights(trained(), tmp_path / "model.pth")
+
+
+def test_numbers_too_large_for_single_precision_are_refused(tmp_path):
+    state = trained().double().state_dict()
+    state["out_conv.0.bias"][0] = 1e300
+    torch.save(state, tmp_path / "model.pth")
+    with pytest.raises(RunError, match=r"infinite numbers, in out_conv\.0\.bias"):
+        load_weights(trained(), tmp_path / "model.pth")
 
 
 @pytest.mark.parametrize("name", ["SegmentationDataModule", "RetinalDataModule"])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.device import choose_device, return_large_blocks, synchronise
 from unet_lightning.inference.scale import FURTHEST, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
@@ -114,6 +114,9 @@ class Predictor:
             photo: `(3, H, W)` uint8.
             fov: `(H, W)` bool, the field of view; where None, scale=auto looks for it in the photograph.
             warm_up: passes the first tile of each new size once more, unmeasured: that pass allocates memory.
+
+        Raises:
+            DataError: the network answers with NaN or infinite numbers.
         """
         scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
         factor = 1.0 if scale == "none" else float(scale)
@@ -153,6 +156,11 @@ class Predictor:
         logits = forward_tile(self.network, image, tile)
         synchronise(self.device)
         seconds.append(time.perf_counter() - start)
+        if not torch.stack(torch.aminmax(logits)).isfinite().all():  # NaN is both least and greatest
+            raise DataError(
+                "The network answers this photograph with NaN or infinite numbers, of which no map is made. Look for "
+                "what is unlike training in the photograph, or take another checkpoint."
+            )
         return class_probabilities(logits)[0].cpu()
 
 

@@ -4,8 +4,8 @@ import argparse
 import os
 import pickle
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
@@ -15,7 +15,18 @@ from unet_lightning.errors import ConfigError, RunError, UserError
 from unet_lightning.models.contents import check_archive, check_values, data_state, rename_data_state
 from unet_lightning.specs import build, trusted_names
 
-TASK_PREFIX = "network."  # the name of the network within SegmentationTask
+# Under which training programs keep the network: the tutorial's first, Lightning's, and what else is common.
+KEYS = ("model", "state_dict", "net", "network", "model_state", "model_state_dict", "weights")
+# The tutorial keeps its command line beside the weights. Paths are made pure ones: as such they exist on every system.
+HARMLESS: list[Any] = [
+    argparse.Namespace,
+    *(
+        (kind, f"{module}.{name}")
+        for module in ("pathlib", "pathlib._local")  # as Python 3.13 calls it
+        for kind, end in ((PurePosixPath, "PosixPath"), (PureWindowsPath, "WindowsPath"))
+        for name in (end, f"Pure{end}")
+    ),
+]
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -24,8 +35,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise RunError(f"No checkpoint: looked for {path}.")
     try:
         check_archive(path)
-        # The tutorial keeps its command line beside the weights: a Namespace, which is data.
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(HARMLESS):
             warnings.simplefilter("ignore")  # of torch's parser, on a file that it refuses next
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         check_values(path, checkpoint)
@@ -49,15 +59,15 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
 
     Args:
         network: any network; every parameter and buffer must be in the file, with its shape.
-        path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's) or a plain state dict.
+        path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's), another of `KEYS`, or a
+            plain state dict; its numbers may have half precision, and wrappers (`module.`) stand before its names.
 
     Raises:
-        RunError: the file is not a checkpoint, or one of another network.
+        RunError: the file is not a checkpoint, one of another network, or holds NaN.
     """
     checkpoint = read_checkpoint(path)
-    state, found = data_state(path, checkpoint), tensors_of(checkpoint)
-    check_fit(path, network, found)
-    network.load_state_dict(found)
+    state = data_state(path, checkpoint)
+    fill(path, network, checkpoint)
     return state
 
 
@@ -69,28 +79,45 @@ def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:
     Raises:
         UserError: hyper-parameters and weights are of two networks, or those of none.
     """
-    parameters, found = checkpoint.get("hyper_parameters"), tensors_of(checkpoint)
+    parameters = checkpoint.get("hyper_parameters")
     spec = parameters.get("model") if isinstance(parameters, Mapping) else None
     if not isinstance(spec, Mapping):
         raise RunError(f"The checkpoint {path} was not written by a run: its hyper_parameters have no model.")
     try:
         with torch.device("meta"):
-            check_fit(path, build(spec), found)
+            found_for(path, build(spec), checkpoint)
     except ConfigError:
         if spec.get("_target_") not in trusted_names():
             raise
         # A network of the user's own may need numbers while it is built.
     network: nn.Module = build(spec)
-    check_fit(path, network, found)
-    network.load_state_dict(found)
+    fill(path, network, checkpoint)
     return network
 
 
-def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
-    """Raises RunError where this is no network, or the weights are not its own."""
+def fill(path: Path, network: Any, checkpoint: Mapping[str, Any]) -> None:
+    """Puts the weights of a checkpoint into a network.
+
+    Raises:
+        RunError: it is no network, the weights are not its own, or some are NaN or infinite.
+    """
+    found = found_for(path, network, checkpoint)
+    for name, value in found.items():
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise RunError(
+                f"The checkpoint {path} holds NaN or infinite numbers, in {name[:200]}: what such a network finds is "
+                "worth nothing. Take an earlier checkpoint, or train anew."
+            )
+    network.load_state_dict(found)
+
+
+def found_for(path: Path, network: Any, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a checkpoint; RunError where this is no network, or they are not its own."""
     if not isinstance(network, nn.Module):
         raise RunError(f"The checkpoint {path} was not written by a run: its model is a {type(network).__name__}.")
-    expected, given = ({k: _form(v) for k, v in state.items()} for state in (network.state_dict(), found))
+    own = network.state_dict()
+    found = tensors_of(checkpoint, own.keys())
+    expected, given = ({k: _form(v) for k, v in state.items()} for state in (own, found))
     other = [name for name in expected.keys() & given.keys() if given[name] != expected[name]]
     faults = {
         "missing": expected.keys() - given.keys(),
@@ -102,13 +129,27 @@ def check_fit(path: Path, network: Any, found: Mapping[str, Tensor]) -> None:
             f"The checkpoint {path} is of another model: {'; '.join(said)}. Set model.base_c, "
             "model.bilinear, model.norm and model.num_classes to what it was trained with."
         )
+    return found
 
 
-def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in a checkpoint of any form, named as the network names them."""
-    states = (checkpoint.get("model"), checkpoint.get("state_dict"), checkpoint)
-    state = next(state for state in states if isinstance(state, Mapping))
-    return {k.removeprefix(TASK_PREFIX): v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+def tensors_of(checkpoint: Mapping[str, Any], names: Collection[str]) -> dict[str, Tensor]:
+    """The weights in a checkpoint of any form, as a network with parameters of these `names` calls them.
+
+    What stands before all names is taken off, until one is the network's: `network.` in checkpoints of ours, `module.`
+    by DataParallel, `_orig_mod.` by torch.compile.
+    """
+    kept = next((checkpoint[key] for key in KEYS if isinstance(checkpoint.get(key), Mapping)), checkpoint)
+    found = {name: _whole(name, v) for name, v in kept.items() if isinstance(name, str) and isinstance(v, Tensor)}
+    while found and not found.keys() & set(names) and len({name.partition(".")[0] for name in found}) == 1:
+        if not all("." in name for name in found):
+            break
+        found = {name.partition(".")[2]: value for name, value in found.items()}
+    return found
+
+
+def _whole(name: str, value: Tensor) -> Tensor:
+    """BatchNorm's count of steps as a whole number, where a file has all its numbers in half precision."""
+    return value.nan_to_num().long() if name.endswith("num_batches_tracked") else value
 
 
 def _form(value: Any) -> str:

@@ -185,7 +185,10 @@ class NetworkSource:
         for index, image_id in enumerate(track(dataset.image_ids, f"{dataset.name} {split}", transient=True)):
             networks = [by_fold[image_id]] if image_id in by_fold else self.networks
             predictor = make_predictor(networks, self.options) if image_id in by_fold else self.predictor
-            maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
+            try:
+                maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
+            except DataError as error:
+                raise DataError(f"Image {image_id} of {dataset.name}: {error}") from error
             if reason := why_it_leaks(image_id, dataset.name, networks):
                 leak.setdefault(reason, []).append(image_id)
         origin = {
