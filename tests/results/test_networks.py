@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from unet_lightning.data.labels import Sample
+from unet_lightning.data.seen import Seen
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.results.maps import Maps, NetworkSource, choose_threshold, why_it_leaks
 from unet_lightning.results.stored import Leak
@@ -19,8 +20,16 @@ def trained(tiny_run):
     return load_networks(tiny_run)[0]
 
 
+def image(dataset, name, **content):
+    return Seen(dataset, name, content)
+
+
+def without_content(images):
+    return [Seen(one.dataset, one.image_id) for one in images]
+
+
 @pytest.mark.parametrize(
-    ("image", "dataset", "selected", "reason"),
+    ("name", "dataset", "selected", "reason"),
     [
         ("21", "drive", True, Leak.TRAINED),
         ("25", "drive", True, Leak.EPOCH),
@@ -30,14 +39,35 @@ def trained(tiny_run):
         ("25", "stare", True, None),
     ],
 )
-def test_an_image_leaks_that_a_network_has_learned_from_or_was_chosen_on(trained, image, dataset, selected, reason):
-    assert why_it_leaks(image, dataset, [replace(trained, selected=selected)]) is reason
+def test_names_tell_what_a_network_of_an_earlier_version_has_seen(trained, name, dataset, selected, reason):
+    old = replace(
+        trained,
+        learned=without_content(trained.learned),
+        watched=without_content(trained.watched),
+        selected=selected,
+    )
+    found = why_it_leaks(image(dataset, name, photograph="0"), [old])
+    assert (found and found[0]) is reason
+
+
+def test_an_image_leaks_under_every_name_and_another_does_not_under_the_same_name(trained):
+    seen = {one.image_id: one.content for one in trained.seen}
+    other = Seen("drive", "21", {"photograph": "0", "label": seen["21"]["label"]})
+    assert why_it_leaks(Seen("folder", "a", seen["21"]), [trained]) == (Leak.TRAINED, trained.learned[0])
+    assert why_it_leaks(Seen("folder", "21", seen["25"]), [trained]) == (Leak.EPOCH, trained.watched[0])
+    assert why_it_leaks(other, [trained]) is None
+
+
+def test_a_label_drawn_by_hand_tells_the_image_of_a_changed_photograph(trained):
+    seen = trained.learned[0].content
+    changed = Seen("folder", "a", {"photograph": "0", "drawing": seen["drawing"]})
+    assert why_it_leaks(changed, [trained]) == (Leak.TRAINED, trained.learned[0])
 
 
 def test_an_ensemble_leaks_where_one_of_its_networks_does(trained):
-    other = replace(trained, trained_ids={"drive": ["01"]}, val_ids=[])
-    assert why_it_leaks("01", "drive", [trained, other]) is Leak.TRAINED
-    assert why_it_leaks("02", "drive", [trained, other]) is None
+    other = replace(trained, learned=[image("drive", "01", photograph="1")], watched=[])
+    assert why_it_leaks(image("x", "y", photograph="1"), [trained, other]) == (Leak.TRAINED, other.learned[0])
+    assert why_it_leaks(image("x", "y", photograph="2"), [trained, other]) is None
 
 
 def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny_drive, monkeypatch):

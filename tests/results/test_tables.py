@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.results.published import write_matrix
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.tables import (
+    mark_of,
     mean_and_sd,
     readable,
     readable_name,
@@ -50,7 +52,7 @@ def observers():
 
 def text(observers, **protocol):
     changed = PROTOCOL | protocol
-    return show(results_table(observers, bool(changed["leak"])), words_of(changed))
+    return show(results_table(observers, mark_of(changed)), words_of(changed))
 
 
 def cells(markdown):
@@ -111,6 +113,36 @@ def test_a_leak_is_marked_at_the_model_and_below(observers):
     marked = text(observers, leak=["01", "02"], leak_reasons={"trained": ["01"], "epoch": ["02"]})
     assert cells(marked)[0] == ["", "model LEAK", "second observer"]
     assert "LEAK: trained on 01; the epoch was selected on 02." in " ".join(marked.split())
+
+
+def test_an_image_that_leaks_under_another_name_is_named_as_the_network_knows_it(observers):
+    marked = text(observers, leak=["a"], leak_reasons={"trained": ["a"]}, seen_as={"a": "21 of drive"})
+    assert "LEAK: trained on a (21 of drive)." in " ".join(marked.split())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"near_duplicates": {"a": "21 of drive"}},
+            "Look like copies of images that the network has seen, .*a \\(21 of",
+        ),
+        ({"leak_by_names": True}, "what it has seen is known by names, not by content"),
+    ],
+)
+def test_what_may_be_a_leak_is_said_and_not_marked(observers, changed, said):
+    found = text(observers, **changed)
+    assert re.search(said, " ".join(found.split()))
+    assert cells(found)[0] == ["", "model", "second observer"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"networks": []}, {"unknown_training": ["what plain.pth was trained on is unknown"]}], ids=str
+)
+def test_unknown_training_is_marked_and_said(observers, changed):
+    found = text(observers, **changed)
+    assert cells(found)[0] == ["", "model (training unknown)", "second observer"]
+    assert re.search("What .* trained on is unknown", " ".join(found.split()))
 
 
 def test_no_leak_is_marked_where_there_is_none(observers):

@@ -13,10 +13,11 @@ SIDE = 16  # of the grid of a look
 # than 53, turned and mirrored ones 67; a JPEG of quality 30 is up to 16 from its photograph, a brighter copy 26.
 NEAR = 32
 FLAT = 26  # fewer bits than this: a picture of one grey, which looks like every other
+CORNERS = 100  # of outlines: no two labels with so many are equal by chance, as empty ones and squares are
 
-Content = Mapping[
-    str, str
-]  # digests of the `photograph`, and where there are such files of its `label` and `fov`; `look`
+# Digests of the `photograph`, and where there are such files of its `label` and `fov`; its `look`; and `drawing`, the
+# digest of a label that is like no other.
+Content = Mapping[str, str]
 
 
 def digest(pixels: Tensor) -> str:
@@ -29,6 +30,12 @@ def digest(pixels: Tensor) -> str:
     found = hashlib.sha256(repr(array.shape).encode())
     found.update(array.view(np.uint8).data)
     return found.hexdigest()[:32]
+
+
+def is_drawn(label: Tensor) -> bool:
+    """Whether a label, `(H, W)` uint8, has so many corners in its outlines that only a copy of it is equal to it."""
+    edges = label[:, 1:] != label[:, :-1]
+    return int((edges[1:] != edges[:-1]).sum().item()) >= CORNERS
 
 
 def look(photo: Tensor) -> str:

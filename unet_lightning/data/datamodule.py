@@ -15,6 +15,7 @@ from unet_lightning.data.fov import median_diameter
 from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
 from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
+from unet_lightning.data.seen import Seen, inherited_images, lineage, named
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 
@@ -69,7 +70,8 @@ class SegmentationDataModule(L.LightningDataModule):
         self.mean, self.std = given_statistics(normalize)
         self.train: SegmentationDataset | None = None
         self.val: SegmentationDataset | None = None
-        self.inherited: dict[str, list[str]] = {}  # the images that the initial weights have seen, by data set
+        self.inherited: list[Seen] = []  # what the initial weights have seen
+        self.unknown: list[str] = []  # files of weights among those it began from that do not say what they have seen
 
     def photographs(self, split: str) -> SegmentationDataset:
         """The photographs of a split, as uint8 and without augmentation."""
@@ -109,9 +111,16 @@ class SegmentationDataModule(L.LightningDataModule):
                 "by data.val_ids or data.folds, or set trainer.devices lower."
             )
 
-    def inherit(self, state: Mapping[str, Any]) -> None:
-        """Notes what the initial weights have seen: from the `state_dict` of their run, empty where it is unknown."""
-        self.inherited = lineage(state) if state else {}
+    def inherit(self, state: Mapping[str, Any], weights: str | None = None) -> None:
+        """Notes what the initial weights have seen.
+
+        Args:
+            state: the `state_dict` of the data module of their run; empty where it is unknown.
+            weights: the name of their file; None where training begins from chance.
+        """
+        self.inherited, self.unknown = lineage(state) if state else [], list(state.get("unknown_weights", []))
+        if weights is not None and not state:
+            self.unknown.append(weights)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint stores, as plain data: the normalisation, and the images that the network has seen."""
@@ -125,7 +134,9 @@ class SegmentationDataModule(L.LightningDataModule):
                 if part
                 for index, image_id in enumerate(part.image_ids)
             },
-            "inherited": self.inherited,
+            "inherited": named(self.inherited),
+            "inherited_images": [[one.dataset, one.image_id, dict(one.content)] for one in self.inherited],
+            "unknown_weights": self.unknown,
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
@@ -143,7 +154,8 @@ class SegmentationDataModule(L.LightningDataModule):
                     f"{', '.join(dataset.image_ids)}. Resume with the same split, or start a new run."
                 )
         self.mean, self.std = state_dict["mean"], state_dict["std"]
-        self.inherited = state_dict["inherited"]
+        self.inherited = inherited_images(state_dict)
+        self.unknown = state_dict.get("unknown_weights", [] if self.inherited else self.unknown)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Augmented crops, in an order that depends on seed and epoch."""
@@ -197,13 +209,3 @@ class SegmentationDataModule(L.LightningDataModule):
     @property
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-def lineage(state: Mapping[str, Any]) -> dict[str, list[str]]:
-    """All images that a network, and those whose weights it began from, have seen, by data set.
-
-    From the `state_dict` of the data module that trained it.
-    """
-    seen = {name: list(ids) for name, ids in state.get("inherited", {}).items()}
-    own = [*seen.get(state["dataset"], []), *state["train_ids"], *state["val_ids"]]
-    return seen | {state["dataset"]: list(dict.fromkeys(own))}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from unet_lightning.data.content import Content, digest, look
+from unet_lightning.data.content import Content, digest, is_drawn, look
 from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
@@ -72,7 +72,7 @@ class SegmentationDataset(Dataset[Sample]):
         self._photos: dict[int, Tensor] = {}
         self._fields: dict[int, Tensor | None] = {}
         self._samples: list[Sample] | None = None
-        self._label_digests: dict[Path, str] = {}  # by file
+        self._drawn: dict[Path, Content] = {}  # what labels are, by file
         self._contents: dict[int, Content] = {}
 
     @property
@@ -142,9 +142,9 @@ class SegmentationDataset(Dataset[Sample]):
             if field is not None:
                 found["fov"] = digest(field)
             if label is not None:
-                if label not in self._label_digests:
+                if label not in self._drawn:
                     self._target(index, label, "label")
-                found["label"] = self._label_digests[label]
+                found |= self._drawn[label]
             self._contents[index] = found
         return self._contents[index]
 
@@ -179,7 +179,7 @@ class SegmentationDataset(Dataset[Sample]):
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
         target = self._read(index, path, what, self.classes if len(self.classes) > 2 else ()).to(torch.uint8)
-        self._label_digests[path] = digest(target)
+        self._drawn[path] = {"label": digest(target)} | ({"drawing": digest(target)} if is_drawn(target) else {})
         field = self.field_of_view(index)
         return target if field is None else target.masked_fill(~field, IGNORE)
 

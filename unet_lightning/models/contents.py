@@ -82,10 +82,15 @@ def _is_moments(value: Any) -> bool:
 
 def _is_content(value: Any) -> bool:
     """Digests and look of an image, by what they are of: see `data.content`."""
-    digits = {"photograph": 32, "label": 32, "fov": 32, "look": 128}
+    digits = {"photograph": 32, "label": 32, "drawing": 32, "fov": 32, "look": 128}
     return isinstance(value, Mapping) and all(
         isinstance(one, str) and re.fullmatch(f"[0-9a-f]{{{digits.get(name, 0)}}}", one) for name, one in value.items()
     )
+
+
+def _is_seen(value: Any) -> bool:
+    """Data set, name and content of an image: see `data.seen`."""
+    return isinstance(value, list | tuple) and len(value) == 3 and _is_names([*value[:2]]) and _is_content(value[2])
 
 
 _FORMS: dict[str, Callable[[Any], bool]] = {
@@ -98,6 +103,8 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "inherited": lambda value: (
         isinstance(value, Mapping) and _is_names([*value]) and all(map(_is_names, value.values()))
     ),
+    "inherited_images": lambda value: isinstance(value, list) and all(map(_is_seen, value)),
+    "unknown_weights": _is_names,
     "classes": lambda value: _is_names(value) and not set("".join(value)) & set("/\\:\0"),  # parts of names of files
     "mean": _is_moments,
     "std": lambda value: _is_moments(value) and 0 not in (value or ()),

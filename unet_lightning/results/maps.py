@@ -11,6 +11,7 @@ from rich.progress import track
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.seen import Seen, find, find_alike, images_of
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
@@ -73,6 +74,7 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
             )
     origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
     origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
+    origin["unknown_training"] = ["what they were trained on is unknown"]
     return with_threshold(Maps(dataset, split, maps, origin), threshold)
 
 
@@ -142,6 +144,11 @@ class NetworkSource:
             return self._with_chosen_threshold(maps)
         return with_threshold(maps, None if threshold is None else float(threshold))
 
+    @property
+    def _watched(self) -> list[Seen]:
+        """The networks' own validation images."""
+        return [image for trained in self.networks for image in trained.watched]
+
     @cached_property
     def validation_maps(self) -> Maps:
         """Maps of the networks' own validation images, in the order of the data set."""
@@ -153,8 +160,9 @@ class NetworkSource:
         image_ids = maps.dataset.image_ids
         if not self.held_out:
             raise RunError(f"{self.folder} had no validation images to choose from: give threshold a number.")
-        own = maps.dataset.name == self.networks[0].dataset
-        validates = own and maps.split == "val" and set(image_ids) == set(self.held_out)
+        images = images_of(maps.dataset)
+        held_out = [one.image_id for one in images if find(one, self._watched)]
+        validates = maps.split == "val" and held_out == image_ids and set(image_ids) == set(self.held_out)
         watched = maps if validates else self.validation_maps
         watched_ids = watched.dataset.image_ids
         value = choose_threshold(watched, watched_ids)
@@ -168,7 +176,8 @@ class NetworkSource:
             return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched_ids)}"
         leak = dict(maps.leak)
-        if chosen_on := [image_id for image_id in image_ids if own and image_id in self.held_out]:
+        choosing = images_of(watched.dataset)
+        if chosen_on := [one.image_id for one in images if find(one, choosing)]:
             leak[Leak.THRESHOLD] = chosen_on
         return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
 
@@ -180,22 +189,34 @@ class NetworkSource:
                 f"The network knows {len(first.classes)} classes ({', '.join(first.classes)}), the labels of "
                 f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
             )
-        by_fold = self.held_out if self.folds and dataset.name == first.dataset and split == "val" else {}
-        maps, leak = [], dict[Leak, list[str]]()
-        for index, image_id in enumerate(track(dataset.image_ids, f"{dataset.name} {split}", transient=True)):
-            networks = [by_fold[image_id]] if image_id in by_fold else self.networks
-            predictor = make_predictor(networks, self.options) if image_id in by_fold else self.predictor
+        maps, leak, seen_as, near = [], dict[Leak, list[str]](), dict[str, str](), dict[str, str]()
+        for index, image in enumerate(track(images_of(dataset), f"{dataset.name} {split}", transient=True)):
+            folds = self.networks if self.folds and split == "val" else []
+            networks = [one for one in folds if find(image, one.watched)] or self.networks
+            predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)
             try:
                 maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
             except DataError as error:
-                raise DataError(f"Image {image_id} of {dataset.name}: {error}") from error
-            if reason := why_it_leaks(image_id, dataset.name, networks):
-                leak.setdefault(reason, []).append(image_id)
+                raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
+            if found := why_it_leaks(image, networks):
+                reason, seen = found
+                leak.setdefault(reason, []).append(image.image_id)
+                if seen.image_id != image.image_id or seen.dataset != image.dataset:
+                    seen_as[image.image_id] = str(seen)
+            elif copy := find_alike(dataset.photo(index), [one for network in networks for one in network.seen]):
+                near[image.image_id] = str(copy)
         origin = {
             "networks": [trained.stamp() for trained in self.networks],
             "trained_on": first.dataset,
             "initial_weights": first.initial_weights,
             "initial_weights_saw": first.initial_ids,
+            "unknown_training": [
+                f"what {file} was trained on is unknown"
+                for file in dict.fromkeys(file for one in self.networks for file in one.unknown)
+            ],
+            "seen_as": seen_as,
+            "near_duplicates": near,
+            "leak_by_names": any(not one.content for network in self.networks for one in network.seen),
             "tta": self.options.tta,
             "scale": self.options.scale,
             "tiles": self.predictor.describe(),
@@ -203,12 +224,14 @@ class NetworkSource:
         return Maps(dataset, split, maps, origin, leak)
 
 
-def why_it_leaks(image_id: str, dataset: str, networks: Sequence[Trained]) -> Leak | None:
-    """Why the figures of networks on an image of a data set prove nothing; None where they do."""
-    if any(image_id in trained.trained_ids.get(dataset, []) for trained in networks):
-        return Leak.TRAINED
-    if any(trained.selected and trained.dataset == dataset and image_id in trained.val_ids for trained in networks):
-        return Leak.EPOCH
+def why_it_leaks(image: Seen, networks: Sequence[Trained]) -> tuple[Leak, Seen] | None:
+    """Why the figures of networks on an image prove nothing, and the image that they have seen; None where they do."""
+    for trained in networks:
+        if seen := find(image, trained.learned):
+            return Leak.TRAINED, seen
+    for trained in networks:
+        if trained.selected and (seen := find(image, trained.watched)):
+            return Leak.EPOCH, seen
     return None
 
 

@@ -19,7 +19,7 @@ from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import MODEL, PROBABILITIES, TABLE, evaluation_folder, image_rows, write_stored
-from unet_lightning.results.tables import results_table, show, words_of
+from unet_lightning.results.tables import mark_of, results_table, show, words_of
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
 from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results
@@ -46,7 +46,7 @@ def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, ter
             save_probability(one.probability, folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png")
         calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
     write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration)
-    table = results_table(observers, bool(protocol["leak"]))
+    table = results_table(observers, mark_of(protocol))
     write_text(folder / TABLE, show(table, words_of(protocol), terminal))
     if report:
         title = f"{'/'.join(run.resolve().parts[-2:])}: {protocol['dataset']} {protocol['split']}"
@@ -75,8 +75,8 @@ def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
     """Mean Dice of the model, of several classes of the first: `0.8177 [0.8101, 0.8254]`."""
     summary = evaluation.observers[next(iter(evaluation.images))]
     low, high = summary.interval["dice"]
-    leak = " LEAK" if mark_leak and evaluation.protocol["leak"] else ""
-    return f"{summary.mean['dice']:.4f} [{low:.4f}, {high:.4f}]{leak}"
+    mark = mark_of(evaluation.protocol) if mark_leak else ""
+    return f"{summary.mean['dice']:.4f} [{low:.4f}, {high:.4f}] {mark}".rstrip()
 
 
 def score_best(run: RunFolder, trainer: Any) -> None:

@@ -20,10 +20,11 @@ from unet_lightning.metrics.ranking import precision_recall_curve, roc_curve
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, embed, inline_svg, render
 from unet_lightning.results.scores import MeasuredImage, pooled
-from unet_lightning.results.stored import SECOND, Leak
-from unet_lightning.results.tables import mean_and_sd, readable, readable_name
+from unet_lightning.results.stored import SECOND
+from unet_lightning.results.tables import doubts_of, mark_of, mean_and_sd, readable, readable_name
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
+DOUBTS = ("leak", "leak_reasons", "leak_by_names", "seen_as", "near_duplicates", "unknown_training")  # in its sentences
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
 # every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
@@ -53,9 +54,10 @@ def write_report(
     page = render(
         "report.html.j2",
         title=title,
-        leak={Leak(reason).words: ids for reason, ids in protocol["leak_reasons"].items()},
+        mark=mark_of(protocol),
+        doubts=doubts_of(protocol),
         measured={readable_name(key): protocol[key] for key in BELOW_TITLE if key in protocol},
-        protocol={readable_name(key): value for key, value in protocol.items() if not key.startswith("leak")},
+        protocol={readable_name(key): value for key, value in protocol.items() if key not in DOUBTS},
         observers=list(observers),
         human=SECOND,
         table=table_rows(list(observers.values())),

@@ -75,6 +75,12 @@ class StoredEvaluation:
         return Leak.TRAINED not in self.reasons and set(self.leak) <= set().union(*self.reasons.values())
 
 
+def unknown_training(protocol: Mapping[str, Any]) -> list[str]:
+    """What nobody knows of what is measured: which images maps, or the weights that training began from, have seen."""
+    maps = [] if protocol["networks"] else ["what they were trained on is unknown"]  # of earlier versions
+    return list(protocol.get("unknown_training", maps))
+
+
 def evaluation_folder(run: Path, dataset: str, split: str) -> Path:
     """Where the evaluation of a run on the split of a data set stands."""
     return run / "evaluation" / f"{dataset}-{split}"

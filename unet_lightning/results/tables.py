@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
-from unet_lightning.results.stored import MODEL, Leak
+from unet_lightning.results.stored import MODEL, Leak, unknown_training
 
 NAMES = {
     "dataset": "Data set",
@@ -47,10 +47,10 @@ def mean_and_sd(summary: Summary, name: str) -> str:
     return mean if mean == "-" else f"{mean} ({sd})"
 
 
-def results_table(observers: Mapping[str, Summary], leak: bool) -> pd.DataFrame:
+def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     """One column an observer: Dice and topology per image as mean (SD), the rest from the pooled pixels.
 
-    With `leak` the model's columns are marked LEAK.
+    The model's columns get the `mark` of its protocol.
     """
     columns = {}
     for observer, summary in observers.items():
@@ -59,8 +59,13 @@ def results_table(observers: Mapping[str, Summary], leak: bool) -> pd.DataFrame:
         for name in ("dice", *(name for one in observers.values() for name in one.mean)):
             text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
-        columns[f"{observer} LEAK" if leak and observer.startswith(MODEL) else observer] = cells
+        columns[f"{observer} {mark}".rstrip() if observer.startswith(MODEL) else observer] = cells
     return pd.DataFrame(columns)
+
+
+def mark_of(protocol: Mapping[str, Any]) -> str:
+    """What stands beside the name of what was measured: `LEAK`, `(training unknown)`, or nothing."""
+    return "LEAK" if protocol["leak"] else "(training unknown)" if unknown_training(protocol) else ""
 
 
 def words_of(protocol: Mapping[str, Any]) -> str:
@@ -83,10 +88,25 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         saw = ", ".join(protocol["initial_weights_saw"] or {})
         seen = f"they saw images of {saw}" if saw else "the file does not say what they saw"
         said.append(f"Training began from {protocol['initial_weights']}: {seen}.")
+    return " ".join([*said, *doubts_of(protocol)])
+
+
+def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
+    """Sentences on images that the network has seen, or may have: LEAK, copies with loss, and what nobody knows."""
+    said = [f"{unknown[0].upper()}{unknown[1:]}." for unknown in unknown_training(protocol)]
     if protocol["leak"]:
-        reasons = (f"{Leak(reason).words} {', '.join(ids)}" for reason, ids in protocol["leak_reasons"].items())
+        names = {image_id: f"{image_id} ({seen})" for image_id, seen in protocol.get("seen_as", {}).items()}
+        reasons = (
+            f"{Leak(reason).words} {', '.join(names.get(image_id, image_id) for image_id in ids)}"
+            for reason, ids in protocol["leak_reasons"].items()
+        )
         said.append(f"LEAK: {'; '.join(reasons)}.")
-    return " ".join(said)
+    if near := protocol.get("near_duplicates"):
+        pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in near.items())
+        said.append(f"Look like copies of images that the network has seen, changed or compressed with loss: {pairs}.")
+    if protocol.get("leak_by_names"):
+        said.append("The checkpoint is of an earlier version: what it has seen is known by names, not by content.")
+    return said
 
 
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:

@@ -58,7 +58,8 @@ def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None =
     data.setup("fit")
     assert data.train is not None
     task.rehearse(data.train.classes)
-    data.inherit(task.weights_from)
+    weights = config["model"].get("weights")
+    data.inherit(task.weights_from, None if weights is None else Path(weights).name)
     trainer = build_trainer(config, folder, checkpoint)
     data.check_processes(trainer.world_size)
     return data, task, trainer

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from unet_lightning.data.seen import Seen, inherited_images, named, own_images
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
@@ -37,14 +38,25 @@ class Trained:
     std: list[float]
     diameter: int | None  # of the field of view of the training photographs, pixels; None where they have none
     dataset: str  # name of the data set trained on
-    trained_ids: dict[str, list[str]]  # images learned from, by data set; with all that the initial weights have seen
-    val_ids: list[str]  # images of the data set that validation watched
+    learned: list[Seen]  # images learned from, with all that the initial weights have seen
+    watched: list[Seen]  # images of the data set that validation watched
     checkpoint: Path
     selected: bool  # whether validation chose this checkpoint
     epoch: int  # from 0
     seed: int
     initial_weights: str | None  # the file that training began from
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
+    unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
+
+    @property
+    def val_ids(self) -> list[str]:
+        """Names of the images that validation watched."""
+        return [one.image_id for one in self.watched]
+
+    @property
+    def seen(self) -> list[Seen]:
+        """All images on which its figures prove nothing."""
+        return [*self.learned, *(self.watched if self.selected else [])]
 
     def stamp(self) -> dict[str, Any]:
         """What names this network in a protocol."""
@@ -91,7 +103,8 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         )
     if lacking := [name for name in DATA_KEYS if data.get(name) is None]:
         raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
-    own = [*data["inherited"].get(data["dataset"], []), *data["train_ids"]]
+    weights, inherited = config["model"].get("weights"), inherited_images(data)
+    unknown = data.get("unknown_weights", [] if weights is None or inherited else [Path(weights).name])
     return Trained(
         network=load_network(path, checkpoint),
         classes=data["classes"],
@@ -99,12 +112,13 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         std=data["std"],
         diameter=data.get("diameter"),
         dataset=data["dataset"],
-        trained_ids=data["inherited"] | {data["dataset"]: own},
-        val_ids=data["val_ids"],
+        learned=[*inherited, *own_images(data, "train_ids")],
+        watched=own_images(data, "val_ids"),
         checkpoint=path.resolve(),
         selected=selected,
         epoch=checkpoint["epoch"],
         seed=config["seed"],
-        initial_weights=config["model"].get("weights"),
-        initial_ids=data["inherited"],
+        initial_weights=weights,
+        initial_ids=named(inherited),
+        unknown=unknown,
     )

@@ -1,0 +1,79 @@
+"""What a network has seen, by content; by name where an earlier version has not recorded content."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from unet_lightning.data.content import Content, alike
+from unet_lightning.data.dataset import SegmentationDataset
+
+PIXELS = ("photograph", "drawing")  # of which either tells that two images are one
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An image that a network has seen."""
+
+    dataset: str
+    image_id: str
+    content: Content = field(default_factory=dict, hash=False)  # empty where it was not recorded
+
+    def is_image(self, other: "Seen") -> bool:
+        """Whether the other is this image, whatever it is called; by data set and name where content is unknown."""
+        if not self.content or not other.content:
+            return (self.dataset, self.image_id) == (other.dataset, other.image_id)
+        return any(self.content.get(name, name) == other.content.get(name) for name in PIXELS)
+
+    def __str__(self) -> str:
+        return f"{self.image_id} of {self.dataset}"
+
+
+def images_of(dataset: SegmentationDataset) -> list[Seen]:
+    """The images of a data set, as a network would remember them; they are read."""
+    return [Seen(dataset.name, name, dataset.content(index)) for index, name in enumerate(dataset.image_ids)]
+
+
+def find(image: Seen, among: Iterable[Seen]) -> Seen | None:
+    """The image itself among others, under whatever name."""
+    return next((one for one in among if one.is_image(image)), None)
+
+
+def find_alike(photo: Tensor, among: Iterable[Seen]) -> Seen | None:
+    """An image that looks nearly like a photograph `(3, H, W)` uint8, as one that was compressed with loss."""
+    looks = {one.content["look"]: one for one in among if "look" in one.content}
+    found = alike(photo, looks)
+    return None if found is None else looks[found]
+
+
+def own_images(state: Mapping[str, Any], part: str) -> list[Seen]:
+    """The images of `train_ids` or `val_ids` of the state of a data module."""
+    contents = state.get("contents") or {}
+    return [Seen(state["dataset"], image_id, contents.get(image_id, {})) for image_id in state[part]]
+
+
+def inherited_images(state: Mapping[str, Any]) -> list[Seen]:
+    """The images that the initial weights had seen, of the state of a data module."""
+    if "inherited_images" in state:
+        return [Seen(dataset, image_id, content) for dataset, image_id, content in state["inherited_images"]]
+    return [Seen(dataset, image_id) for dataset, ids in (state.get("inherited") or {}).items() for image_id in ids]
+
+
+def lineage(state: Mapping[str, Any]) -> list[Seen]:
+    """All images that a network, and those whose weights it began from, have seen.
+
+    From the `state_dict` of the data module that trained it.
+    """
+    found: dict[Any, Seen] = {}
+    for one in [*inherited_images(state), *own_images(state, "train_ids"), *own_images(state, "val_ids")]:
+        found.setdefault((one.dataset, one.image_id, one.content.get("photograph")), one)
+    return list(found.values())
+
+
+def named(images: Iterable[Seen]) -> dict[str, list[str]]:
+    """The names of images by data set, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for one in images:
+        found.setdefault(one.dataset, {})[one.image_id] = None
+    return {dataset: [*names] for dataset, names in found.items()}
