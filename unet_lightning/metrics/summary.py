@@ -34,7 +34,8 @@ class Summary:
 
     For an image without thin (or thick) vessels, the sensitivity for them is NaN: mean, SD and interval of that figure
     are over the images that have such vessels. Any other NaN, such as the AUROC of an image without vessels, makes the
-    mean of its figure NaN, since an image that should count could not be measured.
+    mean of its figure NaN, since an image that should count could not be measured. Of one class among several, or of
+    their mean, every NaN is left out: see `metrics.several`.
     """
 
     per_image: list[dict[str, float]]  # a row for each image
@@ -44,10 +45,18 @@ class Summary:
     pooled: dict[str, float]  # over the pixels of all images; has no figures of topology
 
 
-def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilities: Sequence[Tensor] = ()) -> Summary:
+def summarise(
+    vessels: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    probabilities: Sequence[Tensor] = (),
+    one_of_several: bool = False,
+) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
     There must be an image. Maps are `(H, W)` bool, targets integer, probabilities float32 in [0, 1].
+
+    Of `one_of_several` classes figures without a meaning in an image are NaN: all but those of pixels that are of
+    other classes where neither map nor target has it.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -63,9 +72,31 @@ def summarise(vessels: Sequence[Tensor], targets: Sequence[Tensor], probabilitie
         row |= {"cldice": centreline_dice(*pair), "component_error": component_error(*pair)}
         row |= _rates(calibre, CALIBRES)
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
+    if one_of_several:
+        for row, found in zip([*per_image, pooled], [*counts, functools.reduce(operator.add, counts)], strict=True):
+            row |= dict.fromkeys(row.keys() & without_meaning(found), math.nan)
+    return summary_of(per_image, pooled, one_of_several)
+
+
+def without_meaning(counts: Counts) -> set[str]:
+    """The figures that counts say nothing of: 0 divided by 0, or both map and target empty."""
+    there, called = counts.true_positive + counts.false_negative, counts.true_positive + counts.false_positive
+    others = counts.true_negative + counts.false_positive
+    needed = {
+        "accuracy": there + others,
+        "sensitivity": there,
+        "precision": called,
+        "specificity": others,
+    }
+    return {name for name in FIGURES if name not in CALIBRATION and not needed.get(name, there + called)}
+
+
+def summary_of(per_image: list[dict[str, float]], pooled: dict[str, float], one_of_several: bool = False) -> Summary:
+    """Mean, standard deviation and interval of the figures of each image."""
     summary = Summary(per_image, {}, {}, {}, pooled)
     for name in per_image[0]:
-        values = [row[name] for row in per_image if name not in CALIBRES or not math.isnan(row[name])]
+        partial = one_of_several or name in CALIBRES
+        values = [row[name] for row in per_image if not partial or not math.isnan(row[name])]
         unknown = len(values) < 2 or any(map(math.isnan, values))
         summary.mean[name] = statistics.fmean(values) if values else math.nan
         summary.sd[name] = math.nan if unknown else statistics.stdev(values)
