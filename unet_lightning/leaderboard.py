@@ -24,7 +24,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=runs)
     parser.add_argument("--on", metavar="DATASET-SPLIT", help=on)
     parser.add_argument("--figure", default="dice", help="to rank by: the mean over images (dice)")
-    parser.add_argument("--class", dest="class_name", metavar="NAME", help="the class, where there are more than two")
+    parser.add_argument("--class", dest="class_name", metavar="NAME", help="one of more than two classes (their mean)")
     parser.add_argument("--out", type=Path, default=Path("outputs/leaderboard"), help="folder (outputs/leaderboard)")
     return parser.parse_args(arguments)
 

@@ -1,5 +1,6 @@
 """Images of one's own with three classes, from training to prediction."""
 
+import csv
 import json
 
 import numpy as np
@@ -40,6 +41,7 @@ def run(program, cells, tmp_path_factory):
         "data.batch_size=4",
         "optimizer.lr=0.02",
         "trainer.max_epochs=10",
+        "score=true",
     ]
     done = program("train", *arguments, f"hydra.run.dir={cwd / 'run'}", cwd=cwd)
     assert done.returncode == 0, done.stderr
@@ -48,10 +50,32 @@ def run(program, cells, tmp_path_factory):
     return cwd / "run"
 
 
-def test_each_class_but_the_background_has_its_figures(run):
+def test_one_dice_is_said_everywhere(run):
+    written = json.loads((run / "evaluation/folder-val/metrics.json").read_text())["figures"]
+    dice = written["model"]["mean"]["dice"]
+    assert dice == pytest.approx((written["model: disc"]["mean"]["dice"] + written["model: cup"]["mean"]["dice"]) / 2)
+    state = json.loads((run / "state.json").read_text())
+    assert (state["monitor"], state["value"]) == ("val/dice_per_image", pytest.approx(dice, abs=1e-4))
+    log = (run / "train.log").read_text()
+    assert f"Best network on 2 validation images: {dice:.4f} " in log
+    assert f"Best val/dice_per_image: {dice:.4f}" in log
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[state["epoch"]]["val/dice_per_image"]) == pytest.approx(dice, abs=1e-4)
+
+
+def test_a_leaderboard_ranks_by_the_mean_over_the_classes(program, run, tmp_path):
+    done = program("leaderboard", run, "--out", tmp_path / "board", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    dice = json.loads((run / "evaluation/folder-val/metrics.json").read_text())["figures"]["model"]["mean"]["dice"]
+    text = (tmp_path / "board/leaderboard.md").read_text()
+    assert f"{dice:.4f}" in text and "Each figure is the mean over disc, cup" in text
+
+
+def test_each_class_has_its_figures(run):
     folder = run / "evaluation/folder-val"
     written = json.loads((folder / "metrics.json").read_text())
-    assert list(written["figures"]) == ["model: disc", "model: cup"]
+    assert list(written["figures"]) == ["model", "model: background", "model: disc", "model: cup"]
     assert min(figures["mean"]["dice"] for figures in written["figures"].values()) > 0.5
     protocol = written["protocol"]
     assert (protocol["threshold"], protocol["region"]) == ("argmax", "whole image")

@@ -8,6 +8,9 @@ from unet_lightning.results.leaderboard.entries import Run, make_entries, shared
 from unet_lightning.results.stored import AGAINST_SECOND, SECOND, read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 
+CLASSES = ["background", "artery", "vein"]
+SEVERAL = {"model": dice(0.75), "model: artery": dice(0.8), "model: vein": dice(0.7)}
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -140,13 +143,43 @@ def test_images_that_an_entry_lacks_are_named(run):
 
 
 def test_a_class_is_chosen_where_there_are_several(run):
-    several = run("a", {"model: artery": dice(0.8), "model: vein": dice(0.7)})
+    several = run("a", SEVERAL, classes=CLASSES)
+    assert make_entries([several])[0].per_image["dice"] == {"01": 0.75}
     assert make_entries([several], "vein")[0].per_image["dice"] == {"01": 0.7}
-    for named in (None, "capillary"):
-        with pytest.raises(ConfigError, match="a has the classes artery, vein"):
-            make_entries([several], named)
+    with pytest.raises(ConfigError, match="a has the classes background, artery, vein, found --class capillary"):
+        make_entries([several], "capillary")
     with pytest.raises(ConfigError, match="b has two classes: leave --class out"):
         make_entries([run("b", dice(0.8))], "vein")
+
+
+def test_an_evaluation_of_an_earlier_version_has_classes_and_no_mean_over_them(run):
+    several = run("a", {"model: artery": dice(0.8), "model: vein": dice(0.7)})
+    assert make_entries([several], "vein")[0].per_image["dice"] == {"01": 0.7}
+    with pytest.raises(ConfigError, match=r"a has the classes artery, vein, .* evaluate anew, or name a class"):
+        make_entries([several])
+
+
+def test_other_classes_are_not_compared(run):
+    runs = [run("a", SEVERAL, classes=CLASSES), run("b", dice(0.8))]
+    with pytest.raises(RunError, match="a and b cannot be compared: they have background, artery, vein, and two"):
+        make_entries(runs)
+
+
+def test_an_image_without_the_class_is_left_out_of_its_mean_and_one_seed_may_have_called_it(run):
+    values = ((0.8, math.nan, math.nan), (0.6, 0.0, math.nan))
+    accuracy = {"accuracy": {"01": 0.9, "02": 0.9, "03": 0.9}}
+    runs = [
+        run(
+            str(seed),
+            {"model": dice(*of) | accuracy, "model: vein": dice(*of) | accuracy},
+            {"seed": seed},
+            classes=CLASSES,
+        )
+        for seed, of in enumerate(values)
+    ]
+    (entry,) = make_entries(runs)
+    assert entry.counting("dice") == pytest.approx({"01": 0.7, "02": 0.0})
+    assert entry.images == {"01", "02", "03"}
 
 
 def test_folders_share_a_name_by_their_parents():

@@ -60,7 +60,7 @@ def standings(methods: Sequence[Values], competing: Sequence[bool], lower_is_bet
     """Ranks methods by their means, and compares each with the best over the images that both have.
 
     Only those `competing` may have a rank; the others, such as a human observer, are compared all the same. A NaN mean
-    has neither rank nor comparison.
+    has neither rank nor comparison; a method without an image in common with the best has no comparison.
     """
     measured = [mean_interval(values) for values in methods]
     merit = [-mean if lower_is_better else mean for mean, _, _ in measured]
@@ -70,7 +70,8 @@ def standings(methods: Sequence[Values], competing: Sequence[bool], lower_is_bet
     if not racing:
         return found
     best = max(racing, key=lambda one: merit[one])
-    compared, pairs = [one for one in range(len(methods)) if one != best and not math.isnan(merit[one])], []
+    known = [one for one in range(len(methods)) if one != best and not math.isnan(merit[one])]
+    compared, pairs = [one for one in known if methods[one].keys() & methods[best].keys()], []
     for one in compared:
         images = sorted(methods[one].keys() & methods[best].keys())
         pairs.append(paired_difference([methods[one][i] for i in images], [methods[best][i] for i in images]))

@@ -31,7 +31,7 @@ def board_of(
         folders: at least one.
         on: the evaluation, such as `drive-test`; by default the one that all have.
         figure: to rank by.
-        class_name: where there are more than two.
+        class_name: one of more than two classes; None is the mean over all but the background.
 
     Raises:
         UserError: nothing to rank, or it cannot be compared.

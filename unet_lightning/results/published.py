@@ -15,11 +15,21 @@ from unet_lightning.inference.maps import save_probability
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
+from unet_lightning.results.by_class import show_tables
 from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
-from unet_lightning.results.stored import MODEL, PROBABILITIES, TABLE, evaluation_folder, image_rows, write_stored
-from unet_lightning.results.tables import mark_of, results_table, show, words_of
+from unet_lightning.results.stored import (
+    AGAINST_SECOND,
+    MODEL,
+    PROBABILITIES,
+    SECOND,
+    TABLE,
+    evaluation_folder,
+    image_rows,
+    write_stored,
+)
+from unet_lightning.results.tables import mark_of, show
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
 from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results
@@ -45,12 +55,12 @@ def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, ter
         for one in images:
             save_probability(one.probability, folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png")
         calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
-    write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration)
-    table = results_table(observers, mark_of(protocol))
-    write_text(folder / TABLE, show(table, words_of(protocol), terminal))
+    confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
+    write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)
+    write_text(folder / TABLE, show_tables(evaluation, terminal))
     if report:
         title = f"{'/'.join(run.resolve().parts[-2:])}: {protocol['dataset']} {protocol['split']}"
-        people = {name: summary for name, summary in observers.items() if name not in evaluation.images}
+        people = {name: summary for name, summary in observers.items() if name in (SECOND, AGAINST_SECOND)}
         for name, images in evaluation.images.items():
             page = folder / f"report{endings[name]}.html"
             write_report(page, title, protocol, {name: observers[name]} | people, images)
@@ -72,8 +82,8 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
 
 
 def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
-    """Mean Dice of the model, of several classes of the first: `0.8177 [0.8101, 0.8254]`."""
-    summary = evaluation.observers[next(iter(evaluation.images))]
+    """Mean Dice of the model: `0.8177 [0.8101, 0.8254]`."""
+    summary = evaluation.observers[MODEL]
     low, high = summary.interval["dice"]
     mark = mark_of(evaluation.protocol) if mark_leak else ""
     return f"{summary.mean['dice']:.4f} [{low:.4f}, {high:.4f}] {mark}".rstrip()
@@ -89,7 +99,8 @@ def score_best(run: RunFolder, trainer: Any) -> None:
     evaluation = evaluate_maps(source.maps("val"))
     write_evaluation(evaluation, run.path, report=False, terminal=False)
     found = dice_with_interval(evaluation, mark_leak=False)
-    log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image")
+    several = evaluation.classes and f", the mean over {len(evaluation.images)} classes but the background"
+    log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image{several or ''}")
     show_results(trainer.loggers, tracker_results(evaluation, "best", run.best), max(trainer.global_step - 1, 0))
 
 
@@ -122,16 +133,18 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
     """
     figures: dict[str, float] = {}
     curves: list[Curve] = []
-    for name, images in evaluation.images.items():
-        home = prefix + name.removeprefix(MODEL).replace(": ", "/")
+    for name in [name for name in evaluation.observers if name not in (SECOND, AGAINST_SECOND)]:
+        home = prefix + name.removeprefix(MODEL).replace(": ", "/", 1)
         summary = evaluation.observers[name]
         for figure, mean in summary.mean.items():
             key = f"{home}/{'dice_per_image' if figure == 'dice' else figure}"
             low, high = summary.interval[figure]
             figures |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         figures[f"{home}/dice_pooled"] = summary.pooled["dice"]
-        if "auroc" in summary.pooled:  # else the maps are decisions
-            curves += curves_of(images, home)
+        if name == MODEL and evaluation.classes is not None:
+            figures[f"{home}/miou_with_background"] = summary.pooled["miou_with_background"]
+        if name in evaluation.images and "auroc" in summary.pooled:  # else the maps are decisions
+            curves += curves_of(evaluation.images[name], home)
     if checkpoint is not None:
         figures[f"{prefix}/epoch"] = evaluation.protocol["networks"][0]["epoch"]
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}

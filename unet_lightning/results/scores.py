@@ -9,10 +9,11 @@ from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
+from unet_lightning.metrics.several import ClassFigures, summarise_classes
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.maps import Maps
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
 from unet_lightning.training.provenance import commit, versions
 
 
@@ -29,18 +30,22 @@ class MeasuredImage:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one split: of the model and, where there is a second observer, of them and against them."""
+    """The figures of one split: of the model and, where there is a second observer, of them and against them.
+
+    With more than two classes `model` has the means over the classes but the background, and each class its own.
+    """
 
     dataset: SegmentationDataset
-    images: dict[str, list[MeasuredImage]]  # by model: `model`, or with more than two classes each `model: <class>`
+    images: dict[str, list[MeasuredImage]]  # `model`, or with more than two classes each `model: <class>`
     observers: dict[str, Summary]  # figures by the name of who drew, the model's first
     protocol: dict[str, Any]  # what was measured how
+    classes: ClassFigures | None = None  # where there are more than two
 
 
 def evaluate_maps(maps: Maps) -> Evaluation:
     """Scores maps inside the field of view, at the photographs' own resolution."""
     dataset, classes = maps.dataset, maps.dataset.classes
-    names = [MODEL] if len(classes) == 2 else [f"{MODEL}: {name}" for name in classes[1:]]
+    names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
     for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
         vessels = decide(probability, threshold)
@@ -48,13 +53,33 @@ def evaluate_maps(maps: Maps) -> Evaluation:
             target = one_against_rest(sample.target, number + 1)
             one = MeasuredImage(sample.image_id, sample.image, probability[number], vessels[number], target)
             images[name].append(one)
-    observers = {name: figures_of(measured, [one.target for one in measured]) for name, measured in images.items()}
-    second = second_observer(dataset)
-    if second and len(classes) == 2:
-        first = [one.target for one in images[MODEL]]
+    if len(classes) > 2:
+        figures = class_figures(dataset, images, maps.probabilities)
+        each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
+        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures)
+    first = [one.target for one in images[MODEL]]
+    observers = {MODEL: figures_of(images[MODEL], first)}
+    if second := second_observer(dataset):
         observers[SECOND] = summarise([target == VESSEL for target in second], first)
         observers[AGAINST_SECOND] = figures_of(images[MODEL], second)
     return Evaluation(dataset, images, observers, protocol_of(maps))
+
+
+def class_figures(
+    dataset: SegmentationDataset, images: dict[str, list[MeasuredImage]], probabilities: Sequence[Tensor]
+) -> ClassFigures:
+    """The figures of several classes, from what was called each but the background, in the order of the classes."""
+    called = [called_of(one) for one in zip(*images.values(), strict=True)]
+    targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
+    return summarise_classes(called, targets, probabilities, len(dataset.classes))
+
+
+def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
+    """The class that each pixel of a photograph was called, `(H, W)` uint8."""
+    called = torch.zeros(of_classes[0].vessels.shape, dtype=torch.uint8)
+    for number, one in enumerate(of_classes, start=1):
+        called.masked_fill_(one.vessels, number)
+    return called
 
 
 def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor]) -> Summary:
@@ -94,6 +119,7 @@ def protocol_of(maps: Maps) -> dict[str, Any]:
         "resolution": "the photographs' own",
         "threshold": "argmax" if not two else low if low == high else f"{low} to {high}",
         "threshold_source": maps.threshold_source if two else "the most probable class",
+        **({} if two else {"classes": list(dataset.classes)}),
         **maps.origin,
         "commit": commit(),
         "versions": versions(),

@@ -16,7 +16,8 @@ from unet_lightning.files import write_rows, write_text
 from unet_lightning.metrics.summary import Summary
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
-# Who drew what is measured; with more than two classes `model: <class>`.
+CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, and the corner of the table in it
+# Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
 MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
 REQUIRED = "dataset split images reference region resolution threshold threshold_source tta scale tiles networks leak"
 
@@ -68,6 +69,12 @@ class StoredEvaluation:
         }
 
     @property
+    def classes(self) -> list[str]:
+        """Names, background first, where there are more than two; of earlier versions without the background."""
+        each = [observer.removeprefix(of_class("")) for observer in self.per_image if observer.startswith(of_class(""))]
+        return list(self.protocol.get("classes", each))
+
+    @property
     def for_choosing(self) -> bool:
         """Whether these are validation images that no network learned from, but that chose its epoch or threshold."""
         if self.protocol["split"] != "val" or not self.leak or self.reasons is None:
@@ -79,6 +86,11 @@ def unknown_training(protocol: Mapping[str, Any]) -> list[str]:
     """What nobody knows of what is measured: which images maps, or the weights that training began from, have seen."""
     maps = [] if protocol["networks"] else ["what they were trained on is unknown"]  # of earlier versions
     return list(protocol.get("unknown_training", maps))
+
+
+def of_class(name: str) -> str:
+    """How the figures of one class are called, where there are more than two."""
+    return f"{MODEL}: {name}"
 
 
 def evaluation_folder(run: Path, dataset: str, split: str) -> Path:
@@ -97,18 +109,27 @@ def write_stored(
     summaries: Mapping[str, Summary],
     image_ids: Sequence[str],
     calibration: Mapping[str, Sequence[Mapping[str, float | None]]],
+    confusion: Sequence[Sequence[int]] | None = None,
 ) -> None:
     """Writes `per_image.csv`, then `metrics.json`, which makes the evaluation a finished one.
 
     The `protocol` says how it was measured: `leak` lists images, `leak_reasons` has those of each `Leak`. Figures, a
-    row for each of `image_ids`, and the bins of the reliability diagram (`calibration`) are by observer.
+    row for each of `image_ids`, and the bins of the reliability diagram (`calibration`) are by observer. With more than
+    two classes the `confusion` matrix has a row a true class, in the order of the protocol's `classes`.
     """
     figures = {}
     for observer, summary in summaries.items():
         low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
         figures[observer] = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
     write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
-    content = json.dumps({"protocol": protocol, "figures": figures, "calibration": calibration})
+    known: dict[str, Any] = {"protocol": protocol, "figures": figures, "calibration": calibration}
+    if confusion is not None:
+        named = list(zip(protocol["classes"], confusion, strict=True))
+        # No class has a backslash in its name.
+        rows = [{TRUE_BY_CALLED: name} | dict(zip(protocol["classes"], row, strict=True)) for name, row in named]
+        write_rows(rows, folder / CONFUSION)
+        known["confusion"] = confusion
+    content = json.dumps(known)
     # Null for NaN, which JSON has not, such as the SD of one image.
     write_text(folder / METRICS, json.dumps(json.loads(content, parse_constant=lambda _: None), indent=2))
 

@@ -18,6 +18,7 @@ from unet_lightning.results.stored import MODEL, Leak, unknown_training
 NAMES = {
     "dataset": "Data set",
     "iou": "Intersection over union",
+    "miou_with_background": "Mean intersection over union, with the background",
     "mcc": "Matthews correlation",
     "auroc": "AUROC",
     "ece": "Expected calibration error",
@@ -56,7 +57,7 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     for observer, summary in observers.items():
         low, high = summary.interval["dice"]
         cells = {"dice_per_image": mean_and_sd(summary, "dice"), "  95 % interval": f"{low:.4f} to {high:.4f}"}
-        for name in ("dice", *(name for one in observers.values() for name in one.mean)):
+        for name in ("dice", *(name for one in observers.values() for name in (*one.mean, *one.pooled))):
             text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
         columns[f"{observer} {mark}".rstrip() if observer.startswith(MODEL) else observer] = cells

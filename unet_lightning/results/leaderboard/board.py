@@ -175,6 +175,8 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[st
             "Difference to best: the entry less rank 1, image by image. p: Wilcoxon's signed-rank test, "
             f"two-sided, corrected by Holm's method for {compared} comparison{'s' * (compared > 1)}."
         )
+    if models[0].several:
+        notes.append(_of_classes(models, figure))
     leaks = lines[lines["kind"] == "leak"]
     for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
         notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
@@ -183,3 +185,13 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[st
     commits = (str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
     short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
     return [*notes, f"Evaluated by {used or 'unknown versions'}; commit {short}."]
+
+
+def _of_classes(models: Sequence[Entry], figure: str) -> str:
+    """What a figure is where there are more than two classes, and whose mean lacks images."""
+    classes, name = models[0].runs[0].evaluation.classes, models[0].observer.partition(": ")[2]
+    what = f"of the class {name}" if name else f"the mean over {', '.join(classes[1:])}"
+    counted = [(model.name, len(model.counting(figure)), len(model.images)) for model in models]
+    few = [f"{entry} {number} of {every}" for entry, number, every in counted if number < every]
+    left = f" Images that have it: {'; '.join(few)}." if few else ""
+    return f"Each figure is {what}; a class that is in neither label nor map of an image is left out of it.{left}"

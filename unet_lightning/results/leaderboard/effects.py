@@ -78,6 +78,9 @@ def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Val
     """
     generator = torch.Generator().manual_seed(0)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
+    if not images:
+        nothing = (math.nan, math.nan)
+        return [Standing(one.rank, one.mean, *nothing, one.difference, *nothing) for one in placed]
     shares = _image_shares(len(images), generator)
     means = []
     for part in parts:

@@ -12,7 +12,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
 from unet_lightning.metrics.summary import CALIBRES
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")
@@ -71,6 +71,11 @@ class Entry:
         return not self.runs
 
     @property
+    def several(self) -> bool:
+        """Whether there are more than two classes."""
+        return any(run.evaluation.classes for run in self.runs)
+
+    @property
     def images(self) -> set[str]:
         """Ids of the images measured."""
         return {image for values in self.per_image.values() for image in values}
@@ -82,12 +87,12 @@ class Entry:
 
     def counting(self, figure: str) -> Values:
         """The values that count for the mean of a figure, as in the table of an evaluation: see `Summary`."""
-        return _counting(self.per_image.get(figure, {}), figure)
+        return _counting(self.per_image.get(figure, {}), figure, self.several)
 
     def spread(self, figure: str) -> float:
         """The SD over the seeds' means; NaN for a single seed."""
         values = [(run.seed, run.evaluation.values(self.observer, figure)) for run in self.runs]
-        return spread_over_seeds([(seed, _counting(one, figure)) for seed, one in values])
+        return spread_over_seeds([(seed, _counting(one, figure, self.several)) for seed, one in values])
 
     def protocol(self, key: str) -> list[Any]:
         """The values of a protocol key, each once, in the order of the runs."""
@@ -95,9 +100,10 @@ class Entry:
         return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
-def _counting(values: Values, figure: str) -> Values:
-    """Without the images that cannot have the figure, such as those without thin vessels."""
-    return {image: value for image, value in values.items() if figure not in CALIBRES or not math.isnan(value)}
+def _counting(values: Values, figure: str, several: bool) -> Values:
+    """Without the images that cannot have the figure: those without thin vessels, or without one of several classes."""
+    partial = several or figure in CALIBRES
+    return {image: value for image, value in values.items() if not partial or not math.isnan(value)}
 
 
 def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Entry]:
@@ -151,22 +157,31 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
         if one != other:
             found = f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'"
             raise RunError(f"{found}. Evaluate both in the same way.")
-    parted = [observer.partition(": ") for observer in run.evaluation.per_image]
-    classes = [name for observer, _, name in parted if observer == MODEL]
-    if (class_name or "") not in classes:
-        found = "two classes: leave --class out" if classes == [""] else f"the classes {', '.join(classes)}"
-        raise ConfigError(f"{run.name} has {found}, found --class {class_name}.")
+    classes = run.evaluation.classes
+    if classes != first.evaluation.classes:
+        one, other = (", ".join(found.evaluation.classes) or "two classes" for found in (first, run))
+        raise RunError(f"{first.name} and {run.name} cannot be compared: they have {one}, and {other}.")
+    if (MODEL if class_name is None else of_class(class_name)) not in run.evaluation.per_image:
+        found = f"the classes {', '.join(classes)}" if classes else "two classes: leave --class out"
+        remedy = "" if class_name else " An earlier version wrote no mean over them: evaluate anew, or name a class"
+        raise ConfigError(f"{run.name} has {found}, found --class {class_name}.{remedy}")
 
 
 def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
     observer, parts = MODEL + suffix, [run.evaluation for run in group]
     tables = [part.per_image[observer] for part in parts]
     figures = [name for name in tables[0] if all(name in table for table in tables)]
+
+    def known(part: StoredEvaluation, name: str) -> Values:
+        # A class that one seed calls where there is none, and another does not, has a value of the first alone.
+        values = part.values(observer, name)
+        return {image: value for image, value in values.items() if not (part.classes and math.isnan(value))}
+
     against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
     return Entry(
         shared_name([run.name for run in group]),
         observer,
-        {name: mean_over_runs([part.values(observer, name) for part in parts]) for name in figures},
+        {name: mean_over_runs([known(part, name) for part in parts]) for name in figures},
         _mean_pooled(group, observer),
         tuple(group),
         settings,
