@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from unet_lightning.data.reading import read_classes
 from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.inference.photographs import Photograph
 from unet_lightning.inference.pictures import PictureFolder, predict_photograph
@@ -63,7 +64,12 @@ def test_of_several_classes_the_mask_holds_numbers_and_each_has_a_map(predictor,
     photo = torch.tensor([[[200, 0, 10]], [[10, 250, 0]], [[0, 0, 0]]], dtype=torch.uint8)
     pictures = folder_of(tmp_path, ("background", "artery", "vein"))
     predict_photograph(photograph(photo), predictor, 0.5, pictures)
-    assert pixels(tmp_path / "left/03_mask.png") == ("L", [1, 2, 0])
+    assert pixels(tmp_path / "left/03_mask.png") == ("P", [1, 2, 0])
+    assert read_classes(tmp_path / "left/03_mask.png", "mask", pictures.classes).tolist() == [[1, 2, 0]]
+    with Image.open(tmp_path / "left/03_mask.png") as mask:  # artery, vein and background as viewers show them
+        assert np.asarray(mask.convert("RGB"))[0].tolist() == [[0x56, 0xB4, 0xE9], [0xE6, 0x9F, 0x00], [0, 0, 0]]
+    assert "2 vein (#E69F00)" in (tmp_path / "legend.svg").read_text(encoding="utf-8")
+    assert pixels(tmp_path / "left/03_overlay.png")[1] == [[103, 154, 198], [196, 173, 0], [10, 0, 0]]
     assert pixels(tmp_path / "left/03_probability_vein.png")[1] == [10 * 257, 250 * 257, 0]
     assert pictures.done(NAME) and (tmp_path / "left/03_probability_artery.png").is_file()
 

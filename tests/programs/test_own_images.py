@@ -92,6 +92,7 @@ def test_a_mask_holds_the_number_of_each_pixels_class(program, run, cells, tmp_p
     assert set(np.unique(made)) == {0, 1, 2}
     assert (made == np.asarray(Image.open(cells / "labels/3.png"))).mean() > 0.9
     assert (tmp_path / "out/3_probability_cup.png").is_file()
+    assert "2 cup (#E69F00)" in (tmp_path / "out/legend.svg").read_text()
 
 
 @pytest.mark.parametrize("threshold", ["val", "0.4", "0.5"])

@@ -1,6 +1,7 @@
 """A folder of the user's own: photographs, and labels with the same names."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,13 +96,18 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
 
 def _checked_classes(classes: Sequence[str]) -> list[str]:
     names = [] if isinstance(classes, str) else list(classes)
-    named = all(isinstance(name, str) and NAME.fullmatch(name) for name in names)
-    if not named or len({*names}) < len(names) or not 2 <= len(names) <= IGNORE:
+    named = all(isinstance(name, str) and NAME.fullmatch(name) and name.isprintable() for name in names)
+    # They are parts of the names of files, which on some systems are the same in capitals.
+    if not named or len({*map(_folded, names)}) < len(names) or not 2 <= len(names) <= IGNORE:
         raise ConfigError(
-            f"data.dataset.classes must be a list of 2 to {IGNORE} different names without / \\ and :, background "
-            f"first, such as [background, vessel]; found {classes}."
+            f"data.dataset.classes must be a list of 2 to {IGNORE} different names without / \\ : and control "
+            f"characters, background first, such as [background, vessel]; found {classes}."
         )
     return names
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _listed(names: Sequence[str]) -> str:

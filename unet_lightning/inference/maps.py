@@ -11,21 +11,27 @@ from torch import Tensor
 from unet_lightning.data.reading import open_image
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
+from unet_lightning.inference.colours import class_colours
 
 BAND = 64  # rows
 COMPRESSION = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
 WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
 ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
-SKY_BLUE = "#56B4E9"  # Okabe and Ito's palette: told apart by colour-blind readers, and bright on a dark fundus
 OPACITY = 0.85
 
 
-def overlay(photo: Tensor, vessels: Tensor) -> Tensor:
-    """The photograph `(3, H, W)` uint8 with the vessels `(H, W)` bool painted over it; it is changed, not copied."""
-    for row, marked in zip(photo.unbind(1), vessels, strict=True):  # (3, W) and (W,)
-        pixels = row[:, marked]
-        colour = torch.tensor(ImageColor.getrgb(SKY_BLUE))[:, None]
-        row[:, marked] = (pixels * (1 - OPACITY) + colour * OPACITY).round().to(torch.uint8)
+def overlay(photo: Tensor, drawn: Tensor) -> Tensor:
+    """The photograph with classes painted over it, each in its colour; it is changed, not copied.
+
+    Args:
+        photo: `(3, H, W)` uint8.
+        drawn: the pixels of each class but the background, `(C - 1, H, W)` bool.
+    """
+    for pixels_of, shown in zip(drawn, class_colours(len(drawn) + 1)[1:], strict=True):
+        colour = torch.tensor(ImageColor.getrgb(shown))[:, None]
+        for row, marked in zip(photo.unbind(1), pixels_of, strict=True):  # (3, W) and (W,)
+            pixels = row[:, marked]
+            row[:, marked] = (pixels * (1 - OPACITY) + colour * OPACITY).round().to(torch.uint8)
     return photo
 
 
@@ -33,6 +39,13 @@ def save_image(image: Tensor, path: Path) -> None:
     """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all."""
     pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # of a photograph as it was read: (H, W, 3)
     _save(Image.fromarray(pixels.contiguous().numpy()), path)
+
+
+def save_classes(numbers: Tensor, path: Path, classes: int) -> None:
+    """Writes the number of each pixel's class, `(H, W)` uint8, as PNG with a palette that shows them in colours."""
+    image = Image.fromarray(numbers.contiguous().numpy())
+    image.putpalette([level for colour in class_colours(classes) for level in ImageColor.getrgb(colour)])
+    _save(image, path)
 
 
 def save_probability(probability: Tensor, path: Path) -> None:
@@ -98,4 +111,5 @@ def _read_array(path: Path) -> Tensor:
 
 def _save(image: Image.Image, path: Path) -> None:
     with whole_file(path) as temporary:
-        image.save(temporary, compress_level=COMPRESSION)
+        # Of a palette: fewer bits would do for a few classes, but not for every reader.
+        image.save(temporary, compress_level=COMPRESSION, bits=8)

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
-from unet_lightning.inference.maps import overlay, save_image, save_probability
+from unet_lightning.inference.colours import legend
+from unet_lightning.inference.maps import overlay, save_classes, save_image, save_probability
 from unet_lightning.inference.photographs import Photograph
 from unet_lightning.inference.predictor import Ensemble, Predictor
 from unet_lightning.metrics.threshold import decide
 
-SETTINGS = "predict.json"
+SETTINGS, LEGEND = "predict.json", "legend.svg"
 
 
 class PictureFolder:
@@ -30,6 +31,7 @@ class PictureFolder:
 
     def __init__(self, path: Path, classes: Sequence[str], settings: Mapping[str, Any], overwrite: bool) -> None:
         self.path, self.settings, self.overwrite = path, dict(settings), overwrite
+        self.classes = classes
         self.maps = ["probability"] if len(classes) == 2 else [f"probability_{name}" for name in classes[1:]]
         self.begun = not overwrite and self._holds_pictures_made_alike()
 
@@ -56,16 +58,24 @@ class PictureFolder:
         return self.begun and not self.overwrite and all(path.is_file() for path in self.files(name))
 
     def save_maps(self, name: Path, probability: Tensor, drawn: Tensor) -> None:
-        """Writes the probability `(C - 1, H, W)` of each class but the background, and the pixels `drawn` as a mask."""
+        """Writes the probability `(C - 1, H, W)` of each class but the background, and the pixels `drawn` as a mask.
+
+        With more than two classes the mask holds their numbers, in the colours that `legend.svg` names.
+        """
         if not self.begun:
             write_text(self.path / SETTINGS, json.dumps(self.settings, indent=2))
+            if len(self.classes) > 2:
+                write_text(self.path / LEGEND, legend(self.classes))
             self.begun = True
         for kind, one in zip(self.maps, probability, strict=True):
             save_probability(one, self.file(name, kind))
-        mask = torch.zeros(drawn.shape[1:], dtype=torch.uint8)
+        mask, path = torch.zeros(drawn.shape[1:], dtype=torch.uint8), self.file(name, "mask")
         for number, pixels in enumerate(drawn, start=1):
             mask.masked_fill_(pixels, 255 if len(drawn) == 1 else number)
-        save_image(mask, self.file(name, "mask"))
+        if len(drawn) == 1:
+            save_image(mask, path)
+        else:
+            save_classes(mask, path, len(self.classes))
 
     def _holds_pictures_made_alike(self) -> bool:
         path = self.path / SETTINGS
@@ -106,5 +116,5 @@ def predict_photograph(
     if pictures is not None:
         pictures.save_maps(photograph.name, probability, drawn)
         del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
-        save_image(overlay(photo, drawn.any(0)), pictures.file(photograph.name, "overlay"))
+        save_image(overlay(photo, drawn), pictures.file(photograph.name, "overlay"))
     return drawn, words

@@ -135,6 +135,12 @@ def test_a_strip_is_photograph_truth_and_prediction_side_by_side():
     assert strip.tolist() == [[[9, 9, 0, 255, 255, 64]]] * 3
 
 
+def test_of_several_classes_a_strip_has_the_colours_of_masks():
+    photo, numbers = torch.zeros(3, 1, 1, dtype=torch.uint8), torch.tensor([[2]])
+    strip = Picture("21", photo, numbers, numbers + 1, ("background", "disc", "cup")).strip()
+    assert strip[:, 0].T.tolist() == [[0, 0, 0], [0xE6, 0x9F, 0x00], [64, 64, 64]]
+
+
 @pytest.mark.parametrize("values", [{"count": -1}, {"every_n_epochs": 0}, {"side": 1.5}])
 def test_values_out_of_range_are_refused(values):
     with pytest.raises(ConfigError, match=f"callbacks.panels.{next(iter(values))} must be a whole number from"):

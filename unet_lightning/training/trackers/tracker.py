@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from unet_lightning.files import write_text
+from unet_lightning.inference.colours import class_colours, in_colours
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,8 @@ class Picture(NamedTuple):
 
     def strip(self) -> Tensor:
         """Photograph, ground truth and prediction side by side, `(3, H, 3 W)` uint8; dark grey does not count."""
-        greys = [round(255 * number / (len(self.classes) - 1)) for number in range(len(self.classes))]
-        levels = torch.tensor([*greys, 64], dtype=torch.uint8)
-        maps = [levels[map_.long()].expand(3, -1, -1) for map_ in (self.truth, self.prediction)]
+        colours = class_colours(len(self.classes)) if len(self.classes) > 2 else ["#000000", "#FFFFFF"]
+        maps = [in_colours(map_, [*colours, "#404040"]) for map_ in (self.truth, self.prediction)]
         return torch.cat([self.photo, *maps], dim=2)
 
 
