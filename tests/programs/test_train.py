@@ -65,18 +65,24 @@ def test_a_run_goes_on_where_it_has_been_moved_to(program, tiny_run, tmp_path):
     assert str(tmp_path) not in (moved / "config.yaml").read_text()
 
 
-def test_two_processes_with_different_numbers_of_validation_images_train_one_run_and_resume(program, tmp_path):
+def test_two_processes_with_loading_processes_and_unlike_numbers_of_validation_images_train_one_run_and_resume(
+    program, tmp_path
+):
     settings = [*TINY_RUN[1:], "trainer=ddp_cpu", "data.val_ids=['21','22','23']", "scheduler=none"]
-    settings += ["trainer.max_epochs=1", "hydra.run.dir=run"]
-    done = program("train", *settings, cwd=tmp_path, OMP_NUM_THREADS="1")
+    settings += ["data.num_workers=1", "deterministic=true"]
+    whole = program("train", *settings, "hydra.run.dir=whole", cwd=tmp_path, OMP_NUM_THREADS="1")
+    assert whole.returncode == 0, whole.stderr
+    done = program("train", *settings, "trainer.max_epochs=1", "hydra.run.dir=run", cwd=tmp_path, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("parameters on drive") == done.stdout.count("Run folder:") == 1
     assert "sync_dist" not in done.stderr
     assert "GPU available" not in done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
     done = program("train", "resume=run", "trainer.max_epochs=2", cwd=tmp_path, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1"]
+    first, second = (torch.load(tmp_path / name / "checkpoints/last.ckpt")["state_dict"] for name in ("whole", "run"))
+    assert all(torch.equal(first[name], value) for name, value in second.items())
 
 
 def test_resume_is_of_one_run(in_process, tiny_run):

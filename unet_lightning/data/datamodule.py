@@ -14,7 +14,7 @@ from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.fov import median_diameter
 from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
-from unet_lightning.data.sampling import EpochSampler, TransformedDataset, Visit
+from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.seen import Seen, inherited_images, lineage, named
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
@@ -192,7 +192,7 @@ class SegmentationDataModule(L.LightningDataModule):
             # Else each image takes a file descriptor, of which many systems allow 1024.
             multiprocessing.set_sharing_strategy("file_system")  # type: ignore[no-untyped-call]
         transform = v2.Compose([*augment, to_input(self.mean, self.std)])
-        return DataLoader(
+        return EpochLoader(
             cast(Dataset[Batch], TransformedDataset(dataset, transform)),  # collate makes the batches
             batch_size,
             sampler=sampler,

@@ -1,13 +1,15 @@
 """Order and augmentation as functions of seed and epoch: the same with any number of workers, and after a resume."""
 
+import random
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import v2
 
-from unet_lightning.data.labels import Sample
+from unet_lightning.data.labels import Batch, Sample
 
 
 class Visit(NamedTuple):
@@ -47,6 +49,24 @@ class EpochSampler(Sampler[Visit]):
             yield Visit(int(order[turn]) % self.size, int(seeds[turn]))
 
 
+class EpochLoader(DataLoader[Batch]):
+    """A loader whose epoch begins when its first batch is asked for, and which draws nothing from global generators.
+
+    Lightning makes the iterator of a run's first epoch before it says to the sampler which one that is, and before the
+    epoch is seeded: loading processes would fetch the batches of epoch 0 after a resume.
+
+    Args:
+        dataset: of samples.
+        arguments: of DataLoader.
+    """
+
+    def __init__(self, dataset: Dataset[Batch], *arguments: Any, **named: Any) -> None:
+        super().__init__(dataset, *arguments, **{"generator": torch.Generator()} | named)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing happens until its first use
+        yield from super().__iter__()
+
+
 class TransformedDataset(Dataset[Sample]):
     """A data set with a random transform from sample to sample that each `Visit` seeds."""
 
@@ -54,8 +74,15 @@ class TransformedDataset(Dataset[Sample]):
         self.dataset, self.transform = dataset, transform
 
     def __getitem__(self, visit: Visit) -> Sample:
-        """The sample, transformed; the same for the same visit, in any process."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(visit.seed)
-            sample: Sample = self.transform(self.dataset[visit.item])
+        """The sample, transformed; the same for the same visit, in any process, whatever the transform draws from."""
+        states = random.getstate(), np.random.get_state()
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(visit.seed)
+                random.seed(visit.seed)
+                np.random.seed(visit.seed % 2**32)
+                sample: Sample = self.transform(self.dataset[visit.item])
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
         return sample

@@ -64,6 +64,9 @@ def _fit(
     data: L.LightningDataModule, task: SegmentationTask, trainer: L.Trainer, checkpoint: Path | None, stop: SafeStop
 ) -> None:
     """Calls Lightning; what it makes of a wrong checkpoint becomes one of our errors."""
+    # With max_steps Lightning takes each checkpoint for one of a broken-off epoch, and would end that epoch once more
+    # (`_FitLoop.restarting`): ours are of whole epochs.
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     try:
         trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
     except Exception as error:
