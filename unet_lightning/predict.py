@@ -13,6 +13,8 @@ from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from unet_lightning.inference.photographs import Photograph
 
 USUAL = 0.5
@@ -71,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.inference.submission import check_ids, write_submission
     from unet_lightning.training.folder import followed
     from unet_lightning.training.folds import load_networks
+    from unet_lightning.training.leaks import made_by, nearest, origin_of
     from unet_lightning.training.threshold import fingerprint
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that the terminal cannot write
@@ -90,13 +93,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = made_for | {"threshold": decided, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
         pictures.check(photograph.name for photograph in photographs)
+    origin = origin_of(networks, options.tta, options.scale, predictor.describe())
+
+    def said_by_maps(photo: "Tensor") -> str:
+        return made_by(networks, origin, nearest(photo, networks)).written()
+
     failed, submitted = [], {}
     with Progress(transient=True) as progress:
         for photograph in progress.track(photographs, description="photographs"):
             words = "there already"
             if pictures is None or args.submission is not None or not pictures.done(photograph.name):
                 try:
-                    drawn, words = predict_photograph(photograph, predictor, threshold, pictures, len(photographs) == 1)
+                    drawn, words = predict_photograph(
+                        photograph, predictor, threshold, pictures, len(photographs) == 1, said_by_maps
+                    )
                 except (UserError, OSError) as error:
                     failed.append(str(error))
                     continue

@@ -124,9 +124,36 @@ def test_maps_from_elsewhere_get_the_same_figures(program, evaluation, maps, tmp
     assert done.returncode == 0, done.stderr
     protocol, figures = protocol_and_figures(maps / "evaluation/drive-test")
     _, expected = protocol_and_figures(evaluation)
-    assert protocol["networks"] == []
+    assert protocol["networks"] == [] and protocol["unknown_training"] == [
+        "what the maps of 07 were trained on is unknown"
+    ]
     for name, value in expected["model"]["pooled"].items():
         assert figures["model"]["pooled"][name] == pytest.approx(value, abs=1e-3), name
+
+
+def test_maps_of_ours_say_which_images_their_network_has_seen_and_others_say_that_nobody_knows(
+    program, tiny_run, tiny_drive, tmp_path
+):
+    photos = [tiny_drive / f"training/images/{number}_training.tif" for number in (25, 30, 35, 40)]
+    done = program("predict", *photos, "--run", tiny_run, "--fov", "none", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for kind in ("probability", "mask", "npy"):
+        (tmp_path / kind).mkdir()
+        for number in (25, 30, 35, 40):
+            made = tmp_path / f"out/{number}_training_{'mask' if kind == 'mask' else 'probability'}.png"
+            if kind == "npy":
+                np.save(tmp_path / f"npy/{number}.npy", read_probability(made).numpy())
+            else:
+                shutil.copy(made, tmp_path / kind / f"{number}.png")
+        done = program("evaluate", f"predictions={kind}", "data=drive", "split=val", "report=false", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        protocol, _ = protocol_and_figures(tmp_path / kind / "evaluation/drive-val")
+        said = " ".join((tmp_path / kind / "evaluation/drive-val/table.md").read_text().split())
+        if kind == "npy":
+            assert protocol["leak"] == [] and "What they were trained on is unknown." in said
+        else:
+            assert protocol["leak_reasons"] == {"epoch": ["25", "30", "35", "40"]}
+            assert protocol["trained_on"] == "drive" and "unknown" not in said.replace("Commit unknown", "")
 
 
 def test_two_valued_maps_have_no_auroc(program, maps, tmp_path):

@@ -9,7 +9,8 @@ from evaluation_folders import dice, write_evaluation, write_run
 from unet_lightning.errors import RunError
 from unet_lightning.results.boards import board_of, unfinished_jobs
 from unet_lightning.results.leaderboard.formats import markdown, page
-from unet_lightning.results.stored import SECOND, Leak
+from unet_lightning.results.stored import SECOND
+from unet_lightning.training.leaks import Leak
 from unet_lightning.training.state import State
 
 

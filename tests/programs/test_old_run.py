@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unet_lightning.results.stored import Leak, read_stored
+from unet_lightning.results.stored import read_stored
+from unet_lightning.training.leaks import Leak
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/run_of_0.1"
 

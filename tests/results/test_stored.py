@@ -6,7 +6,8 @@ from evaluation_folders import dice, write_evaluation
 
 from unet_lightning.errors import RunError
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.results.stored import SECOND, Leak, evaluation_folder, read_stored, stored_evaluations, write_stored
+from unet_lightning.results.stored import SECOND, evaluation_folder, read_stored, stored_evaluations, write_stored
+from unet_lightning.training.leaks import Leak
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, PngImagePlugin
 from torch import Tensor
 
 from unet_lightning.data.reading import open_image
@@ -15,6 +15,7 @@ from unet_lightning.inference.colours import class_colours
 
 BAND = 64  # rows
 COMPRESSION = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
+MADE_BY = "unet_lightning"  # the keyword of a text in a PNG
 WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
 ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
 OPACITY = 0.85
@@ -35,25 +36,38 @@ def overlay(photo: Tensor, drawn: Tensor) -> Tensor:
     return photo
 
 
-def save_image(image: Tensor, path: Path) -> None:
-    """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all."""
+def save_image(image: Tensor, path: Path, made_by: str | None = None) -> None:
+    """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all.
+
+    `made_by` is text that a PNG keeps: see `text_in`.
+    """
     pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # of a photograph as it was read: (H, W, 3)
-    _save(Image.fromarray(pixels.contiguous().numpy()), path)
+    _save(Image.fromarray(pixels.contiguous().numpy()), path, made_by)
 
 
-def save_classes(numbers: Tensor, path: Path, classes: int) -> None:
+def save_classes(numbers: Tensor, path: Path, classes: int, made_by: str | None = None) -> None:
     """Writes the number of each pixel's class, `(H, W)` uint8, as PNG with a palette that shows them in colours."""
     image = Image.fromarray(numbers.contiguous().numpy())
     image.putpalette([level for colour in class_colours(classes) for level in ImageColor.getrgb(colour)])
-    _save(image, path)
+    _save(image, path, made_by)
 
 
-def save_probability(probability: Tensor, path: Path) -> None:
-    """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1."""
+def save_probability(probability: Tensor, path: Path, made_by: str | None = None) -> None:
+    """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1; `made_by` as in `save_image`."""
     levels = np.empty(tuple(probability.shape), dtype=np.uint16)
     for top in range(0, len(probability), BAND):
         levels[top : top + BAND] = (probability[top : top + BAND] * WHITE["I;16"]).round().numpy()
-    _save(Image.fromarray(levels), path)
+    _save(Image.fromarray(levels), path, made_by)
+
+
+def text_in(path: Path) -> str | None:
+    """The text that a map of ours keeps of what made it; None where the file has none, whatever it is."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            found = image.info.get(MADE_BY)
+    except Exception:  # it is no PNG, or a broken one: who reads the map itself says so
+        return None
+    return found if isinstance(found, str) else None
 
 
 def read_probability(path: Path) -> Tensor:
@@ -109,7 +123,10 @@ def _read_array(path: Path) -> Tensor:
     return probability.clamp_(0, 1)
 
 
-def _save(image: Image.Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path, made_by: str | None) -> None:
+    kept = PngImagePlugin.PngInfo()
+    if made_by is not None:
+        kept.add_text(MADE_BY, made_by, zip=True)
     with whole_file(path) as temporary:
         # Of a palette: fewer bits would do for a few classes, but not for every reader.
-        image.save(temporary, compress_level=COMPRESSION, bits=8)
+        image.save(temporary, compress_level=COMPRESSION, bits=8, pnginfo=kept)

@@ -1,7 +1,7 @@
 """What `predict` writes of photographs: a folder of pictures, which it goes on with."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class PictureFolder:
         """Whether all pictures of a photograph are there, and are to stay."""
         return self.begun and not self.overwrite and all(path.is_file() for path in self.files(name))
 
-    def save_maps(self, name: Path, probability: Tensor, drawn: Tensor) -> None:
+    def save_maps(self, name: Path, probability: Tensor, drawn: Tensor, made_by: str | None = None) -> None:
         """Writes the probability `(C - 1, H, W)` of each class but the background, and the pixels `drawn` as a mask.
 
         With more than two classes the mask holds their numbers, in the colours that `legend.svg` names.
@@ -68,14 +68,14 @@ class PictureFolder:
                 write_text(self.path / LEGEND, legend(self.classes))
             self.begun = True
         for kind, one in zip(self.maps, probability, strict=True):
-            save_probability(one, self.file(name, kind))
+            save_probability(one, self.file(name, kind), made_by)
         mask, path = torch.zeros(drawn.shape[1:], dtype=torch.uint8), self.file(name, "mask")
         for number, pixels in enumerate(drawn, start=1):
             mask.masked_fill_(pixels, 255 if len(drawn) == 1 else number)
         if len(drawn) == 1:
-            save_image(mask, path)
+            save_image(mask, path, made_by)
         else:
-            save_classes(mask, path, len(self.classes))
+            save_classes(mask, path, len(self.classes), made_by)
 
     def _holds_pictures_made_alike(self) -> bool:
         path = self.path / SETTINGS
@@ -100,8 +100,11 @@ def predict_photograph(
     threshold: float,
     pictures: PictureFolder | None,
     warm_up: bool = False,
+    made_by: Callable[[Tensor], str] | None = None,
 ) -> tuple[Tensor, str]:
     """Predicts one photograph and writes its pictures, if there is a folder for them; see `decide` and `Predictor`.
+
+    Masks and maps keep what `made_by` says of the photograph `(3, H, W)`: see `training.leaks`.
 
     Returns:
         the pixels of each class but the background, `(C - 1, H, W)` bool, none outside the field of view; and what was
@@ -114,7 +117,7 @@ def predict_photograph(
         probability.masked_fill_(~fov, 0.0)
         drawn &= fov
     if pictures is not None:
-        pictures.save_maps(photograph.name, probability, drawn)
+        pictures.save_maps(photograph.name, probability, drawn, made_by(photo) if made_by else None)
         del found, probability  # of 8000 x 8000 pixels 256 MB, which the overlay needs
         save_image(overlay(photo, drawn), pictures.file(photograph.name, "overlay"))
     return drawn, words

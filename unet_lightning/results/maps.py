@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,16 +11,24 @@ from rich.progress import track
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.seen import Seen, find, find_alike, images_of
+from unet_lightning.data.seen import Seen, find, images_of
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.metrics.threshold import best_threshold
-from unet_lightning.results.stored import Leak
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.training.folds import first_run, load_networks
+from unet_lightning.training.leaks import (
+    MAPS_UNKNOWN,
+    Findings,
+    Leak,
+    MadeBy,
+    made_by,
+    nearest,
+    origin_of,
+    read_made_by,
+)
 from unet_lightning.training.threshold import fingerprint, store_threshold
-from unet_lightning.training.trained import Trained
 
 USUAL_THRESHOLD = 0.5
 
@@ -34,6 +42,7 @@ class Maps:
     probabilities: list[Tensor]  # (C - 1, H, W) float32 each, of each class but the background
     origin: dict[str, Any]  # what the protocol says of where they come from
     leak: Mapping[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing, by the reason
+    made_by: Sequence[MadeBy | None] = ()  # of each map what is known of its networks
     thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
     threshold_source: str = ""  # for the protocol
 
@@ -55,7 +64,7 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
             f"A folder of probability maps has one map an image, of one class beside the background; {dataset.name} "
             f"has the classes {', '.join(dataset.classes)}. Measure such a network by its run folder: run=<run folder>."
         )
-    maps = []
+    maps, said = [], []
     for index, record in enumerate(dataset.files):
         stems = dict.fromkeys((record.image_id, record.photo.stem))
         names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
@@ -66,16 +75,35 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
                 f"{', '.join(names)}, expected one of them."
             )
         maps.append(read_probability(found[0])[None])
+        said.append(read_made_by(found[0]))
         size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
         if size != expected:
             raise DataError(
                 f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
                 "both must have one size."
             )
+    origin, leaks = origin_of_maps(folder, dataset.image_ids, said), Findings()
+    for image, one in zip(images_of(dataset), said, strict=True):
+        if one is not None:
+            leaks.look(image, [one], partial(getattr, one, "near"))
+    origin |= {"seen_as": leaks.seen_as, "near_duplicates": leaks.near}
+    return with_threshold(Maps(dataset, split, maps, origin, leaks.reasons, said), threshold)
+
+
+def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy | None]) -> dict[str, Any]:
+    """What the protocol says of where the maps of a folder come from, by what they say themselves."""
     origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
     origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
-    origin["unknown_training"] = ["what they were trained on is unknown"]
-    return with_threshold(Maps(dataset, split, maps, origin), threshold)
+    known = [one.origin for one in said if one is not None]
+    unknown = list(dict.fromkeys(words for one in known for words in one["unknown_training"]))
+    if known and len(known) == len(said) and all(one == known[0] for one in known):
+        origin |= known[0]
+    origin["leak_by_names"] = any(one["leak_by_names"] for one in known)
+    silent = [image_id for image_id, one in zip(image_ids, said, strict=True) if one is None]
+    if silent:
+        some = f"what the maps of {', '.join(silent)} were trained on is unknown"
+        unknown.append(some if known else MAPS_UNKNOWN)
+    return origin | {"unknown_training": unknown}
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
@@ -189,7 +217,8 @@ class NetworkSource:
                 f"The network knows {len(first.classes)} classes ({', '.join(first.classes)}), the labels of "
                 f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
             )
-        maps, leak, seen_as, near = [], dict[Leak, list[str]](), dict[str, str](), dict[str, str]()
+        tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
+        origin, maps, said, found = origin_of(self.networks, tta, scale, tiles), [], [], Findings()
         for index, image in enumerate(track(images_of(dataset), f"{dataset.name} {split}", transient=True)):
             folds = self.networks if self.folds and split == "val" else []
             networks = [one for one in folds if find(image, one.watched)] or self.networks
@@ -198,41 +227,10 @@ class NetworkSource:
                 maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
             except DataError as error:
                 raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
-            if found := why_it_leaks(image, networks):
-                reason, seen = found
-                leak.setdefault(reason, []).append(image.image_id)
-                if seen.image_id != image.image_id or seen.dataset != image.dataset:
-                    seen_as[image.image_id] = str(seen)
-            elif copy := find_alike(dataset.photo(index), [one for network in networks for one in network.seen]):
-                near[image.image_id] = str(copy)
-        origin = {
-            "networks": [trained.stamp() for trained in self.networks],
-            "trained_on": first.dataset,
-            "initial_weights": first.initial_weights,
-            "initial_weights_saw": first.initial_ids,
-            "unknown_training": [
-                f"what {file} was trained on is unknown"
-                for file in dict.fromkeys(file for one in self.networks for file in one.unknown)
-            ],
-            "seen_as": seen_as,
-            "near_duplicates": near,
-            "leak_by_names": any(not one.content for network in self.networks for one in network.seen),
-            "tta": self.options.tta,
-            "scale": self.options.scale,
-            "tiles": self.predictor.describe(),
-        }
-        return Maps(dataset, split, maps, origin, leak)
-
-
-def why_it_leaks(image: Seen, networks: Sequence[Trained]) -> tuple[Leak, Seen] | None:
-    """Why the figures of networks on an image prove nothing, and the image that they have seen; None where they do."""
-    for trained in networks:
-        if seen := find(image, trained.learned):
-            return Leak.TRAINED, seen
-    for trained in networks:
-        if trained.selected and (seen := find(image, trained.watched)):
-            return Leak.EPOCH, seen
-    return None
+            found.look(image, networks, partial(nearest, dataset.photo(index), networks))
+            said.append(made_by(networks, origin, found.near.get(image.image_id)))
+        origin |= {"seen_as": found.seen_as, "near_duplicates": found.near}
+        return Maps(dataset, split, maps, origin, found.reasons, said)
 
 
 def choose_threshold(maps: Maps, image_ids: Iterable[str]) -> float:

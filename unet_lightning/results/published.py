@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, ter
     endings = {name: name.removeprefix(MODEL).replace(": ", "_", 1) for name in evaluation.images}  # "", or "_<class>"
     calibration = {}
     for name, images in evaluation.images.items():
-        for one in images:
-            save_probability(one.probability, folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png")
+        for one, said in zip_longest(images, evaluation.made_by):
+            path = folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png"
+            save_probability(one.probability, path, said.written() if said else None)
         calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
     confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
     write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)

@@ -14,6 +14,7 @@ from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.maps import Maps
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
+from unet_lightning.training.leaks import MadeBy
 from unet_lightning.training.provenance import commit, versions
 
 
@@ -40,6 +41,7 @@ class Evaluation:
     observers: dict[str, Summary]  # figures by the name of who drew, the model's first
     protocol: dict[str, Any]  # what was measured how
     classes: ClassFigures | None = None  # where there are more than two
+    made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
 
 def evaluate_maps(maps: Maps) -> Evaluation:
@@ -56,13 +58,13 @@ def evaluate_maps(maps: Maps) -> Evaluation:
     if len(classes) > 2:
         figures = class_figures(dataset, images, maps.probabilities)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
-        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures)
+        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures, maps.made_by)
     first = [one.target for one in images[MODEL]]
     observers = {MODEL: figures_of(images[MODEL], first)}
     if second := second_observer(dataset):
         observers[SECOND] = summarise([target == VESSEL for target in second], first)
         observers[AGAINST_SECOND] = figures_of(images[MODEL], second)
-    return Evaluation(dataset, images, observers, protocol_of(maps))
+    return Evaluation(dataset, images, observers, protocol_of(maps), made_by=maps.made_by)
 
 
 def class_figures(

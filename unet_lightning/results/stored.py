@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,13 @@ import pandas as pd
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_rows, write_text
 from unet_lightning.metrics.summary import Summary
+from unet_lightning.training.leaks import MAPS_UNKNOWN, Leak
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
 CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, and the corner of the table in it
 # Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
 MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
 REQUIRED = "dataset split images reference region resolution threshold threshold_source tta scale tiles networks leak"
-
-
-class Leak(StrEnum):
-    """Why figures of an image prove nothing, as it is stored."""
-
-    TRAINED = "trained"
-    EPOCH = "epoch"
-    THRESHOLD = "threshold"
-
-    @property
-    def words(self) -> str:
-        """What stands before the ids of such images."""
-        said = {
-            "trained": "trained on",
-            "epoch": "the epoch was selected on",
-            "threshold": "the threshold was chosen on",
-        }
-        return said[self]
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Leak | None":
-        """Earlier versions stored the words in place of the code."""
-        return next((leak for leak in cls if leak.words == value), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +61,7 @@ class StoredEvaluation:
 
 def unknown_training(protocol: Mapping[str, Any]) -> list[str]:
     """What nobody knows of what is measured: which images maps, or the weights that training began from, have seen."""
-    maps = [] if protocol["networks"] else ["what they were trained on is unknown"]  # of earlier versions
+    maps = [] if protocol["networks"] else [MAPS_UNKNOWN]  # of earlier versions
     return list(protocol.get("unknown_training", maps))
 
 

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
-from unet_lightning.results.stored import MODEL, Leak, unknown_training
+from unet_lightning.results.stored import MODEL, unknown_training
+from unet_lightning.training.leaks import Leak
 
 NAMES = {
     "dataset": "Data set",

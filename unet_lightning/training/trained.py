@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,16 @@ class Trained:
         """All images on which its figures prove nothing."""
         return [*self.learned, *(self.watched if self.selected else [])]
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the checkpoint's file."""
+        with self.checkpoint.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def stamp(self) -> dict[str, Any]:
         """What names this network in a protocol."""
-        with self.checkpoint.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
-        return {"checkpoint": name, "sha256": digest, "epoch": self.epoch, "seed": self.seed}
+        return {"checkpoint": name, "sha256": self.sha256, "epoch": self.epoch, "seed": self.seed}
 
 
 def check_checkpoint(path: Path, max_steps: int) -> None:

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+import torch
+
+from unet_lightning.data.seen import Seen
+from unet_lightning.inference.maps import read_probability, save_probability
+from unet_lightning.training.leaks import Findings, Leak, MadeBy, read_made_by
+
+NETWORK = {"checkpoint": "run/checkpoints/best.ckpt", "sha256": "0", "epoch": 3, "seed": 0}
+ORIGIN = {
+    "networks": [NETWORK],
+    "trained_on": "drive",
+    "initial_weights": None,
+    "initial_weights_saw": {},
+    "unknown_training": [],
+    "leak_by_names": False,
+    "tta": "none",
+    "scale": "auto",
+    "tiles": "whole",
+}
+LEARNED = Seen("drive", "21", {"photograph": "a", "drawing": "b"})
+WATCHED = Seen("drive", "25", {"photograph": "c"})
+SAID = MadeBy(ORIGIN, [LEARNED], [WATCHED], "22 of drive")
+
+
+def saved(text, path):
+    save_probability(torch.tensor([[0.0, 0.5], [0.75, 1.0]]), path, text)
+    return path
+
+
+def test_a_map_keeps_what_made_it_wherever_it_is_copied(tmp_path):
+    path = saved(SAID.written(), tmp_path / "map.png")
+    assert read_made_by(path.rename(tmp_path / "other.png")) == SAID
+    assert read_probability(tmp_path / "other.png").flatten().tolist() == pytest.approx([0.0, 0.5, 0.75, 1.0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networks": [{}]},
+        {"networks": [NETWORK | {"epoch": "3"}]},
+        {"networks": {}},
+        {"learned": [["drive", "21"]]},
+        {"learned": [["drive", 21, "", ""]]},
+        {"watched": 5},
+        {"near": 5},
+        {"unknown_training": [None]},
+        {"tta": None},
+    ],
+    ids=str,
+)
+def test_what_we_would_not_have_written_says_nothing(tmp_path, change):
+    text = json.dumps(json.loads(SAID.written()) | change)
+    assert read_made_by(saved(text, tmp_path / "map.png")) is None
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "5", '{"networks": []}', "[" * 100_000])
+def test_a_map_of_another_program_says_nothing(tmp_path, text):
+    assert read_made_by(saved(text, tmp_path / "map.png")) is None
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert read_made_by(tmp_path / "broken.png") is None
+
+
+def test_findings_tell_what_leaks_from_what_is_only_like_it():
+    found = Findings()
+    for name, content in {
+        "p": {"photograph": "a"},
+        "q": {"photograph": "x", "drawing": "b"},
+        "25": {"photograph": "c"},
+        "21": {"photograph": "y"},
+    }.items():
+        found.look(Seen("drive", name, content), [SAID], lambda: SAID.near)
+    assert found.reasons == {Leak.TRAINED: ["p", "q"], Leak.EPOCH: ["25"]}
+    assert found.seen_as == {"p": "21 of drive", "q": "21 of drive"}
+    assert found.near == {"21": "22 of drive"}
