@@ -12,6 +12,7 @@ from typing import Any
 from filelock import lock_descriptor, unlock_descriptor
 
 from unet_lightning.errors import UserError
+from unet_lightning.text import as_cell
 
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to rename
 
@@ -23,7 +24,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, by which Pillow and Matplotlib choose the format. UserError where the file
     cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}{path.suffix}")  # also of the longest name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -47,18 +48,18 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, all of it or nothing."""
+    """Writes `text` to `path` in UTF-8, all of it or nothing; bytes of names in another encoding as escapes."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Writes rows as CSV, with the columns of all rows in the order in which they first appear."""
+    """Writes rows as CSV, its columns in the order in which they first appear; no cell is a formula."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as temporary, temporary.open("w", -1, "utf-8", "backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
 
 
 @contextmanager

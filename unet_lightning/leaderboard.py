@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.files import write_rows, write_text
     from unet_lightning.results.boards import board_of
     from unet_lightning.results.leaderboard.formats import csv_rows, markdown, page, terminal
+    from unet_lightning.text import shown
     from unet_lightning.training.folder import followed
 
     board = board_of(*map(followed, args.runs), on=args.on, figure=args.figure, class_name=args.class_name)
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_text(args.out / "leaderboard.html", page(board))
     console = Console()
     console.print(terminal(board, console.width))
-    print(f"Written to {args.out}")
+    print(shown(f"Written to {args.out}"))
 
 
 if __name__ == "__main__":

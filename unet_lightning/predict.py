@@ -2,15 +2,14 @@
 
 import argparse
 import contextlib
-import io
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
+from unet_lightning.text import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,8 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.training.leaks import made_by, nearest, origin_of
     from unet_lightning.training.threshold import fingerprint
 
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that the terminal cannot write
-        sys.stdout.reconfigure(errors="backslashreplace")
     photographs = find_photographs(args.photos, args.fov, args.out)
     if args.submission is not None:
         check_ids(str(photograph.name) for photograph in photographs)
@@ -113,7 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if args.submission is not None:
                     submitted[str(photograph.name)] = drawn[0]
                 del drawn  # before the next photograph is read
-            progress.print(f"{photograph.name}: {words}", markup=False, emoji=False, highlight=False, soft_wrap=True)
+            progress.print(
+                shown(f"{photograph.name}: {words}"), markup=False, emoji=False, highlight=False, soft_wrap=True
+            )
     if failed:
         raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
     if args.submission is not None:

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError, Stopped, UserError
+from unet_lightning.text import as_message, speak_plainly
 
 _PACKAGE = Path(__file__).resolve().parent
 # Within the package once installed from a wheel, beside it in a clone.
@@ -42,6 +43,7 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        speak_plainly()
         try:
             return program(*args, **kwargs)
         except (Stopped, KeyboardInterrupt) as error:
@@ -49,10 +51,10 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
             print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
             sys.exit(stopped.exit_code)
         except Exception as error:
-            said = _one_line(error, "evaluate" if program.__module__.endswith("evaluate") else "train")
-            if said is None:
+            message = _one_line(error, "evaluate" if program.__module__.endswith("evaluate") else "train")
+            if message is None:
                 raise
-            print(f"error: {said}", file=sys.stderr, flush=True)
+            print(f"error: {as_message(message)}", file=sys.stderr, flush=True)
             sys.exit(1)
 
     return guarded

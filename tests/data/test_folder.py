@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
@@ -237,3 +239,16 @@ def test_augmentation_and_batches_make_no_new_class(tmp_path, augment):
     padded = collate([sample._replace(image=sample.image.float()) for sample in data.train.samples])
     assert padded.target[0, 18:].unique().tolist() == [IGNORE]
     assert data.state_dict()["classes"] == ["background", "a", "b", "c", "d"]
+
+
+def test_a_label_belongs_to_its_photograph_in_either_form_of_an_accent(draw):
+    root = draw([f"{unicodedata.normalize('NFD', 'é')}.png"])
+    (root / "labels" / unicodedata.normalize("NFD", "é.png")).rename(root / "labels" / "é.png")
+    dataset = FolderDataset(root, "train")
+    assert dataset.image_ids == ["é"]
+    assert len(dataset.samples) == 1
+
+
+def test_a_control_character_is_no_part_of_a_class(draw):
+    with pytest.raises(ConfigError, match="list of 2 to 255 different names"):
+        FolderDataset(draw(["a.png"]), "train", classes=["background", "ves\x1bsel"])

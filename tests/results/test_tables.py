@@ -11,6 +11,7 @@ from unet_lightning.results.published import write_matrix
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.tables import (
     mark_of,
+    markdown_text,
     mean_and_sd,
     readable,
     readable_name,
@@ -206,3 +207,19 @@ def test_mean_and_sd_have_the_decimals_of_their_figure():
     summary = Summary([], {"dice": 0.75, "component_error": 3.5}, {"dice": math.nan, "component_error": 0.7071}, {}, {})
     said = [mean_and_sd(summary, name) for name in ("dice", "component_error", "auroc")]
     assert said == ["0.7500 (-)", "3.5 (0.7)", "-"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a|b", r"a\|b"),
+        ("<img src=x>", "&lt;img src=x>"),
+        ("[x](http://y)", r"[x\](http://y)"),
+        ("0.81 [0.80, 0.82]", "0.81 [0.80, 0.82]"),
+        ("dice_per_image", "dice_per_image"),
+        ("_x_ *y* `z` ~w~ $v$", r"\_x\_ \*y\* \`z\` \~w\~ \$v\$"),
+        ("p < 0.05 &amp; \x1b", r"p < 0.05 \&amp; \\x1b"),
+    ],
+)
+def test_markdown_shows_a_name_as_it_is(name, written):
+    assert markdown_text(name) == written

@@ -18,6 +18,7 @@ from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedD
 from unet_lightning.data.seen import Seen, inherited_images, lineage, named
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
+from unet_lightning.text import as_id
 
 SPLITS = ("train", "val", "test", "all")
 MAX_WORKERS = 8
@@ -65,7 +66,8 @@ class SegmentationDataModule(L.LightningDataModule):
         if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
             raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
         self.dataset, self.root, self.augment = dataset, root, augment
-        self.val_ids, self.folds, self.fold = val_ids, folds, fold
+        self.val_ids = val_ids and [as_id(one) if isinstance(one, str) else one for one in val_ids]
+        self.folds, self.fold = folds, fold
         self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed
         self.mean, self.std = given_statistics(normalize)
         self.train: SegmentationDataset | None = None

@@ -10,7 +10,7 @@ from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.errors import ConfigError, DataError
 
-NAME = re.compile(r"[^./\\:][^/\\:]*")  # may be part of a file name
+NAME = re.compile(r"(?!\.)[^/\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # may be part of a file name
 LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
 
 

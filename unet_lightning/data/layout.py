@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.text import as_id
 
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -31,7 +32,7 @@ def find_root(root: Path, name: str, contents: Sequence[str], remedy: str) -> Pa
 
 
 def image_files(folder: Path) -> dict[str, Path]:
-    """The images of a folder by stem, sorted; none where the folder does not exist.
+    """The images of a folder by their ids (see `as_id`), sorted; none where the folder does not exist.
 
     Hidden files (.DS_Store, and the ._* that macOS leaves beside images) and files with other suffixes are left out.
     Two images with one stem are a DataError.
@@ -40,10 +41,11 @@ def image_files(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
             continue
-        if path.stem in files:
+        image_id = as_id(path.stem)
+        if image_id in files:
             raise DataError(
-                f"Two images are called {path.stem}: {files[path.stem].name} and {path.name} in {folder}. The name "
+                f"Two images are called {image_id}: {files[image_id].name} and {path.name} in {folder}. The name "
                 "without suffix is the image's id: rename or remove one."
             )
-        files[path.stem] = path
+        files[image_id] = path
     return dict(sorted(files.items()))

@@ -16,6 +16,7 @@ from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.text import as_id
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
         return photo, find_field_of_view(photo) if fov == "auto" else None
     mask_path = Path(fov)
     if os.path.isdir(mask_path):
-        masks = [file for file in sorted(mask_path.iterdir()) if file.stem in (path.stem, f"{path.stem}_mask")]
+        name = as_id(path.stem)
+        masks = [file for file in sorted(mask_path.iterdir()) if as_id(file.stem) in (name, f"{name}_mask")]
         if len(masks) != 1:
             raise DataError(f"{len(masks)} field-of-view masks for {path} in {fov}: expected one of the same name.")
         mask_path = masks[0]

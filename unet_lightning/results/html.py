@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from unet_lightning.text import shown
+
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 10 MB
 # Stand for colours of the page: a chart then reads on light and on dark.
@@ -29,6 +31,7 @@ def render(template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=lambda value: shown(value, keep="\n\t") if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -17,6 +17,7 @@ from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.specs import SECTIONS, build
+from unet_lightning.text import as_id
 from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.leaks import (
     MAPS_UNKNOWN,
@@ -65,10 +66,11 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
             f"has the classes {', '.join(dataset.classes)}. Measure such a network by its run folder: run=<run folder>."
         )
     maps, said = [], []
+    files = {as_id(path.stem) + path.suffix: path for path in folder.iterdir() if path.is_file()}
     for index, record in enumerate(dataset.files):
-        stems = dict.fromkeys((record.image_id, record.photo.stem))
+        stems = dict.fromkeys((record.image_id, as_id(record.photo.stem)))
         names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
-        found = [folder / name for name in names if (folder / name).is_file()]
+        found = [files[name] for name in names if name in files]
         if len(found) != 1:
             raise DataError(
                 f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "

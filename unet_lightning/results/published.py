@@ -31,9 +31,10 @@ from unet_lightning.results.stored import (
     write_stored,
 )
 from unet_lightning.results.tables import mark_of, show
+from unet_lightning.text import shown
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
-from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results
+from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results, title_of
 from unet_lightning.training.trackers.tracker import About, Curve, Results
 
 POINTS = 200  # of a curve in a tracker
@@ -67,7 +68,7 @@ def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, ter
             page = folder / f"report{endings[name]}.html"
             write_report(page, title, protocol, {name: observers[name]} | people, images)
     if terminal:
-        print(f"Written to {folder}")
+        print(shown(f"Written to {folder}"))
     return folder
 
 
@@ -116,8 +117,8 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
         return
     source, run = source.resolve(), first_run(source)
     name = run.read_config()["name"] if run.config_file.is_file() else source.name
-    config = described({"protocol": evaluation.protocol, "run": str(source)}, folder.resolve())
-    title = f"{'/'.join(source.parts[-2:])} {folder.name}"
+    config = described({"protocol": evaluation.protocol, "run": title_of(source)}, folder.resolve())
+    title = f"{title_of(source)} {shown(folder.name)}"
     about = About(folder, config, title, group_of(source, name), "evaluate", resumable=False, trained=source)
     code = 1
     try:

@@ -13,6 +13,7 @@ import pandas as pd
 from unet_lightning.errors import RunError
 from unet_lightning.files import write_rows, write_text
 from unet_lightning.metrics.summary import Summary
+from unet_lightning.text import from_cell
 from unet_lightning.training.leaks import MAPS_UNKNOWN, Leak
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
@@ -179,7 +180,7 @@ def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restval="", strict=True)
             for row in reader:
-                observer, image, leaked = row.pop("observer"), row.pop("image_id"), row.pop("leak")
+                observer, image, leaked = (from_cell(row.pop(name) or "") for name in ("observer", "image_id", "leak"))
                 if None in row:  # where DictReader puts what is beyond the header
                     raise _broken(path, f"line {reader.line_num} is longer than its header")
                 if leaked not in ("True", "False"):

@@ -2,8 +2,9 @@
 
 import io
 import math
+import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from rich.table import Column, Table
 
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, unknown_training
+from unet_lightning.text import shown
 from unet_lightning.training.leaks import Leak
 
 NAMES = {
@@ -31,6 +33,7 @@ NAMES = {
 }
 DECIMALS = {"component_error": 1, "rho": 2}  # a number of pieces, and a rank correlation; all others are rates
 WIDE = 10_000  # characters: a row of Markdown is one line
+AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
 
 
 def readable_name(name: str) -> str:
@@ -113,14 +116,25 @@ def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
 
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
-    table = Table("", *(Column(escape(name), justify="right") for name in frame), box=box.MARKDOWN)
-    for row in frame.itertuples():
-        table.add_row(*map(escape, row))
-    text = io.StringIO()
-    Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(table)
     if terminal:
-        Console().print(table)
-        Console(highlight=False).print(caption, markup=False)
+        Console().print(_grid(frame, shown))
+        Console(highlight=False).print(shown(caption), markup=False)
+    text = io.StringIO()
+    Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(_grid(frame, markdown_text))
     rows = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
-    lines = textwrap.wrap(caption, 100, break_long_words=False, break_on_hyphens=False)
-    return "\n".join([*rows, "", *lines]) + "\n"
+    lines = textwrap.wrap(markdown_text(caption), 100, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([*rows, "", *(AT_START.sub(r"\\\g<0>", line) for line in lines)]) + "\n"
+
+
+def _grid(frame: pd.DataFrame, as_text: Callable[[str], str]) -> Table:
+    table = Table("", *(Column(escape(as_text(name)), justify="right") for name in frame), box=box.MARKDOWN)
+    for row in frame.itertuples():
+        table.add_row(*(escape(as_text(cell)) for cell in row))
+    return table
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too: the name of a folder or an image is no markup."""
+    one_line = shown(text.replace("\n", " "))
+    escaped = re.sub(r"[\\`*|$~]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|\](?=[(\[:])", r"\\\g<0>", one_line)
+    return re.sub(r"<(?=\S)", "&lt;", escaped)

@@ -25,6 +25,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_value, is_sweep, is_tried, read, record_of
+from unet_lightning.text import as_message
 from unet_lightning.training.folder import RunFolder, shell_path
 from unet_lightning.training.state import ERROR
 
@@ -143,7 +144,7 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
         names = [name for name in errors if errors[name] == error]
         several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
         where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
-        print(f"error: {several}: {error}{where}", file=sys.stderr, flush=True)
+        print(as_message(f"error: {several}: {error}{where}"), file=sys.stderr, flush=True)
     train, place = "python -m unet_lightning.train", shell_path(folder)
     if errors and record.search is not None:
         log.info(f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")

@@ -21,7 +21,7 @@ from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder, shell_path
-from unet_lightning.training.loggers import begin, described, end, group_of, past_rows
+from unet_lightning.training.loggers import begin, described, end, group_of, past_rows, title_of
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.state import ERROR, Word, begun, read_state
@@ -143,7 +143,7 @@ class Attempt(Callback):
             log.info(f"{self.run.path} has no checkpoint yet: it starts from the beginning.")
         folder, loggers = self.run.path.resolve(), self.trainer.loggers
         past = past_rows(folder) if loggers and self.run.last.is_file() else []
-        group, name = group_of(folder, self.config["name"]), "/".join(folder.parts[-2:])
+        group, name = group_of(folder, self.config["name"]), title_of(folder)
         begin(loggers, About(folder, described(self.config, folder), name, group, "train", past=past))
 
     def _end(self, error: BaseException | None) -> None:

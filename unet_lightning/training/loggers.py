@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.specs import build, find
+from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import SWEEP
 from unet_lightning.training.provenance import commit
 from unet_lightning.training.trackers.tracker import About, Results, Tracker
@@ -76,16 +77,22 @@ def show_results(loggers: Sequence[Logger], results: Results, step: int) -> None
 
 
 def described(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The config with what it does not say itself."""
-    return config | {"commit": commit(), "run_folder": str(folder)}
+    """The config with what it does not say itself; others read it: no secrets, no folders of this machine."""
+    found: dict[str, Any] = without_secrets(config, published)
+    return found | {"commit": commit(), "run_folder": title_of(folder)}
+
+
+def title_of(folder: Path) -> str:
+    """The last two parts of the path of a run, such as `quick/2026-01-31_12-00-00`."""
+    return shown("/".join(folder.parts[-2:]))
 
 
 def group_of(folder: Path, name: str) -> str:
     """`<name>/<folder of the sweep>` for a job of a sweep and for a sweep, else `name`."""
     for sweep in (folder, folder.parent):
         if (sweep / SWEEP).is_file():
-            return f"{name}/{sweep.name}"
-    return name
+            return shown(f"{name}/{sweep.name}")
+    return shown(name)
 
 
 def past_rows(folder: Path) -> list[dict[str, float]]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from unet_lightning import specs
 from unet_lightning.errors import Stopped, UserError
+from unet_lightning.text import as_message, speak_plainly
 
 
 def main() -> None:
     """Trains what the first process trains; the exit code says how it ended."""
+    speak_plainly()
     order = json.load(sys.stdin)
     specs.trust(order["trusted"])
     from unet_lightning.training.build import build_run
@@ -19,7 +21,7 @@ def main() -> None:
     try:
         train(*build_run(order["config"], Path(sys.argv[1]), checkpoint), checkpoint)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {as_message(error)}", file=sys.stderr, flush=True)
         sys.exit(1)
     except Stopped as stopped:
         sys.exit(stopped.exit_code)

@@ -26,6 +26,7 @@ from lightning.pytorch.callbacks import Callback
 
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError, RunError, Stopped, UserError
+from unet_lightning.text import as_message
 from unet_lightning.training.state import state_or_fault
 
 log = logging.getLogger(__name__)
@@ -187,9 +188,9 @@ class Processes(Callback):
                     "that so many were started, on machines that reach each other, and what the others say."
                 )
 
-    def _leave(self, said: str) -> None:
-        print(f"error: {said}", file=sys.stderr, flush=True)
-        self.give_up(said)
+    def _leave(self, why: str) -> None:
+        print(f"error: {as_message(why)}", file=sys.stderr, flush=True)
+        self.give_up(why)
         for child in self.children:
             child.kill()
         os._exit(1)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,8 @@ from unet_lightning.results.html import render
 from unet_lightning.results.leaderboard.board import Leaderboard
 from unet_lightning.results.leaderboard.plots import draw
 from unet_lightning.results.leaderboard.tables import WORDS, in_one_line, ranking, sections
+from unet_lightning.results.tables import markdown_text
+from unet_lightning.text import shown
 
 NAME = 16  # characters of a name in the terminal, at least
 ROWS = 40  # of the terminal; the files hold all
@@ -36,9 +37,9 @@ def terminal(board: Leaderboard, width: int) -> Group:
     parts.append(table)
     if further := len(kinds) - len(places):
         parts.append(Text(f"... and {further} further entries in the files written.\n"))
-    parts.append(Text("\n".join(board.notes)))
+    parts.append(Text("\n".join(map(shown, board.notes))))
     for section in sections(board):
-        title, notes = Text(f"\n{section.attrs['title']}", "bold"), Text("\n".join(section.attrs["notes"]))
+        title, notes = Text(f"\n{section.attrs['title']}", "bold"), Text("\n".join(map(shown, section.attrs["notes"])))
         parts += [title, _table(section, width, range(len(section))), notes]
     return Group(*parts)
 
@@ -60,31 +61,35 @@ def _table(cells: pd.DataFrame, width: int, places: Sequence[int]) -> Table:
         words = heading in WORDS  # these may be broken, numbers not
         table.add_column(escape(heading), justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in cells[headings].itertuples(index=False):
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(shown(cell, keep="\n")) for cell in row))
     return table
 
 
 def markdown(board: Leaderboard) -> str:
     """The tables, and what was measured how as a list."""
-    parts = [f"# Leaderboard: {_safe(board.title)}", ""]
-    parts += [f"**{_safe(board.lead)}**", ""] if board.lead else []
-    parts += [*_grid(ranking(board)), "", *(f"- {_safe(note)}" for note in board.notes)]
+    parts = [f"# Leaderboard: {markdown_text(board.title)}", ""]
+    parts += [f"**{markdown_text(board.lead)}**", ""] if board.lead else []
+    parts += [*_grid(ranking(board)), "", *(f"- {markdown_text(note)}" for note in board.notes)]
     for section in sections(board):
-        parts += ["", f"## {section.attrs['title']}", "", *_grid(section), "", *map(_safe, section.attrs["notes"])]
+        parts += [
+            "",
+            f"## {section.attrs['title']}",
+            "",
+            *_grid(section),
+            "",
+            *map(markdown_text, section.attrs["notes"]),
+        ]
     return "\n".join(parts) + "\n"
 
 
 def _grid(table: pd.DataFrame) -> list[str]:
     """The lines of a table in Markdown; pandas' own would bring another package, and break at a | in a name."""
     rules = [" --- " if heading in WORDS else " ---: " for heading in table]
-    rows = [[_safe(in_one_line(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))]
+    rows = [
+        [markdown_text(in_one_line(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))
+    ]
     heading, *grid = [f"| {' | '.join(row)} |" for row in rows]
     return [heading, f"|{'|'.join(rules)}|", *grid]
-
-
-def _safe(text: str) -> str:
-    """For Markdown: a folder's name is text, not markup."""
-    return re.sub(r"<(?=\S)", "&lt;", text.replace("|", r"\|").replace("\n", " "))
 
 
 def page(board: Leaderboard) -> str:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ class MLflowTracker(Tracker, MLFlowLogger):
         """Photograph, ground truth and prediction side by side."""
         for one in pictures:
             strip = one.strip().permute(1, 2, 0).numpy()  # (H, 3 W, 3)
-            self.experiment.log_image(self.run_id, strip, key=f"val images {one.image_id}", step=step)
+            self.experiment.log_image(self.run_id, strip, key=f"val images {key_of(one.image_id)}", step=step)
 
     def publish(self, results: Results, step: int) -> None:
         """The figures as metrics, and the protocol."""
@@ -73,3 +75,9 @@ class MLflowTracker(Tracker, MLFlowLogger):
         if self._initialized:
             failed = "KILLED" if exit_code >= STOPPED else "FAILED"
             self.experiment.set_terminated(self.run_id, failed if exit_code else "FINISHED")
+
+
+def key_of(image_id: str) -> str:
+    """What MLflow takes as the key of an image: letters of ASCII, digits and few signs; another for each id."""
+    key = re.sub(r"[^A-Za-z0-9_.-]", "_", image_id)
+    return key if key == image_id else f"{key}-{zlib.crc32(image_id.encode()):08x}"
