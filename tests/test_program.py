@@ -1,6 +1,10 @@
-import pytest
+import os
+import sys
 
-from unet_lightning.program import explain, nearest
+import pytest
+from rich.console import Console
+
+from unet_lightning.program import explain, nearest, one_line_errors
 
 KNOWN = ["model.base_c", "model.bilinear", "trainer.max_epochs", "trainer.max_steps", "seed", "optimizer.lr"]
 
@@ -47,3 +51,20 @@ def test_near_fields_are_those_of_the_chosen_files():
     error = ValueError("Could not override 'sweep.trialz'.")
     given = ["-m", "sweep=optuna", "sweep.trialz=3", "model.base_c=4,8", "trainer=cpu,gpu"]
     assert "Near: sweep.n_trials" in explain(error, "train", given)
+
+
+@pytest.mark.parametrize("say", [print, lambda text: Console().print(text), lambda text: print(text, flush=True)])
+def test_a_program_that_nobody_reads_ends_as_by_sigpipe(say, monkeypatch, capsys):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        with pytest.raises(SystemExit) as ended:
+            one_line_errors(say)("a line")
+    assert ended.value.code == 141
+    assert capsys.readouterr().err == "Stopped by SIGPIPE: nobody reads what it prints.\n"
+
+
+def test_a_program_without_an_output_works(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert one_line_errors(lambda: print("a line") or 3)() == 3

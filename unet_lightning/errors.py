@@ -2,6 +2,8 @@
 
 import signal
 
+SIGPIPE = getattr(signal, "SIGPIPE", 13)  # which Windows does not have
+
 
 class UserError(Exception):
     """An input is wrong. Programs print the message without a traceback."""
@@ -31,13 +33,22 @@ class Stopped(BaseException):
     """A signal ended the program. Not an Exception, so that no handler mistakes it for a failure."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
+        super().__init__("SIGPIPE" if signum == SIGPIPE else signal.Signals(signum).name)
         self.signum = signum
 
     @property
     def exit_code(self) -> int:
-        """The shell's: 130 for Ctrl-C, 143 for SIGTERM, 140 for SIGUSR2."""
+        """The shell's: 130 for Ctrl-C, 143 for SIGTERM, 140 for SIGUSR2, 141 where nobody reads what is printed."""
         return 128 + self.signum
+
+
+def as_stop(error: BaseException | None) -> BaseException | None:
+    """The error, or SIGPIPE where it means that nobody reads what the program prints, as when `| head` has ended.
+
+    Rich, which draws tables and bars, leaves by SystemExit then.
+    """
+    unread = error.__context__ if isinstance(error, SystemExit) else error
+    return Stopped(SIGPIPE) if isinstance(unread, BrokenPipeError) and unread.filename is None else error
 
 
 def one_line(error: BaseException) -> str:

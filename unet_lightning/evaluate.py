@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,13 @@ CHOICES = {"split": (None, "val", "test", "all"), "checkpoint": (None, "best", "
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
 @one_line_errors
 def main(cfg: DictConfig) -> None:
-    """Predicts every image of a split, scores it, and writes and prints the table, for each run and data set named."""
+    """Predicts every image of a split, scores it, writes the table and prints it, for each run and data set named."""
     config, overrides = plain(cfg), list(HydraConfig.get().overrides.task)
     check(config, overrides)
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
-    from unet_lightning.results.published import publish_evaluation, write_evaluation, write_matrix
+    from unet_lightning.results.places import held
+    from unet_lightning.results.published import publish_evaluation, show_evaluation, write_evaluation, write_matrix
     from unet_lightning.results.scores import Evaluation, evaluate_maps
     from unet_lightning.training.loggers import build_loggers
 
@@ -37,10 +37,13 @@ def main(cfg: DictConfig) -> None:
     for folder in folders_of(config):
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
         for data in several or [config["data"]]:
-            for maps in open_maps(config, folder, data):
-                evaluation = evaluate_maps(maps)
-                written = write_evaluation(evaluation, folder, config["report"])
-                publish_evaluation(config["logger"], written, evaluation, folder)
+            source = open_source(config, folder, data)
+            for split in source.splits(config["split"]):
+                with held(folder, source.name(split, config["threshold"])) as place:
+                    evaluation = evaluate_maps(source.maps(split, config["threshold"]))
+                    written, words = write_evaluation(evaluation, place, config["report"])
+                    show_evaluation(evaluation, words)
+                    publish_evaluation(config["logger"], written, evaluation, folder)
                 done.setdefault(folder, []).append(evaluation)
     if several:
         write_matrix(done)
@@ -90,21 +93,19 @@ def sections(names: list[str] | None, overrides: list[str]) -> list[dict[str, An
     return found
 
 
-def open_maps(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Iterator[Any]:
-    """The `Maps` of each split of a data set, made by the networks of a folder or lying in it."""
+def open_source(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> Any:
+    """Where maps of a data set come from: the networks of a folder, or files in it."""
     from unet_lightning.inference.predictor import PredictionOptions
-    from unet_lightning.results.maps import NetworkSource, read_maps
+    from unet_lightning.results.foreign import MapSource
+    from unet_lightning.results.maps import NetworkSource
     from unet_lightning.training.folds import first_run
 
     if config["predictions"] is not None:
-        yield read_maps(folder, data, config["split"] or "test", config["threshold"])
-        return
+        return MapSource(folder, data)
     if config["data_sets"] and data["dataset"] == first_run(folder).read_config()["data"]["dataset"]:
         data = {}  # as the run had it
     options = PredictionOptions(**{name: config[name] for name in OPTIONS})
-    source = NetworkSource(folder, data, config["checkpoint"], options)
-    for split in source.splits(config["split"]):
-        yield source.maps(split, config["threshold"])
+    return NetworkSource(folder, data, config["checkpoint"], options)
 
 
 @one_line_errors

@@ -30,14 +30,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())  # complete on the disk before it takes the name, even if the power fails
-        for pause in (*PAUSES, None):
-            try:
-                temporary.replace(path)
-                break
-            except PermissionError:  # for a moment, where another program on Windows reads the file
-                if pause is None:
-                    raise
-                time.sleep(pause)
+        take_place(temporary, path)
     except OSError as error:
         raise UserError(
             f"Cannot write {path}: {error.strerror or error}. Is there room, and may you write there?"
@@ -45,6 +38,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def take_place(temporary: Path, path: Path) -> None:
+    """Renames a file, in place of another of that name; or a folder, which takes no other's place."""
+    for pause in (*PAUSES, None):
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:  # for a moment, where another program on Windows reads the file
+            if pause is None:
+                raise
+            time.sleep(pause)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -60,6 +65,11 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether links make of a path in a folder one that is not in it."""
+    return not path.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Torch and Lightning are imported when a run begins: --help and --cfg answer with
 """
 
 import difflib
+import errno
 import functools
 import os
 import re
@@ -23,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning import specs
-from unet_lightning.errors import ConfigError, Stopped, UserError
+from unet_lightning.errors import SIGPIPE, ConfigError, Stopped, UserError, as_stop
 from unet_lightning.text import as_message, speak_plainly
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -45,19 +46,36 @@ def one_line_errors(program: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         speak_plainly()
         try:
-            return program(*args, **kwargs)
-        except (Stopped, KeyboardInterrupt) as error:
-            stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
-            print(f"Stopped by {stopped}.", file=sys.stderr, flush=True)
+            result = program(*args, **kwargs)
+            if sys.stdout is not None:  # closed by the shell
+                sys.stdout.flush()  # a full disk behind it comes up now, not after the exit code
+            return result
+        except (Stopped, KeyboardInterrupt, SystemExit, BrokenPipeError) as error:
+            stopped = Stopped(signal.SIGINT) if isinstance(error, KeyboardInterrupt) else as_stop(error)
+            if not isinstance(stopped, Stopped):
+                raise
+            unread = ": nobody reads what it prints" * (stopped is not error and stopped.signum == SIGPIPE)
+            _print_no_more()
+            print(f"Stopped by {stopped}{unread}.", file=sys.stderr, flush=True)
             sys.exit(stopped.exit_code)
         except Exception as error:
             message = _one_line(error, "evaluate" if program.__module__.endswith("evaluate") else "train")
             if message is None:
                 raise
+            _print_no_more()
             print(f"error: {as_message(message)}", file=sys.stderr, flush=True)
             sys.exit(1)
 
     return guarded
+
+
+def _print_no_more() -> None:
+    """Forgets what is still to be printed, where it cannot be: at its end Python would try again, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):  # there is none, it is full or closed
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(error: Exception, config_name: str) -> str | None:
@@ -71,6 +89,8 @@ def _one_line(error: Exception, config_name: str) -> str | None:
         return explain(error, config_name, sys.argv[1:])
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return f"What the program prints cannot be written: {error.strerror}. Files that it has finished are whole."
     return None
 
 

@@ -1,10 +1,15 @@
+import contextlib
 import csv
 import json
+import os
 import shutil
+import sys
 
 import pytest
 import torch
 from PIL import Image
+
+from unet_lightning.results.places import held
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,84 @@ def test_test_images_are_no_leak_and_validation_images_are(program, evaluated):
     assert "LEAK" in done.stdout
     protocol = json.loads((run / "evaluation/drive-val/metrics.json").read_text())["protocol"]
     assert protocol["leak"] == ["25", "30", "35", "40"]
+
+
+def test_each_protocol_has_its_folder_and_a_repetition_replaces_its_own(program, evaluated):
+    run, _ = evaluated
+    before = (run / "evaluation/drive-test/metrics.json").read_bytes()
+    other = ["threshold=0.2", "tta=flips", "report=false", "checkpoint=best"]
+    done = program("evaluate", f"run={run}", *other, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    place = run / "evaluation/drive-test_tta-flips_threshold-0.2"
+    assert f"Written to {place}\n" in done.stdout
+    (place / "notes.txt").write_text("mine")
+    assert (run / "evaluation/drive-test/metrics.json").read_bytes() == before
+    done = program("evaluate", f"run={run}", *other, cwd=run.parent)
+    assert f"Written to {place}, in place of the earlier one of this protocol" in done.stdout
+    protocol = json.loads((place / "metrics.json").read_text())["protocol"]
+    assert (protocol["threshold"], protocol["tta"]) == (0.2, "flips")
+    assert (place / "notes.txt").read_text() == "mine"
+    # The usual one is an evaluation by the threshold that is the usual one, too.
+    done = program("evaluate", f"run={run}", "threshold=0.5", cwd=run.parent)
+    assert "drive-test, in place of the earlier one" in done.stdout
+
+
+def test_other_photographs_of_the_same_name_have_a_folder_of_their_own(program, tiny_run, tiny_drive, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    assert program("evaluate", f"run={run}", "split=val", "report=false", cwd=tmp_path).returncode == 0
+    before = (run / "evaluation/drive-val/metrics.json").read_bytes()
+    done = program(
+        "evaluate", f"run={run}", "split=val", "data=drive", "data.dataset.fov=none", "report=false", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (place,) = (run / "evaluation").glob("drive-val_*")
+    assert f"Written to {place}, as drive-val holds another protocol" in done.stdout
+    assert json.loads((place / "metrics.json").read_text())["protocol"]["region"] == "whole image"
+    assert (run / "evaluation/drive-val/metrics.json").read_bytes() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_what_cannot_be_printed_is_written_all_the_same(in_process, tiny_run, tmp_path, monkeypatch):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    with contextlib.suppress(OSError), open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        message = in_process("evaluate", f"run={run}", "split=val", "threshold=0.3", "report=false")
+        assert "What the program prints cannot be written: No space left on device" in message
+    folder = run / "evaluation/drive-val_threshold-0.3"
+    assert "threshold 0.3 (given)" in (folder / "table.md").read_text()
+    assert json.loads((folder / "metrics.json").read_text())["protocol"]["threshold"] == 0.3
+
+
+def test_an_evaluation_that_another_process_makes_is_refused_at_the_start(in_process, tiny_run, tmp_path, monkeypatch):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    monkeypatch.setattr("unet_lightning.results.maps.NetworkSource.maps", pytest.fail)
+    with held(run, "drive-test"):
+        assert "Another process makes the evaluation" in in_process("evaluate", f"run={run}")
+
+
+def test_every_program_refuses_a_run_whose_files_lead_out_of_it(in_process, tiny_run, tmp_path):
+    run, mine = shutil.copytree(tiny_run, tmp_path / "run"), tmp_path / "best.ckpt"
+    (run / "checkpoints/best.ckpt").rename(mine)
+    (run / "checkpoints/best.ckpt").symlink_to(mine)
+    Image.new("RGB", (46, 48)).save(tmp_path / "photo.png")
+    for program, *arguments in (
+        ("evaluate", f"run={run}"),
+        ("predict", "photo.png", "--run", run, "--out", "out"),
+        ("train", f"resume={run}"),
+        ("train", f"rerun={run}"),
+        ("leaderboard", run),
+    ):
+        assert f"checkpoints/best.ckpt in it leads to {mine}" in in_process(program, *arguments)
+
+
+def test_latest_may_be_a_link_to_a_run_or_a_part_of_it_to_another_part(program, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "outputs/name/day")
+    (run.parent / "latest").symlink_to("day")
+    (run / "checkpoints/best.ckpt").unlink()
+    (run / "checkpoints/best.ckpt").symlink_to("last.ckpt")
+    done = program("evaluate", "run=outputs/name/latest", "split=val", "report=false", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (run / "evaluation/drive-val/metrics.json").is_file()
 
 
 def test_a_data_set_may_be_named_anew_and_one_image_has_no_spread(program, tiny_run, tmp_path):

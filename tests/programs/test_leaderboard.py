@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,22 @@ def test_the_evaluation_is_that_of_the_test_split_or_the_one_named(leaderboard, 
     assert {row["split"] for row in leaderboard("a", "b")[0]} == {"test"}
     found, _ = leaderboard("a", "b", "--on", "drive-val")
     assert [(row["entry"], row["split"]) for row in found] == [("b", "val"), ("a", "val")]
+
+
+def test_of_several_protocols_the_usual_one_is_ranked(leaderboard, two_splits):
+    for name in "ab":
+        made = write_evaluation(two_splits / "made" / name, dice(0.9), tta="d4") / "evaluation/drive-test"
+        made.rename(two_splits / name / "evaluation/drive-test_tta-d4")
+        made = write_evaluation(two_splits / "made" / name, dice(0.9), split="val") / "evaluation/drive-val"
+        made.rename(two_splits / name / "evaluation/drive-val_threshold-val")
+    assert {row["tta"] for row in leaderboard("a", "b")[0]} == {"none"}
+    assert {row["tta"] for row in leaderboard("a", "b", "--on", "drive-test_tta-d4")[0]} == {"d4"}
+    for name in "ab":
+        shutil.rmtree(two_splits / name / "evaluation/drive-test")
+    assert {row["tta"] for row in leaderboard("a", "b")[0]} == {"d4"}
+    for name in "ab":
+        shutil.rmtree(two_splits / name / "evaluation/drive-test_tta-d4")
+    assert {row["split"] for row in leaderboard("a", "b")[0]} == {"val"}
 
 
 def test_several_test_splits_must_be_chosen_from(in_process, two_splits):

@@ -1,12 +1,13 @@
 import json
 import math
+import statistics
 
 import pytest
 from evaluation_folders import dice, write_evaluation
 
 from unet_lightning.errors import RunError
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.results.stored import SECOND, evaluation_folder, read_stored, stored_evaluations, write_stored
+from unet_lightning.results.stored import SECOND, read_stored, stored_evaluations, write_stored
 from unet_lightning.training.leaks import Leak
 
 
@@ -45,18 +46,47 @@ def test_only_finished_evaluations_are_found(tmp_path, home):
     assert stored_evaluations(tmp_path / "nowhere") == {}
 
 
+def test_an_evaluation_that_gave_its_place_away_to_none_is_found(tmp_path, home):
+    left = home.rename(home.with_name(".drive-test.old"))
+    write_evaluation(tmp_path, dice(0.1, 0.2), dataset="chase_db1").joinpath("evaluation/.drive-val.new").mkdir()
+    found = stored_evaluations(tmp_path)
+    assert found == {"chase_db1-test": home.with_name("chase_db1-test"), "drive-test": left}
+    write_evaluation(tmp_path, dice(0.3, 0.4))
+    assert stored_evaluations(tmp_path)["drive-test"] == home
+
+
+@pytest.mark.parametrize("mean", [0.7, 0.85001])
+def test_figures_of_two_evaluations_are_not_read_as_one(home, mean):
+    path = home / "metrics.json"
+    content = json.loads(path.read_text())
+    content["figures"]["model"]["mean"] = {"dice": 0.85}
+    path.write_text(json.dumps(content))
+    read_stored(home)
+    content["figures"]["model"]["mean"] = {"dice": mean}
+    check_refused(path, json.dumps(content), r"its mean Dice of model is 0\.[78].*, that of per_image.csv 0\.8500")
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "per_image.csv"])
+def test_a_file_that_leads_out_of_the_run_is_not_read(home, name, tmp_path_factory):
+    (home / name).rename(elsewhere := tmp_path_factory.mktemp("elsewhere") / name)
+    (home / name).symlink_to(elsewhere)
+    with pytest.raises(RunError, match="leads out of the run folder"):
+        read_stored(home)
+
+
 def summary(*rows):
-    """Figures of images with the mean of the first, and no SD."""
-    return Summary(list(rows), rows[0], {"dice": math.nan}, {"dice": (0.7, 0.9)}, rows[0])
+    """Figures of images with their mean Dice, no SD, and the pooled figures of the first."""
+    mean = {"dice": statistics.fmean(row["dice"] for row in rows)}
+    return Summary(list(rows), mean, {"dice": math.nan}, {"dice": (0.7, 0.9)}, rows[0])
 
 
 def test_what_is_written_is_read(tmp_path, home):
     protocol = read_stored(home).protocol | {"leak": ["02"], "leak_reasons": {Leak.EPOCH: ["02"]}, "split": "val"}
     summaries = {
         "model": summary({"dice": 0.8, "auroc": math.nan}, {"dice": 0.1 + 0.2, "auroc": 1.0}),
-        SECOND: summary({"dice": 0.7}, {"dice": 0.6}),
+        SECOND: summary({"dice": 0.75}, {"dice": 0.25}),
     }
-    folder = evaluation_folder(tmp_path, "drive", "val")
+    folder = tmp_path / "evaluation/drive-val"
     write_stored(folder, protocol, summaries, ["01", "02"], {"model": [{"low": 0.0, "share": math.nan}]})
     read = read_stored(folder)
     assert read.values("model", "dice") == {"01": 0.8, "02": 0.1 + 0.2}
@@ -70,11 +100,11 @@ def test_what_is_written_is_read(tmp_path, home):
     content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert content["protocol"]["leak_reasons"] == {"epoch": ["02"]}
     assert content["figures"][SECOND] == {
-        "mean": {"dice": 0.7},
+        "mean": {"dice": 0.5},
         "sd": {"dice": None},
         "low": {"dice": 0.7},
         "high": {"dice": 0.9},
-        "pooled": {"dice": 0.7},
+        "pooled": {"dice": 0.75},
     }
     assert content["calibration"] == {"model": [{"low": 0.0, "share": None}]}
     assert stored_evaluations(tmp_path)["drive-val"] == folder

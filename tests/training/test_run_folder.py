@@ -1,4 +1,5 @@
 import math
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from unet_lightning.errors import OtherRun, UserError
+from unet_lightning.errors import OtherRun, RunError, UserError
 from unet_lightning.training.attempt import Attempt
 from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder, followed
@@ -82,3 +83,46 @@ def test_latest_leads_to_the_newest_run_also_where_links_are_not_allowed(tmp_pat
     assert followed(latest).resolve() == run.path
     RunFolder(tmp_path / "elsewhere").link_latest("quick")
     assert followed(latest).resolve() == run.path
+
+
+FILES = ("config.yaml", "threshold.json", "checkpoints/best.ckpt", "evaluation/drive-test/per_image.csv")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with files of a run."""
+    for name in FILES:
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", [*FILES, "checkpoints", "evaluation", "evaluation/drive-test"])
+def test_what_leads_out_of_a_run_is_named(run, tmp_path, name):
+    run.check_links()
+    (run.path / name).rename(tmp_path / "elsewhere")
+    (run.path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match=f"{name} in it leads to {tmp_path}/elsewhere"):
+        run.check_links()
+
+
+@pytest.mark.parametrize("name", ["threshold.json", "evaluation/drive-test/metrics.json"])
+def test_what_is_no_file_would_be_waited_for(run, name):
+    (run.path / name).unlink(missing_ok=True)
+    os.mkfifo(run.path / name)
+    with pytest.raises(RunError, match=f"{name} in it is no file"):
+        run.check_links()
+
+
+def test_links_within_a_run_and_from_a_collection_to_runs_are_as_good_as_copies(run, tmp_path):
+    (run.path / "checkpoints/last.ckpt").symlink_to("best.ckpt")
+    (tmp_path / "latest").symlink_to("run")
+    RunFolder(tmp_path / "latest").check_links()
+    collection = RunFolder(tmp_path / "collection")
+    collection.path.mkdir()
+    (collection.path / "first").symlink_to(run.path)
+    collection.check_links()
+    (collection.path / "evaluation").symlink_to(run.path)
+    with pytest.raises(RunError, match="evaluation in it leads to"):
+        collection.check_links()

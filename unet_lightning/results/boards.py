@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import FILE, state_or_fault
 
 EVALUATE = "python -m unet_lightning.evaluate"
+SETTINGS = re.compile("-(test|val|all)_")  # in the name of an evaluation that was not made in the usual way
 
 
 def board_of(
@@ -65,6 +67,8 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
     """The evaluations of a folder, or else of its jobs; raises RunError where there is none, or no such folder."""
     if not folder.is_dir():
         raise RunError(f"No folder {folder}. Give run folders, such as outputs/<name>/<date_time>.")
+    if (folder / "config.yaml").is_file():
+        RunFolder(folder).check_links()
     # A link such as latest to another of the jobs is no further one.
     jobs = [job.path for job in RunFolder(folder).jobs()]
     jobs = [job for job in jobs if not job.is_symlink() or job.resolve().parent != folder.resolve()]
@@ -103,10 +107,10 @@ def unfinished_jobs(folder: Path, evaluated: set[Path]) -> list[dict[str, Any]]:
 
 
 def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
-    """The evaluation to rank: the one named; else the only one that all have, or the only one of a test split.
+    """The evaluation to rank: the one named; else the only one that all have, or that of the test split.
 
-    Of a sweep of which some jobs alone were measured on test, validation compares all. Jobs without any evaluation do
-    not count.
+    Those made in the usual way come before those whose names have further settings. Of a sweep of which some jobs
+    alone were measured on test, validation compares all. Jobs without any evaluation do not count.
 
     Raises:
         RunError: it is not in every folder, or several would do.
@@ -120,9 +124,10 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
     everywhere = sorted(set.intersection(*(set(one.holders) for one in found)))
     complete = [name for name in everywhere if all(one.complete(name) for one in found)]
     for names in (complete, everywhere):
-        for candidates in (names, [name for name in names if name.endswith("-test")]):
-            if len(candidates) == 1:
-                return candidates[0]
+        candidates = [name for name in names if re.search("-test(_|$)", name)] or names
+        for some in (candidates, [name for name in candidates if not SETTINGS.search(name)]):
+            if len(some) == 1:
+                return some[0]
     if not everywhere:
         raise RunError(f"No evaluation is in all folders: {listed}. Make the missing ones by {EVALUATE}.")
     raise RunError(f"Several evaluations are in all folders: choose one by --on {' or --on '.join(everywhere)}.")
@@ -167,7 +172,7 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
     return Run(
         name,
         config,
-        read_stored(folder / "evaluation" / on),
+        read_stored(stored_evaluations(folder)[on]),
         states[0].overrides if own and states else None,
         fmean(seconds) if seconds else math.nan,
         max(memory, default=math.nan),

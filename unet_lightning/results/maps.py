@@ -1,12 +1,13 @@
 """Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import OmegaConf
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.metrics.threshold import best_threshold
+from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.text import as_id
 from unet_lightning.training.folds import first_run, load_networks
@@ -52,13 +54,9 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
     """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
 
     Raises:
-        ConfigError: the folder does not exist, or no data set is named, or one of more than two classes.
+        ConfigError: the data set has more than two classes.
         DataError: a photograph has no map or two, or one that is broken or of another size.
     """
-    if not folder.is_dir():
-        raise ConfigError(f"No folder of probability maps: {folder}.")
-    if "_target_" not in data:
-        raise ConfigError("predictions needs the data set that the maps belong to, such as data=drive.")
     dataset = open_photographs(data, split)
     if len(dataset.classes) > 2:
         raise ConfigError(
@@ -135,7 +133,7 @@ class NetworkSource:
     def __init__(
         self, folder: Path, data: Mapping[str, Any], checkpoint: str | None, options: PredictionOptions
     ) -> None:
-        self.folder, self.options = folder, options
+        self.folder, self.options, self.checkpoint = folder, options, checkpoint
         self.networks = load_networks(folder, checkpoint)
         self.folds = len(self.networks) > 1
         self.held_out = {image_id: trained for trained in self.networks for image_id in trained.val_ids}
@@ -153,6 +151,14 @@ class NetworkSource:
         if split is not None:
             return [split]
         return ["val", "test"] if self.folds and self.data is self.own else ["test"]
+
+    def name(self, split: str, threshold: float | str | None = None) -> str:
+        """The name of the evaluation of a split: the data set, the split, and the settings that are not the usual."""
+        checkpoint, usual_threshold = ("last", "val") if self.folds else ("best", USUAL_THRESHOLD)
+        usual = asdict(PredictionOptions()) | {"checkpoint": checkpoint, "threshold": usual_threshold}
+        given = asdict(self.options) | {"checkpoint": self.checkpoint, "threshold": threshold, "device": None}
+        settings = {name: value for name, value in given.items() if value not in (None, usual[name])}
+        return evaluation_name(open_photographs(self.data, split).name, split, settings)
 
     def maps(self, split: str, threshold: float | str | None = None) -> Maps:
         """Maps of `val`, `test` or `all`; of a cross-validation's own images, each by the network that held it out.
@@ -221,7 +227,9 @@ class NetworkSource:
             )
         tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
         origin, maps, said, found = origin_of(self.networks, tta, scale, tiles), [], [], Findings()
-        for index, image in enumerate(track(images_of(dataset), f"{dataset.name} {split}", transient=True)):
+        # On stderr: what cannot be printed does not lose an evaluation.
+        shown = track(images_of(dataset), f"{dataset.name} {split}", console=Console(stderr=True), transient=True)
+        for index, image in enumerate(shown):
             folds = self.networks if self.folds and split == "val" else []
             networks = [one for one in folds if find(image, one.watched)] or self.networks
             predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from unet_lightning.errors import OtherRun
 from unet_lightning.files import write_text
 from unet_lightning.inference.maps import save_probability
 from unet_lightning.inference.predictor import PredictionOptions
@@ -18,6 +19,7 @@ from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
 from unet_lightning.results.by_class import show_tables
 from unet_lightning.results.maps import NetworkSource
+from unet_lightning.results.places import ending_of, held, place_of, put_in_place
 from unet_lightning.results.report import write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import (
@@ -26,7 +28,6 @@ from unet_lightning.results.stored import (
     PROBABILITIES,
     SECOND,
     TABLE,
-    evaluation_folder,
     image_rows,
     write_stored,
 )
@@ -42,46 +43,60 @@ POINTS = 200  # of a curve in a tracker
 log = logging.getLogger(__name__)
 
 
-def write_evaluation(evaluation: Evaluation, run: Path, report: bool = True, terminal: bool = True) -> Path:
-    """Writes `<run>/evaluation/<data set>-<split>`, in place of an earlier one; with more classes, a report each.
+def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) -> tuple[Path, str]:
+    """Writes an evaluation as a folder that is complete or absent; with more classes, a report each.
 
-    `run` may also be the folder of a cross-validation, or of maps; `terminal` says whether the table is printed.
+    Args:
+        evaluation: what was measured.
+        folder: that is `held` for it; an earlier evaluation there of the same protocol is replaced.
+        report: whether pages are drawn.
+
+    Returns:
+        where it is, and that in words.
     """
     protocol, observers = evaluation.protocol, evaluation.observers
-    folder = evaluation_folder(run, protocol["dataset"], protocol["split"])
-    for stale in (*folder.glob("report*.html"), *folder.glob(f"{PROBABILITIES}/*.png")):
-        stale.unlink()
-    endings = {name: name.removeprefix(MODEL).replace(": ", "_", 1) for name in evaluation.images}  # "", or "_<class>"
-    calibration = {}
-    for name, images in evaluation.images.items():
-        for one, said in zip_longest(images, evaluation.made_by):
-            path = folder / PROBABILITIES / f"{one.image_id}{endings[name]}.png"
-            save_probability(one.probability, path, said.written() if said else None)
-        calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
-    confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
-    write_stored(folder, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)
-    write_text(folder / TABLE, show_tables(evaluation, terminal))
-    if report:
-        title = f"{'/'.join(run.resolve().parts[-2:])}: {protocol['dataset']} {protocol['split']}"
-        people = {name: summary for name, summary in observers.items() if name in (SECOND, AGAINST_SECOND)}
+    title = f"{'/'.join(folder.resolve().parents[1].parts[-2:])}: {protocol['dataset']} {protocol['split']}"
+    people = {name: summary for name, summary in observers.items() if name in (SECOND, AGAINST_SECOND)}
+
+    def build(new: Path) -> None:
+        calibration = {}
         for name, images in evaluation.images.items():
-            page = folder / f"report{endings[name]}.html"
+            for one, said in zip_longest(images, evaluation.made_by):
+                path = new / PROBABILITIES / f"{one.image_id}{ending_of(name)}.png"
+                save_probability(one.probability, path, said.written() if said else None)
+            calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
+        confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
+        write_stored(new, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)
+        write_text(new / TABLE, show_tables(evaluation, terminal=False))
+        for name, images in evaluation.images.items() if report else ():
+            page = new / f"report{ending_of(name)}.html"
             write_report(page, title, protocol, {name: observers[name]} | people, images)
-    if terminal:
-        print(shown(f"Written to {folder}"))
-    return folder
+
+    place = place_of(folder, protocol, evaluation.dataset.image_ids)
+    words = f"Written to {place}" + ", in place of the earlier one of this protocol" * put_in_place(place, build)
+    if place != folder:
+        words += f", as {folder.name} holds another protocol: other photographs, or another region, threshold or TTA"
+    return place, words
+
+
+def show_evaluation(evaluation: Evaluation, words: str) -> None:
+    """Prints the tables of an evaluation that is written, and where it is."""
+    show_tables(evaluation)
+    print(shown(words))
 
 
 def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
-    """Prints the Dice of runs (down) on data sets (across), and writes it into each run as evaluation/matrix.md."""
+    """Writes the Dice of runs (down) on data sets (across) into each run as evaluation/matrix.md, and prints it."""
     cells = {
         str(run): {f"{one.protocol['dataset']} {one.protocol['split']}": dice_with_interval(one) for one in evaluations}
         for run, evaluations in done.items()
     }
     caption = "Dice per image with its 95 % bootstrap interval; the protocol of each cell is in its evaluation folder."
-    text = show(pd.DataFrame(cells).T.fillna("-"), caption)
+    table = pd.DataFrame(cells).T.fillna("-")
+    text = show(table, caption, terminal=False)
     for run in done:
         write_text(run / "evaluation" / "matrix.md", text)
+    show(table, caption)
 
 
 def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
@@ -100,7 +115,11 @@ def score_best(run: RunFolder, trainer: Any) -> None:
     device = "cpu" if trainer.strategy.root_device.type == "cpu" else "auto"
     source = NetworkSource(run.path, {}, "best", PredictionOptions(device=device))
     evaluation = evaluate_maps(source.maps("val"))
-    write_evaluation(evaluation, run.path, report=False, terminal=False)
+    try:
+        with held(run.path, source.name("val")) as place:
+            write_evaluation(evaluation, place, report=False)
+    except OtherRun as error:  # which measures the same
+        log.warning(f"Not kept: {error}")
     found = dice_with_interval(evaluation, mark_leak=False)
     several = evaluation.classes and f", the mean over {len(evaluation.images)} classes but the background"
     log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image{several or ''}")

@@ -11,13 +11,15 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.errors import RunError
-from unet_lightning.files import write_rows, write_text
+from unet_lightning.files import leads_out, write_rows, write_text
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.text import from_cell
 from unet_lightning.training.leaks import MAPS_UNKNOWN, Leak
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
 CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, and the corner of the table in it
+OLD = ".old"  # ends the name of an evaluation that gives its place away
+SAME_MEAN = 1e-6  # a mean of the figures as they are written is the mean that is written, but for rounding
 # Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
 MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
 REQUIRED = "dataset split images reference region resolution threshold threshold_source tta scale tiles networks leak"
@@ -71,14 +73,17 @@ def of_class(name: str) -> str:
     return f"{MODEL}: {name}"
 
 
-def evaluation_folder(run: Path, dataset: str, split: str) -> Path:
-    """Where the evaluation of a run on the split of a data set stands."""
-    return run / "evaluation" / f"{dataset}-{split}"
+def old_of(folder: Path) -> Path:
+    """Where an evaluation is for a moment, while another takes its place: after a crash it is still there."""
+    return folder.with_name(f".{folder.name}{OLD}")
 
 
 def stored_evaluations(run: Path) -> dict[str, Path]:
-    """The finished evaluations in a run folder, by `<data set>-<split>`."""
-    return {path.parent.name: path.parent for path in sorted(run.glob(f"evaluation/*/{METRICS}"))}
+    """The finished evaluations in a run folder, by their names, such as `drive-test` or `drive-test_tta-d4`."""
+    folders = [path.parent for path in sorted(run.glob(f"evaluation/*/{METRICS}")) if path.is_file()]
+    found = {folder.name: folder for folder in folders if not folder.name.startswith(".")}
+    left = {one.name[1:].removesuffix(OLD): one for one in folders if one.name.startswith(".") and one.suffix == OLD}
+    return {name: (left | found)[name] for name in sorted(left | found)}
 
 
 def write_stored(
@@ -127,15 +132,22 @@ def read_stored(folder: Path) -> StoredEvaluation:
     """Reads `metrics.json` and `per_image.csv`.
 
     Raises:
-        RunError: one of them is missing, broken, or not what `evaluate` writes.
+        RunError: one of them is missing, broken, or not what `evaluate` writes, or links lead out of the run folder.
     """
-    protocol, pooled = _read_metrics(folder / METRICS)
+    for name in (METRICS, PER_IMAGE):
+        if leads_out(folder / name, folder.parent.parent):
+            raise RunError(f"{folder / name} is not used: it leads out of the run folder. Put a copy there.")
+    protocol, pooled, means = _read_metrics(folder / METRICS)
     tables, leak = _read_images(folder / PER_IMAGE)
     for observer, table in tables.items():
         if observer not in pooled:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
         if observer.startswith(MODEL) and len(table) != protocol["images"]:
             raise _broken(folder / PER_IMAGE, f"{len(table)} images of {observer}, {METRICS} has {protocol['images']}")
+        written, found = means.get(observer, math.nan), table["dice"].mean() if "dice" in table else math.nan
+        if abs(written - found) > SAME_MEAN:
+            said = f"its mean Dice of {observer} is {written:.4f}, that of {PER_IMAGE} {found:.4f}"
+            raise _broken(folder / METRICS, f"{said}: they are of two evaluations")
     if bool(protocol["leak"]) != bool(leak):
         marked = ", ".join(leak) or "none"
         raise _broken(folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {marked}")
@@ -146,8 +158,8 @@ def read_stored(folder: Path) -> StoredEvaluation:
     return StoredEvaluation(folder, protocol, tables, pooled, leak, reasons)
 
 
-def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """The protocol, and the pooled figures of each observer."""
+def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]], dict[str, float]]:
+    """The protocol; of each observer the pooled figures, and the mean Dice where there is one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -167,9 +179,12 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
             observer: {name: math.nan if value is None else float(value) for name, value in found["pooled"].items()}
             for observer, found in figures.items()
         }
+        wrong = "a mean Dice in it is no number"
+        dice = {observer: found.get("mean", {}).get("dice") for observer, found in figures.items()}
+        means = {observer: float(value) for observer, value in dice.items() if value is not None}
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _broken(path, wrong) from error
-    return protocol, pooled
+    return protocol, pooled, means
 
 
 def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:

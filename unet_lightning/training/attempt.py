@@ -15,7 +15,7 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, one_line
+from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, as_stop, one_line
 from unet_lightning.files import locked, whole_file, write_text
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
@@ -157,7 +157,7 @@ class Attempt(Callback):
             return
         word, code = outcome_of(error)
         with contextlib.suppress(UserError):
-            message = None if error is None or word == "pruned" else one_line(error)
+            message = None if error is None or word == "pruned" else one_line(as_stop(error) or error)
             self.state.ended(word, code, **self._figures(), error=message).write(self.run.path)
             if word == "failed":
                 write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
@@ -194,11 +194,11 @@ class Attempt(Callback):
 
 def outcome_of(error: BaseException | None) -> tuple[Word, int]:
     """What became of a run that ended with `error`, and its exit code."""
-    match error:
+    match as_stop(error):
         case None:
             return "done", 0
-        case Stopped():
-            return "stopped", error.exit_code
+        case Stopped() as stop:
+            return "stopped", stop.exit_code
         case SystemExit():
             return "stopped", REQUEUED
         case KeyboardInterrupt():

@@ -1,6 +1,7 @@
 """The folder of a run: where its files are, and how a later program reads them."""
 
 import contextlib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import yaml
 from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
-from unet_lightning.files import write_text
+from unet_lightning.files import leads_out, write_text
 from unet_lightning.training.config import as_yaml, differences, read_config, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
@@ -54,15 +55,25 @@ class RunFolder:
                 f"{self.path} is not a run folder: {where}. Give the folder that training printed, such as "
                 "outputs/<name>/<date_time> or outputs/<name>/latest."
             )
+        self.check_links()
 
     def check_links(self) -> None:
-        """Raises RunError where something in the folder leads out of it: what is written there would land elsewhere."""
-        for entry in self.path.iterdir():
-            if entry.is_symlink() and not entry.resolve().is_relative_to(self.path.resolve()):
-                raise RunError(
-                    f"{self.path} is not gone on with: {entry.name} in it leads to {entry.resolve()}. Put a copy in "
-                    "its place."
-                )
+        """Raises RunError where something in the folder leads out of it, or is no file: a run of somebody else may.
+
+        What is read there would be another's, and what is written would land elsewhere. The jobs of a sweep, or a
+        collection of runs, may be links to run folders.
+        """
+        collection = not self.config_file.is_file()
+        homes = [self.path / "checkpoints", self.path / "evaluation", *self.path.glob("evaluation/*")]
+        for entry in (*self.path.glob("*"), *(entry for home in homes for entry in home.glob("*"))):
+            name = entry.relative_to(self.path)
+            if entry.is_symlink() and leads_out(entry, self.path):
+                is_job = len(name.parts) == 1 and entry not in homes and (entry / "config.yaml").is_file()
+                if collection and is_job:
+                    continue
+                raise RunError(f"{self.path} is not used: {name} in it leads to {entry.resolve()}. Put a copy there.")
+            if not entry.is_file() and not entry.is_dir() and os.path.lexists(entry):
+                raise RunError(f"{self.path} is not used: {name} in it is no file, and no folder. Remove it.")
 
     def check_room(self, goes_on: bool) -> None:
         """Raises OtherRun where training from scratch would write over a run.

@@ -20,6 +20,7 @@ def load_networks(folder: Path, checkpoint: str | None = None) -> list[Trained]:
         RunError: no such folder, or a checkpoint is missing or broken.
     """
     run = RunFolder(folder)
+    run.check_links()
     if not run.jobs():
         return [run.load(checkpoint)]
     return [fold.load(checkpoint or "last") for fold in folds_of(run)]

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning.errors import RunError, one_line
-from unet_lightning.files import write_text
+from unet_lightning.files import leads_out, write_text
 
 Word = Literal["running", "done", "failed", "stopped", "pruned"]
 FILE, ERROR = "state.json", "error.txt"
@@ -82,6 +82,8 @@ def read_state(folder: Path) -> State | None:
         RunError: state.json is broken, or a field of it is not what a run writes.
     """
     path = folder / FILE
+    if leads_out(path, folder):
+        raise RunError(f"{path} is not used: it leads out of the run folder. Put a copy there.")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         state = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(State), {"state": None} | found))

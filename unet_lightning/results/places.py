@@ -1,0 +1,195 @@
+"""The folder of an evaluation: one for each protocol, built beside its place, and put there as a whole.
+
+What is built is `.NAME.new` until it is complete. An earlier evaluation of the same protocol is `.NAME.old` from the
+moment before it gives its place away until its files are removed; after a crash in between, it is the evaluation.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.errors import OtherRun, RunError, UserError
+from unet_lightning.files import leads_out, locked, take_place
+from unet_lightning.results.stored import (
+    CONFUSION,
+    METRICS,
+    MODEL,
+    PER_IMAGE,
+    PROBABILITIES,
+    TABLE,
+    old_of,
+    read_stored,
+)
+
+# What makes figures those of another protocol, beside the settings in the name of the folder.
+MEASURED = ("dataset", "split", "reference", "region", "resolution", "threshold", "tta", "scale")
+
+
+def evaluation_name(dataset: str, split: str, settings: Mapping[str, Any]) -> str:
+    """The name of an evaluation's folder: `drive-test`, or `drive-test_threshold-val_tta-d4`.
+
+    Args:
+        dataset: its name.
+        split: of it.
+        settings: those that are not the usual ones.
+    """
+    words = (f"_{name}-{_word(value)}" for name, value in settings.items())
+    return f"{dataset}-{split}{''.join(words)}"
+
+
+def _word(value: Any) -> str:
+    """A value in a name: 1 and 1.0 are one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+@contextmanager
+def held(run: Path, name: str) -> Iterator[Path]:
+    """Keeps other processes from an evaluation of a run while it is made, and puts right what a crash has left.
+
+    Yields:
+        the place of the evaluation, a folder that need not exist.
+
+    Raises:
+        OtherRun: another process makes it.
+        RunError: links lead out of the run folder.
+        UserError: nothing can be written there.
+    """
+    folder = run / "evaluation" / name
+    lock, old, new = folder.with_name(f".{name}.lock"), old_of(folder), _new_of(folder)
+    for path in (folder, lock, old, new):
+        if leads_out(path, run):
+            raise RunError(
+                f"{path} leads to {path.resolve()}, out of {run}: nothing is written there. Remove the link."
+            )
+    other = OtherRun(f"Another process makes the evaluation {folder}: wait until it ends, or end it.")
+    with _writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    with locked(lock, other):
+        with _writing(folder):
+            _put_right(folder)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):  # nothing came of it, and there is no other
+                if list(folder.parent.iterdir()) == [lock]:
+                    lock.unlink()
+                    folder.parent.rmdir()
+
+
+def place_of(folder: Path, protocol: Mapping[str, Any], image_ids: Iterable[str]) -> Path:
+    """`folder`, or one beside it where an evaluation of another protocol is there, such as of other photographs."""
+    mine = _identity(protocol, image_ids)
+    digest = hashlib.sha256(json.dumps(mine, default=str).encode()).hexdigest()[:6]
+    places = (folder, folder.with_name(f"{folder.name}_{digest}"))
+    return next((place for place in places if not place.exists() or _identity_of(place) in (mine, None)), places[-1])
+
+
+def put_in_place(folder: Path, build: Callable[[Path], None]) -> bool:
+    """Lets `build` write an evaluation into a new folder, which then takes the place of `folder`; all of it or nothing.
+
+    Files in the earlier one that no evaluation has written, such as those of trackers, stay.
+
+    Returns:
+        whether there was an earlier one.
+    """
+    new = _new_of(folder)
+    with _writing(folder):
+        _put_right(folder)
+        new.mkdir()
+        try:
+            build(new)
+            if earlier := folder.exists():
+                take_place(folder, old_of(folder))
+            take_place(new, folder)
+        finally:
+            _put_right(folder)
+    return earlier
+
+
+def _new_of(folder: Path) -> Path:
+    """Where an evaluation is built."""
+    return folder.with_name(f".{folder.name}.new")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Makes what the system says an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {folder}: {error.strerror or error}. Is there room, and may you write there?"
+        ) from error
+
+
+def _put_right(folder: Path) -> None:
+    """Brings an evaluation back that had just given its place away, and removes what is left of a build."""
+    old, new = old_of(folder), _new_of(folder)
+    if old.exists() and not folder.exists():
+        take_place(old, folder)
+    if old.is_dir() and not old.is_symlink():
+        _clear(old, folder)
+    for left in (old, new):
+        if left.is_symlink():
+            left.unlink()
+    if new.is_dir():
+        shutil.rmtree(new)
+
+
+def _clear(old: Path, folder: Path) -> None:
+    """Removes an earlier evaluation by the names of its files, and moves all others into the one in its place."""
+    own = _files_of(old)
+    for home, folders, files in os.walk(old, topdown=False):
+        links = [name for name in folders if Path(home, name).is_symlink()]
+        for path in (Path(home, name) for name in (*files, *links)):
+            name = path.relative_to(old)
+            target = folder / name
+            if name in own or target.is_symlink() or target.exists():
+                path.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+        Path(home).rmdir()
+
+
+def _files_of(folder: Path) -> set[Path]:
+    """The files of an evaluation, by its own tables."""
+    names = {METRICS, PER_IMAGE, CONFUSION, TABLE}
+    try:
+        tables = read_stored(folder).per_image
+    except RunError:  # broken: what the new one has, too, is known by that
+        tables = {}
+    for observer in [name for name in tables if name.startswith(f"{MODEL}: ")] or {MODEL} & {*tables}:
+        ending = ending_of(observer)
+        names |= {f"{PROBABILITIES}/{image}{ending}.png" for image in tables[observer].index} | {f"report{ending}.html"}
+    return set(map(Path, names))
+
+
+def ending_of(observer: str) -> str:
+    """What ends the names of a model's files: nothing, or `_<class>` for `model: <class>`."""
+    return observer.removeprefix(MODEL).replace(": ", "_", 1)
+
+
+def _identity_of(folder: Path) -> list[Any] | None:
+    """What an evaluation on disk measured; None where that cannot be read."""
+    try:
+        stored = read_stored(folder)
+    except RunError:
+        return None
+    return _identity(stored.protocol, stored.images)
+
+
+def _identity(protocol: Mapping[str, Any], image_ids: Iterable[str]) -> list[Any]:
+    """What tells an evaluation from others of the same name."""
+    # A threshold that was chosen may come out as another number.
+    chosen = protocol["threshold_source"] not in ("default", "given")
+    known = {name: protocol[name] for name in MEASURED} | ({"threshold": "chosen"} if chosen else {})
+    networks = [Path(network["checkpoint"]).name for network in protocol["networks"]]
+    return [*known.values(), networks, sorted(image_ids)]
