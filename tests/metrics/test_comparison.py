@@ -1,9 +1,17 @@
 import math
 
+import numpy as np
 import pytest
-from scipy.stats import wilcoxon
 
-from unet_lightning.metrics.comparison import mean_interval, mean_over_runs, pareto_front, spread_over_seeds, standings
+from unet_lightning.metrics.comparison import (
+    comparisons,
+    mean_interval,
+    mean_over_runs,
+    pareto_front,
+    spread_over_seeds,
+    standings,
+)
+from unet_lightning.metrics.statistics import paired_difference
 
 
 def images(*values):
@@ -48,7 +56,7 @@ def test_there_is_no_spread_without_two_seeds_on_the_same_images(runs):
 def test_the_interval_does_not_depend_on_the_order_of_the_images():
     values = images(0.713, 0.802, 0.811, 0.847, 0.859, 0.902, 0.911)
     backwards = dict(reversed(values.items()))
-    assert mean_interval(backwards) == mean_interval(values)
+    assert mean_interval(backwards) == pytest.approx(mean_interval(values))
     mean, low, high = mean_interval(values)
     assert mean == pytest.approx(0.835)
     assert low < mean < high
@@ -57,28 +65,50 @@ def test_the_interval_does_not_depend_on_the_order_of_the_images():
 def test_methods_are_ranked_and_compared_with_the_best_image_by_image():
     worse, best = standings([WORSE, BEST], [True, True])
     assert (worse.rank, best.rank) == (2, 1)
-    assert math.isnan(best.difference) and math.isnan(best.p_holm)
+    assert math.isnan(best.difference) and math.isnan(best.p_corrected)
     assert worse.difference == pytest.approx(-0.035)
     assert worse.difference_low < -0.035 < worse.difference_high < 0
-    # All six differences have one sign: 2 of 2^6 arrangements are as extreme.
-    assert worse.p == worse.p_holm == pytest.approx(2 / 64)
+    # Two methods are one pair: nothing to correct for.
+    assert worse.p == worse.p_corrected == pytest.approx(paired_difference([*WORSE.values()], [*BEST.values()]).p_value)
 
 
 def test_one_that_does_not_compete_is_compared_and_leaves_the_ranks_alone():
     human, worse, best = standings([HUMAN, WORSE, BEST], [False, True, True])
     assert (human.rank, worse.rank, best.rank) == (None, 2, 1)
     assert human.difference == pytest.approx(0.035)
-    # Two comparisons with 2/64 each: both are doubled.
-    assert human.p_holm == worse.p_holm == pytest.approx(4 / 64)
+    # The best is one of two, and each could have been compared with the other or with the human: three pairs.
+    assert human.p_corrected == pytest.approx(3 * human.p)
+    assert worse.p_corrected == pytest.approx(3 * worse.p)
 
 
-def test_the_correction_counts_every_comparison():
-    third = images(0.81, 0.80, 0.85, 0.83, 0.86, 0.89)
-    methods = [BEST, WORSE, third]
-    standing = standings(methods, [True] * 3)
-    plain = wilcoxon([third[i] - BEST[i] for i in BEST]).pvalue
-    assert standing[1].p_holm == pytest.approx(min(1, 2 * 2 / 64))
-    assert standing[2].p_holm == pytest.approx(max(plain, 4 / 64))
+def test_every_pair_that_could_hold_the_best_is_counted():
+    assert comparisons(racing=2, measured=2) == 1
+    assert comparisons(racing=10, measured=10) == 45
+    assert comparisons(racing=2, measured=3) == 3  # a with b, and a human with each
+    assert comparisons(racing=1, measured=1) == 0
+
+
+@pytest.mark.parametrize(("methods", "size"), [(5, 20), (10, 20), (10, 8)])
+def test_of_equal_methods_few_tables_call_any_worse_than_the_best(methods, size):
+    rng = np.random.default_rng(0)
+    tables = 300
+    called = []
+    for _ in range(tables):
+        values = rng.normal(0.8, 0.03, size) + rng.normal(0, 0.01, (methods, size))
+        found = standings([images(*row) for row in values], [True] * methods)
+        called.append((any(one.p_corrected < 0.05 for one in found), any(one.difference_high < 0 for one in found)))
+    assert all(by_p == by_interval for by_p, by_interval in called)
+    assert sum(by_p for by_p, _ in called) <= 0.06 * tables
+
+
+def test_groups_widen_what_their_images_share():
+    groups = dict(zip(BEST, "aabbcc", strict=True))
+    many = {f"{name}{copy}": value for name, value in BEST.items() for copy in "xyz"}
+    alike = {image: image[:2] for image in many}
+    assert all(map(math.isnan, mean_interval(BEST, groups)[1:]))  # three groups
+    assert mean_interval(many, alike) == pytest.approx(mean_interval(BEST))
+    (one,) = standings([many], [True], groups=alike, bounds=(0, 0.87))
+    assert (one.low, one.high) == pytest.approx((mean_interval(BEST)[1], 0.87))
 
 
 def test_the_lowest_is_best_where_low_is_good():

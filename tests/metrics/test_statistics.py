@@ -1,4 +1,3 @@
-import itertools
 import math
 import statistics
 import time
@@ -6,136 +5,193 @@ import time
 import numpy as np
 import pytest
 import scipy.stats
-import torch
 
-from unet_lightning.metrics.statistics import bootstrap_interval, holm, paired_difference
+from unet_lightning.metrics.statistics import (
+    mean_interval,
+    paired_difference,
+    parts_by_group,
+    pooled_interval,
+    uncertainty,
+    why_unknown,
+)
 
-
-def interval(values, seed=0):
-    """Of a single figure."""
-    (low,), (high,) = bootstrap_interval(np.array(values)[:, None], seed)
-    return low, high
-
-
-def draw(images=20, figures=15, seed=0):
-    return np.random.default_rng(seed).normal(0.8, 0.05, (images, figures))
-
-
-def test_the_interval_of_two_values_is_their_range():
-    # A quarter of the resamples holds one value alone, a quarter the other.
-    assert interval([0.2, 0.6]) == pytest.approx((0.2, 0.6))
+# Deviations 1 and -1 and no skewness: the correction is none, and ends are those of Student's t.
+EVEN = [0.7, 0.9] * 4
+SKEWED = [0.61, 0.75, 0.78, 0.8, 0.81, 0.82, 0.82, 0.83]
 
 
-def test_many_values_have_the_interval_of_the_normal_distribution():
-    values = [math.sin(number) for number in range(400)]
-    low, high = interval(values)
-    half = 1.96 * statistics.stdev(values) / math.sqrt(len(values))
-    mean = statistics.fmean(values)
-    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.05 * half)
+def share_of_true(draw, true, size, trials=2000):
+    """How often the interval of a mean over `size` drawn images holds the true one."""
+    ends = [mean_interval(draw(size)) for _ in range(trials)]
+    return np.mean([low <= true <= high for low, high in ends])
 
 
-def test_intervals_agree_with_scipy():
-    values = draw(figures=3)
-    low, high = bootstrap_interval(values)
-    expected = scipy.stats.bootstrap((values,), np.mean, method="percentile", rng=1, n_resamples=20_000)
-    width = high - low
-    assert np.abs(low - expected.confidence_interval.low).max() < 0.05 * width.min()
-    assert np.abs(high - expected.confidence_interval.high).max() < 0.05 * width.min()
+def test_values_without_skewness_have_students_interval():
+    # SD sqrt(8 / 7) x 0.1, its quantile for 7 degrees of freedom 2.3646.
+    half = 2.3646 * 0.1 * math.sqrt(8 / 7) / math.sqrt(8)
+    assert mean_interval(EVEN) == pytest.approx((0.8 - half, 0.8 + half), abs=1e-5)
 
 
-def test_an_interval_is_that_of_resamples_drawn_one_by_one():
-    values = [0.71, 0.82, 0.79, 0.88, 0.9]
-    drawn = torch.randint(5, (10_000, 5), generator=torch.Generator().manual_seed(3)).tolist()
-    means = sorted(statistics.fmean(values[image] for image in images) for images in drawn)
-    # 2.5 % of the way along 9,999 gaps is between the 250th and the 251st of the ordered means.
-    low, high = interval(values, seed=3)
-    assert means[249] <= low <= means[250]
-    assert means[9749] <= high <= means[9750]
+def test_bad_images_reach_further_down_by_halls_correction():
+    # a = G1 / sqrt(n), at most 0.4. An end is where T + a T^2 / 3 + a^2 T^3 / 27 + a / 6 is the quantile 2.3646.
+    mean, error = statistics.fmean(SKEWED), statistics.stdev(SKEWED) / math.sqrt(8)
+    a = -0.4
+    assert scipy.stats.skew(SKEWED, bias=False) / math.sqrt(8) < a
+    low, high = mean_interval(SKEWED)
+    distance = (mean - low) / error
+    assert distance + a * distance**2 / 3 + a**2 * distance**3 / 27 + a / 6 == pytest.approx(2.3646, abs=1e-4)
+    assert distance > 1.5 * 2.3646
+    assert (high - mean) / error == pytest.approx(2.3646, abs=1e-4)  # Hall's end is nearer, and does not count
 
 
-def test_equal_values_have_no_spread_and_the_same_seed_gives_the_same_interval():
-    assert interval([0.8] * 20) == pytest.approx((0.8, 0.8))
-    values = [0.71, 0.82, 0.79, 0.88]
-    assert interval(values) == interval(values) != interval(values, seed=1)
+@pytest.mark.parametrize("size", [8, 20, 50])
+@pytest.mark.parametrize(
+    ("draw", "true"),
+    [
+        (lambda rng, n: 0.8 + 0.02 * rng.standard_normal(n), 0.8),
+        (lambda rng, n: 0.85 - 0.03 * rng.gamma(1, size=n), 0.82),
+        (lambda rng, n: rng.beta(20, 1, n), 20 / 21),
+    ],
+    ids=["normal", "a few very bad images", "most near 1"],
+)
+def test_intervals_hold_the_true_mean_in_about_95_of_100_cases(draw, true, size):
+    rng = np.random.default_rng(0)
+    assert 0.93 <= share_of_true(lambda n: draw(rng, n), true, size) <= 0.97
 
 
-def test_a_figure_has_the_same_interval_whatever_stands_beside_it():
-    values = draw()
-    low, high = bootstrap_interval(values)
-    for figure in range(15):
-        assert interval(values[:, figure]) == (low[figure], high[figure])
-    beside = np.column_stack([np.full(20, math.nan), values[:, 4], values[:, 4]])
-    assert bootstrap_interval(beside)[0][1:].tolist() == [low[4]] * 2
+def test_an_interval_ends_within_the_bounds_of_the_figure():
+    values = [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
+    assert mean_interval(values)[1] > 1
+    assert mean_interval(values, bounds=(0, 1))[1] == 1
 
 
-def test_a_missing_figure_has_no_interval_and_the_others_have():
-    values = draw()
-    values[3, 2] = math.nan
-    low, high = bootstrap_interval(values)
-    assert np.flatnonzero(np.isnan(low)).tolist() == np.flatnonzero(np.isnan(high)).tolist() == [2]
-    assert (low < high)[[0, 1, 3]].all()
+@pytest.mark.parametrize(
+    ("values", "groups", "why"),
+    [
+        ([0.8, 0.7, 0.9, 0.8, 0.6], None, "fewer than 6 images"),
+        ([], None, "fewer than 6 images"),
+        ([0.8, 0.7, 0.9, 0.8, 0.6, 0.5], list("aabbcd"), "fewer than 6 groups"),
+        ([0.8] * 20, None, "all images are equal"),
+        ([0.1 + 0.2, 0.3] * 10, None, "all images are equal"),  # 0.30000000000000004
+        ([0.8, math.nan, *EVEN], None, "an image has no figure"),
+    ],
+)
+def test_where_nobody_can_tell_there_is_no_interval_and_a_reason(values, groups, why):
+    assert why_unknown(values, groups) == why
+    assert uncertainty(values, groups) is None
+    assert all(map(math.isnan, mean_interval(values, groups)))
 
 
-@pytest.mark.parametrize("values", [[[0.5, 0.6]], np.full((3, 2), math.nan)])
-def test_a_single_image_and_missing_figures_have_no_interval(values):
-    assert np.isnan(bootstrap_interval(values)).all()
+def test_six_images_have_an_interval():
+    assert why_unknown(SKEWED[:6]) == ""
+    low, high = mean_interval(SKEWED[:6])
+    assert low < statistics.fmean(SKEWED[:6]) < high
 
 
-def test_a_tensor_is_taken_as_an_array():
-    values = draw(figures=2)
-    assert np.array_equal(bootstrap_interval(torch.from_numpy(values)), bootstrap_interval(values))
+def test_groups_of_one_image_change_nothing_and_copies_of_images_say_nothing_new():
+    assert mean_interval(SKEWED, list("abcdefgh")) == pytest.approx(mean_interval(SKEWED))
+    twice = mean_interval(SKEWED * 2, list("abcdefgh") * 2)
+    assert twice == pytest.approx(mean_interval(SKEWED))
+    narrow = mean_interval(SKEWED * 2)
+    assert narrow[1] - narrow[0] < 0.75 * (twice[1] - twice[0])
 
 
-def test_all_figures_of_twenty_images_take_less_than_two_seconds():
+def test_a_group_counts_by_its_images():
+    # Mean 0.6: a pulls by -0.2 - 0.2, b by 0, c by 0.4; times 3 groups over 5 images.
+    assert parts_by_group([0.4, 0.4, 0.6, 0.8, 0.8], list("aabcc")) == pytest.approx([0.36, 0.6, 0.84])
+    with pytest.raises(ValueError, match="Found 2 groups for 3 images"):
+        parts_by_group([0.1, 0.2, 0.3], ["a", "b"])
+
+
+def test_intervals_by_group_hold_the_true_mean_where_images_of_a_patient_are_alike():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(800):
+        patients = np.repeat(np.arange(20), rng.integers(1, 4, 20))
+        values = 0.8 + 0.03 * rng.standard_normal(20)[patients] + 0.01 * rng.standard_normal(len(patients))
+        found.append((mean_interval(values), mean_interval(values, patients.tolist())))
+    by_image, by_patient = (np.mean([low <= 0.8 <= high for low, high in one]) for one in zip(*found, strict=True))
+    assert by_image < 0.9
+    assert 0.93 <= by_patient <= 0.97
+
+
+def test_an_interval_takes_no_time():
     start = time.process_time()
-    bootstrap_interval(draw())
-    assert time.process_time() - start < 2
+    for _ in range(100):
+        mean_interval(SKEWED)
+    assert time.process_time() - start < 1
+
+
+COUNTS = np.array([[30, 10], [28, 9], [35, 14], [31, 8], [22, 15], [33, 11], [29, 12], [27, 10]])
+
+
+def share(parts):
+    return parts[0] / parts.sum()
+
+
+def test_a_pooled_figure_that_is_a_mean_has_the_interval_of_the_mean():
+    parts = np.stack([SKEWED, np.ones(8)], axis=1)
+    found = pooled_interval(parts, lambda total: total[0] / total[1])
+    assert found == pytest.approx(mean_interval(SKEWED))
+
+
+def test_the_interval_of_a_pooled_figure_is_around_it_and_by_group_where_there_are_some():
+    low, high = pooled_interval(COUNTS, share)
+    assert low < share(COUNTS.sum(axis=0)) < high
+    twice = pooled_interval(np.concatenate([COUNTS, COUNTS]), share, list(range(8)) * 2)
+    assert twice == pytest.approx((low, high))
+    assert pooled_interval(COUNTS, share, bounds=(0.7, 0.75))[0] == 0.7
+
+
+def test_a_pooled_figure_of_few_images_or_without_a_value_has_no_interval():
+    assert all(map(math.isnan, pooled_interval(COUNTS[:5], share)))
+    assert all(map(math.isnan, pooled_interval(COUNTS, share, list("aaabbbcc"))))
+    assert all(map(math.isnan, pooled_interval(COUNTS, lambda total: math.nan)))
 
 
 A, B = [0.81, 0.79, 0.84, 0.80, 0.83, 0.78], [0.80, 0.77, 0.81, 0.76, 0.78, 0.72]
 
 
-def test_six_images_that_all_gain_by_hand():
+def test_the_interval_is_that_of_the_differences():
     found = paired_difference(A, B)
     assert (found.mean, found.images) == (pytest.approx(0.21 / 6), 6)
-    # Of the 64 ways to sign six ranks, all plus and all minus are as far out.
-    assert found.p_value == pytest.approx(2 / 64)
-    assert 0.01 < found.low < found.mean < found.high < 0.06
-
-
-def test_the_interval_is_that_of_the_differences():
-    found = paired_difference(A, B, seed=4)
     differences = [a - b for a, b in zip(A, B, strict=True)]
-    assert (found.low, found.high) == interval(differences, seed=4)
+    assert (found.low, found.high) == pytest.approx(mean_interval(differences))
+    # 0.01 to 0.06 is even: 0.035 over 0.0187 / sqrt(6) is t = 4.583 with 5 degrees of freedom.
+    assert found.p_value == pytest.approx(2 * scipy.stats.t.sf(4.5826, 5), rel=1e-4)
 
 
 def test_pairs_stay_together():
-    # The runs vary much over images and differ by little: resampled apart, the interval would hold 0.
+    # The runs vary much over images and differ by little: compared apart, the interval would hold 0.
     a = np.linspace(0.5, 0.9, 20)
-    found = paired_difference(a + 0.01, a)
-    assert (found.low, found.high) == pytest.approx((0.01, 0.01))
+    found = paired_difference(a + np.tile([0.009, 0.011], 10), a)
+    assert 0.009 < found.low < 0.01 < found.high < 0.011
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_p_agrees_with_all_ways_to_sign_the_ranks(seed):
-    differences = np.random.default_rng(seed).normal(0.3, 1, 9)
-    ranks = np.argsort(np.argsort(np.abs(differences))) + 1
-    observed = abs((np.sign(differences) * ranks).sum())
-    signed = [abs(np.dot(signs, ranks)) for signs in itertools.product((-1, 1), repeat=9)]
-    expected = np.mean([total >= observed for total in signed])
-    assert paired_difference(differences, np.zeros(9)).p_value == pytest.approx(expected)
+@pytest.mark.parametrize("comparisons", [1, 3, 45])
+def test_an_interval_leaves_out_0_exactly_where_p_is_below_005(comparisons):
+    rng = np.random.default_rng(0)
+    agreed = []
+    for _ in range(600):
+        differences = rng.gamma(1, size=rng.integers(6, 30)) - rng.uniform(0, 1)
+        found = paired_difference(differences, np.zeros_like(differences), comparisons=comparisons)
+        agreed.append((found.low > 0 or found.high < 0, found.p_value < 0.05))
+    assert all(one == other for one, other in agreed)
+    assert len(set(agreed)) == 2
 
 
-def test_images_without_a_difference_are_left_out_of_the_test_and_kept_in_the_mean():
-    found = paired_difference([*A, 0.5, 0.6], [*B, 0.5, 0.6])
-    assert found.p_value == paired_difference(A, B).p_value
-    assert (found.mean, found.images) == (pytest.approx(0.21 / 8), 8)
+@pytest.mark.parametrize("size", [8, 20])
+def test_equal_methods_are_called_different_in_about_5_of_100_cases(size):
+    rng = np.random.default_rng(0)
+    found = [paired_difference(rng.normal(0.8, 0.03, size), rng.normal(0.8, 0.03, size)) for _ in range(2000)]
+    assert 0.03 <= np.mean([one.p_value < 0.05 for one in found]) <= 0.06
 
 
-def test_equal_differences_are_a_tie_and_not_an_error():
-    found = paired_difference([1.0] * 20, [0.5] * 20)
-    assert found.p_value < 0.001
-    assert (found.low, found.high) == (0.5, 0.5)
+def test_comparisons_widen_the_interval_and_raise_p():
+    alone, among = paired_difference(A, B), paired_difference(A, B, comparisons=3)
+    assert among.low < alone.low and among.high > alone.high
+    assert among.p_value == pytest.approx(3 * alone.p_value)
+    assert paired_difference(A, B, comparisons=10_000).p_value == 1
 
 
 def test_two_runs_that_are_the_same_do_not_differ():
@@ -145,18 +201,19 @@ def test_two_runs_that_are_the_same_do_not_differ():
 
 def test_swapping_the_runs_swaps_the_sign():
     there, back = paired_difference(A, B), paired_difference(B, A)
-    assert (back.mean, back.p_value) == (-there.mean, there.p_value)
+    assert (back.mean, back.p_value) == (-there.mean, pytest.approx(there.p_value))
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
 
 
-def test_a_single_image_has_a_difference_alone():
-    found = paired_difference([0.8], [0.7])
-    assert (found.mean, found.images) == (pytest.approx(0.1), 1)
+@pytest.mark.parametrize("groups", [None, list("aabbc")])
+def test_fewer_than_six_images_have_a_difference_alone(groups):
+    found = paired_difference(A[:5], B[:5], groups)
+    assert found.mean == pytest.approx(0.03)
     assert all(map(math.isnan, (found.low, found.high, found.p_value)))
 
 
 def test_a_missing_value_leaves_nothing():
-    found = paired_difference([0.8, math.nan, 0.9], [0.7, 0.7, 0.7])
+    found = paired_difference([0.8, math.nan, *A], [0.7, 0.7, *B])
     assert all(map(math.isnan, (found.mean, found.low, found.high, found.p_value)))
 
 
@@ -164,30 +221,3 @@ def test_a_missing_value_leaves_nothing():
 def test_runs_over_different_images_are_not_compared(a, b):
     with pytest.raises(ValueError, match=rf"Found {len(a)} values of the first run and {len(b)} of the second"):
         paired_difference(a, b)
-
-
-@pytest.mark.parametrize(
-    ("p_values", "expected"),
-    [
-        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # x 3, x 1 but not below 0.06, x 2, x 4
-        ([0.02], [0.02]),
-        ([0.6, 0.7], [1.0, 1.0]),  # never above 1
-        ([0.01, 0.01], [0.02, 0.02]),
-        ([0.01, math.nan, 0.04], [0.02, math.nan, 0.04]),
-        ([], []),
-    ],
-)
-def test_corrected_p_values_by_hand(p_values, expected):
-    assert holm(p_values) == pytest.approx(expected, nan_ok=True)
-
-
-def test_correction_rejects_what_holm_rejects_step_by_step():
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        p_values = rng.uniform(0, 0.1, 6)
-        rejected = set()
-        for rank, place in enumerate(np.argsort(p_values)):
-            if p_values[place] > 0.05 / (6 - rank):
-                break
-            rejected.add(place)
-        assert {place for place, p in enumerate(holm(p_values)) if p <= 0.05} == rejected

@@ -1,7 +1,6 @@
 import math
 import statistics
 
-import numpy as np
 import pytest
 import torch
 from sklearn.metrics import brier_score_loss, matthews_corrcoef
@@ -10,7 +9,7 @@ from torchmetrics.functional.classification import binary_auroc, binary_calibrat
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE, VESSEL
 from unet_lightning.metrics.calibre import count_by_calibre
-from unet_lightning.metrics.statistics import bootstrap_interval
+from unet_lightning.metrics.statistics import mean_interval
 from unet_lightning.metrics.summary import (
     CALIBRATION,
     CALIBRES,
@@ -19,6 +18,7 @@ from unet_lightning.metrics.summary import (
     RANKINGS,
     RATES,
     TOPOLOGY,
+    bounds_of,
     summarise,
 )
 
@@ -34,10 +34,10 @@ def columns(summary):
 
 @pytest.fixture(scope="module")
 def drawn(tiny_drive):
-    """Maps, targets and probabilities of four drawn photographs."""
-    dataset = DriveDataset(tiny_drive, "test").subset(["01", "02", "03", "04"])
+    """Maps, targets and probabilities of eight drawn photographs."""
+    dataset = DriveDataset(tiny_drive, "test").subset([f"{number:02}" for number in range(1, 9)])
     targets = [sample.target for sample in dataset.samples]
-    vessels = [dataset.second_target(index) == VESSEL for index in range(4)]
+    vessels = [dataset.second_target(index) == VESSEL for index in range(8)]
     generator = torch.Generator().manual_seed(0)
     noise = [torch.rand(target.shape, generator=generator) for target in targets]
     probabilities = [(map_ + chance) / 2 for map_, chance in zip(vessels, noise, strict=True)]
@@ -118,8 +118,9 @@ def test_mean_sd_and_interval_are_those_of_the_rows(drawn):
         values = [row[name] for row in summary.per_image]
         assert summary.mean[name] == pytest.approx(statistics.fmean(values))
         assert summary.sd[name] == pytest.approx(statistics.stdev(values))
-        low, high = bootstrap_interval(np.array(values)[:, None])
-        assert summary.interval[name] == (low[0], high[0])
+        assert summary.interval[name] == pytest.approx(mean_interval(values, bounds=bounds_of(name)), nan_ok=True)
+        assert math.isnan(summary.interval[name][0]) == (name in summary.why_unknown)
+    assert summary.interval["dice"][0] < summary.mean["dice"] < summary.interval["dice"][1]
 
 
 def test_the_targets_themselves_are_perfect(drawn):
@@ -136,6 +137,22 @@ def test_ignored_pixels_do_not_count(drawn):
     flipped = [map_ ^ outside for map_, outside in zip(vessels, ignored, strict=True)]
     other = [torch.where(outside, 1 - p, p) for p, outside in zip(probabilities, ignored, strict=True)]
     assert summarise(flipped, targets, other) == summarise(*drawn)
+
+
+def test_intervals_are_by_group_where_images_have_groups(drawn):
+    groups = list("aabbcdef")
+    by_image, by_group = summarise(*drawn[:2]), summarise(*drawn[:2], groups=groups)
+    assert by_group.mean == by_image.mean
+    values = [row["dice"] for row in by_image.per_image]
+    assert by_group.interval["dice"] == mean_interval(values, groups) != by_image.interval["dice"]
+    few = summarise(*drawn[:2], groups=list("aabbccdd"))
+    assert few.why_unknown["dice"] == "fewer than 6 groups"
+
+
+def test_few_images_have_no_interval_and_the_reason(drawn):
+    summary = summarise(*(one[:5] for one in drawn))
+    assert all(map(math.isnan, summary.interval["dice"]))
+    assert summary.why_unknown == dict.fromkeys(FIGURES, "fewer than 6 images")
 
 
 def test_a_single_image_has_no_standard_deviation_and_no_interval():
@@ -170,7 +187,7 @@ def test_thin_and_thick_vessels_are_averaged_over_the_images_that_have_them():
     assert math.isnan(summary.sd["sensitivity_thin"])  # of one image
     assert all(map(math.isnan, summary.interval["sensitivity_thin"]))
     assert (summary.mean["sensitivity_thick"], summary.sd["sensitivity_thick"]) == (0.5, 0.5)
-    assert summary.interval["sensitivity_thick"] == (0, 1)
+    assert summary.why_unknown["sensitivity_thick"] == "fewer than 6 images"
 
 
 def test_a_calibre_that_no_image_has_is_nan_everywhere():

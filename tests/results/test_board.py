@@ -58,8 +58,7 @@ def test_a_leak_is_shown_and_not_compared():
     board = make_leaderboard([entry("a", dice=LOW), entry("leaky", leak=["02"], dice=HIGH)], "dice")
     leaky = board.lines.iloc[-1]
     assert leaky["dice_per_image"] == pytest.approx(0.89)
-    assert (leaky["dice_low"], leaky["dice_high"]) == pytest.approx((0.88, 0.9))
-    assert math.isnan(leaky["difference"]) and math.isnan(leaky["p_holm"])
+    assert math.isnan(leaky["difference"]) and math.isnan(leaky["p_corrected"])
     assert "LEAK, without rank or comparison: trained or selected on 02: leaky." in board.notes
 
 
@@ -111,8 +110,8 @@ def test_the_notes_say_what_was_measured_how_and_with_what():
     text = " ".join(board.notes)
     assert "drive test: 2 images, against the first observer, region: whole image, resolution: the photo" in text
     assert "highest first" in text
-    assert "10,000 bootstrap resamples" in text
-    assert "Wilcoxon's signed-rank test, two-sided, corrected by Holm's method for 2 comparisons." in text
+    assert "Intervals: 95 %, Student's t over images, with Hall's correction of skewness; none below 6 images." in text
+    assert "of the same method, is below 0.05; both are corrected (Bonferroni) for 3 pairs, of which any could" in text
     assert "Evaluated by torch 2.15 and 2.14; commit 0123456789ab-dirty, unknown." in text
     assert board.notes[-1] == "Also this."
     assert board.title == "drive test"
@@ -120,7 +119,18 @@ def test_the_notes_say_what_was_measured_how_and_with_what():
 
 
 def test_nothing_is_said_of_tests_where_none_was_made():
-    assert "Wilcoxon" not in " ".join(make_leaderboard([entry("a", dice=LOW)], "dice").notes)
+    assert "p, of the same method" not in " ".join(make_leaderboard([entry("a", dice=LOW)], "dice").notes)
+
+
+def test_intervals_are_by_group_where_images_have_groups():
+    values = images(0.70, 0.72, 0.80, 0.83, 0.75, 0.79, 0.81, 0.86)
+    alone = make_leaderboard([entry("a", dice=values)], "dice").lines.iloc[0]
+    groups = dict(zip(values, "aabbcdef", strict=True))
+    board = make_leaderboard([entry("a", dice=values)], "dice", groups=groups)
+    assert board.lines.iloc[0]["dice_low"] < alone["dice_low"] < alone["dice_per_image"]
+    assert "by group; none below 6 groups of images" in " ".join(board.notes)
+    few = make_leaderboard([entry("a", dice=values)], "dice", groups=dict(zip(values, "aabbccdd", strict=True)))
+    assert math.isnan(few.lines.iloc[0]["dice_low"])
 
 
 def test_seeds_cost_their_mean_of_time_and_their_greatest_memory():

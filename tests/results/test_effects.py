@@ -2,8 +2,9 @@ import math
 
 import pandas as pd
 import pytest
+import scipy.stats
 
-from unet_lightning.metrics.comparison import standings
+from unet_lightning.metrics.comparison import mean_over_runs, standings
 from unet_lightning.results.leaderboard.effects import main_effects, spearman, thirds, with_chance_of_jobs
 
 
@@ -17,8 +18,9 @@ def choices(**columns):
 
 
 SIZE, FLIP = ["8", "8", "16", "16"], ["no", "yes", "no", "yes"]
-# Two images; sizes differ by 0.04 and 0.06, flips by 0.01 on both.
-GRID = [images(0.70, 0.80), images(0.71, 0.81), images(0.74, 0.86), images(0.75, 0.87)]
+# Six images, two kinds by turns; sizes differ by 0.04 and 0.06, flips by 0.01 on all.
+GRID = [images(*one * 3) for one in ((0.70, 0.80), (0.71, 0.81), (0.74, 0.86), (0.75, 0.87))]
+STUDENT = 2.5706  # quantile for 5 degrees of freedom
 
 
 def test_effects_of_a_grid_are_those_worked_out_by_hand():
@@ -30,11 +32,13 @@ def test_effects_of_a_grid_are_those_worked_out_by_hand():
     assert (large["value"], large["jobs"], large["mean"]) == ("16", 2, pytest.approx(0.805))
     assert (small["rank"], large["rank"]) == (2, 1)
     assert math.isnan(large["difference"]) and math.isnan(large["rho"])
-    # Of two images a quarter of the resamples holds one alone: the interval goes from one to the other.
-    assert difference(small) == pytest.approx((-0.05, -0.06, -0.04))
-    assert (small["low"], small["high"]) == pytest.approx((0.705, 0.805))
-    # A difference that is the same on all images has an interval of no width.
-    assert difference(no) == pytest.approx((-0.01, -0.01, -0.01))
+    # The standard error of six values d to both sides of their mean is d / sqrt(5).
+    half = STUDENT * 0.01 / math.sqrt(5)
+    assert difference(small) == pytest.approx((-0.05, -0.05 - half, -0.05 + half), abs=1e-5)
+    half = STUDENT * 0.05 / math.sqrt(5)
+    assert (small["low"], small["high"]) == pytest.approx((0.755 - half, 0.755 + half), abs=1e-5)
+    # A difference that is the same on all images says nothing of how far the next would be off.
+    assert difference(no) == pytest.approx((-0.01, math.nan, math.nan), nan_ok=True)
 
 
 def difference(row):
@@ -56,27 +60,47 @@ def test_low_is_best_for_errors():
 
 
 def test_without_balance_the_chance_of_the_jobs_widens_the_intervals():
-    values = [images(0.70, 0.70), images(0.80, 0.80), images(0.81, 0.81), images(0.91, 0.91)]
+    values = [images(*(mean + off for off in (-0.01, 0.01) * 3)) for mean in (0.60, 0.70, 0.80, 0.90)]
     even = main_effects(choices(size=SIZE), values, [1] * 4).iloc[0]
     uneven = main_effects(choices(size=SIZE), values, [1] * 4, balanced=False).iloc[0]
-    # Images do not differ; of two jobs a quarter of the resamples holds one alone, 0.05 from the mean of both: times
-    # sqrt(2), as the bootstrap of two finds half the variance.
-    assert (even["low"], even["high"]) == pytest.approx((0.75, 0.75))
-    off = 0.05 * math.sqrt(2)
-    assert (uneven["low"], uneven["high"]) == pytest.approx((0.75 - off, 0.75 + off))
-    assert difference(uneven) == pytest.approx((-0.11, -0.11 - 2 * off, -0.11 + 2 * off))
+    half = STUDENT * 0.01 / math.sqrt(5)
+    assert (even["low"], even["high"]) == pytest.approx((0.65 - half, 0.65 + half), abs=1e-5)
+    # Two jobs 0.05 from their mean have a standard error of 0.05 with 1 degree of freedom; with that of the images,
+    # 0.01 / sqrt(5), and their 5 degrees it is sqrt(0.05^2 + 0.0045^2) with 1.016, whose quantile is 12.48.
+    error, degrees = math.hypot(0.05, 0.01 / math.sqrt(5)), 1.016
+    half = scipy.stats.t.ppf(0.975, degrees) * error
+    assert (uneven["low"], uneven["high"]) == pytest.approx((0.65 - half, 0.65 + half), rel=5e-3)
+    assert uneven["difference"] == pytest.approx(-0.2)
+
+
+def test_the_chance_of_the_jobs_of_both_values_widens_a_difference():
+    off = (-0.01, 0.01) * 3
+    values = [images(*(mean + it for it in off)) for mean in (0.60, 0.70)]
+    values += [images(*(mean - it for it in off)) for mean in (0.80, 0.90)]
+    uneven = main_effects(choices(size=SIZE), values, [1] * 4, balanced=False).iloc[0]
+    # Images differ by 0.02 to both sides of -0.2; the jobs of each value have a standard error of 0.05.
+    parts = [(0.02 / math.sqrt(5), 5), (0.05, 1), (0.05, 1)]
+    error = math.sqrt(sum(one**2 for one, _ in parts))
+    degrees = error**4 / sum(one**4 / number for one, number in parts)
+    half = scipy.stats.t.ppf(0.975, degrees) * error
+    assert difference(uneven) == pytest.approx((-0.2, -0.2 - half, -0.2 + half))
 
 
 def test_the_interval_over_few_jobs_is_as_wide_as_their_standard_error():
-    values = [images(v, v) for v in (0.60, 0.66, 0.70, 0.74, 0.80)]  # SD 0.0762, standard error 0.0341
-    placed = standings([images(0.70, 0.70)], [True])
+    # SD 0.0762, standard error 0.0341; of the images next to none.
+    values = [images(*[v - 1e-5, v + 1e-5] * 3) for v in (0.60, 0.66, 0.70, 0.74, 0.80)]
+    placed = standings([mean_over_runs(values)], [True])
     (standing,) = with_chance_of_jobs(placed, [values])
-    assert (standing.high - standing.low) / 2 == pytest.approx(1.96 * 0.0341, rel=0.05)
+    assert (standing.high - standing.low) / 2 == pytest.approx(2.7764 * 0.0341, rel=5e-3)  # 4 degrees of freedom
+    (bounded,) = with_chance_of_jobs(placed, [values], bounds=(0.65, 0.75))
+    assert (bounded.low, bounded.high) == (0.65, 0.75)
 
 
 def test_the_best_value_is_none_whose_mean_is_not_known():
-    values = [images(0.9, math.nan), images(0.9, math.nan), images(0.70, 0.70), images(0.80, 0.80)]
-    values += [images(0.60, 0.60), images(0.62, 0.62)]
+    off = (-0.01, 0.01) * 3
+    values = [images(0.9, *[math.nan] * 5)] * 2
+    values += [images(*(v + it for it in off)) for v in (0.70, 0.80)]
+    values += [images(*(v - it for it in off)) for v in (0.60, 0.62)]
     effects = main_effects(choices(size=["4", "4", "8", "8", "16", "16"]), values, [1] * 6, balanced=False)
     unknown, best, worst = effects.to_dict("records")
     assert math.isnan(unknown["mean"]) and best["rank"] == 1 and math.isnan(best["difference"])
@@ -84,10 +108,10 @@ def test_the_best_value_is_none_whose_mean_is_not_known():
 
 
 def test_a_difference_without_p_has_no_corrected_p_either():
-    values = [images(*(m + n / 100 for n in range(6))) for m in (0.5, 0.52, 0.7, 0.72)]
+    values = [images(*(m + n * m / 100 for n in range(6))) for m in (0.5, 0.52, 0.7, 0.72)]
     for balanced in (True, False):
         effect = main_effects(choices(size=SIZE), values, [1] * 4, balanced).iloc[0]
-        assert [math.isnan(effect[p]) for p in ("p", "p_holm")] == [not balanced] * 2
+        assert [math.isnan(effect[p]) for p in ("p", "p_corrected")] == [not balanced] * 2
 
 
 def test_without_balance_a_value_of_one_job_has_no_interval():
@@ -118,18 +142,29 @@ def test_equal_numbers_stay_in_one_third():
 
 
 def test_a_figure_that_follows_a_number_has_a_correlation_of_one_and_a_reversed_one_of_minus_one():
-    rising = [images(0.1 * n, 0.1 * n + 0.05) for n in range(9)]
+    rising = [images(*[0.1 * n, 0.1 * n + 0.05] * 3) for n in range(9)]
     numbers = pd.Series([float(n * n) for n in range(9)])
     assert spearman(numbers, rising)[0] == pytest.approx(1)
     assert spearman(numbers, rising[::-1]) == pytest.approx((-1, -1, -1))
 
 
 def test_a_correlation_by_chance_has_a_wide_interval():
-    # Ranks of the means: 4 1 3 5 2 of 1 2 3 4 5; squared differences 9 1 0 1 9: 1 - 6 * 20 / (5 * 24) = 0.
-    values = [images(v, v) for v in (0.4, 0.1, 0.3, 0.5, 0.2)]
+    # Ranks of the means: 4 1 3 5 2 of 1 2 3 4 5; squared differences 9 1 0 1 9: 1 - 6 * 20 / (5 * 24) = 0. Five are too
+    # few for an interval; each twice, of another image too, they are ten.
+    values = [images(*[v] * 6) for v in (0.4, 0.1, 0.3, 0.5, 0.2)]
     rho, low, high = spearman(pd.Series(range(5)), values)
     assert rho == pytest.approx(0, abs=1e-12)
+    assert math.isnan(low) and math.isnan(high)
+    _, low, high = spearman(pd.Series([*range(5)] * 2), values * 2)
     assert low < -0.5 and high > 0.5
+
+
+def test_a_correlation_over_few_images_or_groups_has_no_interval():
+    rising = [images(*(0.1 * n + image / 100 for image in range(6))) for n in range(9)]
+    numbers = pd.Series(range(9))
+    assert math.isnan(spearman(numbers, [dict([*one.items()][:5]) for one in rising])[1])
+    assert math.isnan(spearman(numbers, rising, dict(zip(rising[0], "aabbcd", strict=True)))[1])
+    assert spearman(numbers, rising, {image: image for image in rising[0]}) == pytest.approx((1, 1, 1))
 
 
 def test_numbers_that_were_searched_have_a_correlation_beside_each_third():

@@ -14,7 +14,7 @@ from unet_lightning.results.leaderboard.formats import csv_rows, markdown, page,
 from unet_lightning.results.stored import AGAINST_SECOND, SECOND, read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 
-GOOD, FAIR, POOR = (0.84, 0.86), (0.82, 0.83), (0.80, 0.82)  # means 0.85, 0.825, 0.81
+GOOD, FAIR = (0.84, 0.86) * 3, (0.82, 0.83) * 3  # means 0.85, 0.825
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def board(tmp_path_factory):
             {"seed": 1, "model__base_c": 16} if name == "b" else {"loss___target_": "x.Focal"} if name == "l" else {}
         )
         folder = write_run(root / name, **config | ({"model__base_c": 16} if name == "a" else {}))
-        figures = {"model": dice(*values) | {"auroc": dice(0.9, 0.92)["dice"]}, SECOND: dice(0.81, 0.82)}
+        figures = {"model": dice(*values) | {"auroc": dice(*[0.9, 0.92] * 3)["dice"]}, SECOND: dice(*[0.81, 0.82] * 3)}
         if name == "c":
-            figures[AGAINST_SECOND] = dice(0.7, 0.72)
+            figures[AGAINST_SECOND] = dice(*[0.7, 0.72] * 3)
         write_evaluation(folder, figures, **evaluation)
         (home,) = stored_evaluations(folder).values()
         title = {"l": "l|eaky <b>[x]"}.get(name, name)
@@ -37,12 +37,15 @@ def board(tmp_path_factory):
 
     runs = [
         run("a", GOOD),
-        run("b", (0.86, 0.88), threshold=0.42, threshold_source="default"),
+        run("b", (0.86, 0.88) * 3, threshold=0.42, threshold_source="default"),
         run("c", FAIR, tta="flips"),
-        run("l", (0.9, 0.9), leak=["02"]),
+        run("l", (0.9, 0.9) * 3, leak=["02"]),
     ]
     runs[1].evaluation.protocol["threshold"] = 0.5
     return make_leaderboard(make_entries(runs), "dice")
+
+
+DIFFERENCE = "difference to best (95 %, corrected)"
 
 
 def cells(board):
@@ -53,34 +56,34 @@ def cells(board):
 
 
 def test_the_table_holds_figures_worked_out_by_hand(board):
-    # a and b average to 0.85 and 0.87: mean 0.86; their seeds' means are 0.85 and 0.87: SD 0.02 / sqrt(2). Of two
-    # images a quarter of the resamples holds one alone, so that the interval goes from one to the other.
+    # a and b average to 0.85 and 0.87: mean 0.86; their seeds' means are 0.85 and 0.87: SD 0.02 / sqrt(2). Of
+    # six images, 0.85 and 0.87 by turns, the standard error is 0.01 / sqrt(5), and Student's quantile 2.5706.
     first, second, human, leaky = cells(board)
     assert first["rank"] == "1"
     assert first["entry"] == "a,b (model.base_c=16 loss=DiceLoss)"
-    assert first["dice_per_image (95 % interval)"] == "0.8600 (0.8500 to 0.8700)"
+    assert first["dice_per_image (95 % interval)"] == "0.8600 (0.8485 to 0.8715)"
     assert (first["runs"], first["spread"]) == ("2 seeds", "0.0141")
-    assert (first["difference to best (95 % interval)"], first["p"]) == ("best", "-")
+    assert (first[DIFFERENCE], first["p"]) == ("best", "-")
     assert (first["dice_pooled"], first["auroc"], first["tta"], first["threshold"]) == (
         "0.8600",
         "0.9100",
         "none",
         "0.5",
     )
-    # Differences -0.03 and -0.04; two images of one sign: p is 2 / 4, times two comparisons.
-    assert second["difference to best (95 % interval)"] == "-0.0350 (-0.0400 to -0.0300)"
-    assert (second["p"], second["spread"], second["runs"], second["tta"]) == ("1.0000", "-", "1 run", "flips")
+    # Differences -0.03 and -0.04: 0.005 / sqrt(5) times the quantile for three pairs, 3.5341.
+    assert second[DIFFERENCE] == "-0.0350 (-0.0429 to -0.0271)"
+    assert (second["p"], second["spread"], second["runs"], second["tta"]) == ("< 0.0001", "-", "1 run", "flips")
     assert second["dice_per_image (against second observer)"] == "0.7100"
     assert (human["rank"], human["entry"], human["runs"], human["auroc"]) == ("-", SECOND, "-", "-")
-    assert human["difference to best (95 % interval)"] == "-0.0450 (-0.0500 to -0.0400)"
+    assert human[DIFFERENCE] == "-0.0450 (-0.0529 to -0.0371)"
     assert leaky["entry"] == r"l\|eaky &lt;b>[x] LEAK (model.base_c=8 loss=Focal)"
-    assert (leaky["rank"], leaky["difference to best (95 % interval)"], leaky["p"]) == ("-", "-", "-")
+    assert (leaky["rank"], leaky[DIFFERENCE], leaky["p"]) == ("-", "-", "-")
 
 
 def test_markdown_lists_the_notes_below(board):
     text = markdown(board)
     assert text.startswith("# Leaderboard: drive test\n\n| rank |")
-    assert "\n- drive test: 2 images, against the first observer, region: field of view" in text
+    assert "\n- drive test: 6 images, against the first observer, region: field of view" in text
     assert r"trained or selected on 02: l\|eaky &lt;b>[x]." in text
 
 
@@ -94,15 +97,15 @@ def test_a_threshold_that_differs_over_the_runs_is_a_range(tmp_path):
     (row,) = cells(make_leaderboard(make_entries(runs), "dice"))
     assert row["threshold"] == "0.41 to 0.44"
     # A single image has no interval, and a single entry nothing to be compared with.
-    assert row["dice_per_image (95 % interval)"] == "0.8000"
+    assert row["dice_per_image (95 % interval)"] == "0.8000 (no interval)"
     assert "p" not in row
 
 
 @pytest.mark.parametrize(
     ("width", "figures"),
     [
-        (40, ["0.8600", "0.8500 to 0.8700"]),
-        (80, ["0.8600", "-0.0350", "-0.0400 to -0.0300", "1.0000", "2 seeds"]),
+        (40, ["0.8600", "0.8485 to 0.8715"]),
+        (80, ["0.8600", "-0.0350", "-0.0429 to -0.0271", "< 0.0001", "2 seeds"]),
         (120, ["0.8600", "-0.0350", "2 seeds", "0.0141", "0.9100"]),
     ],
 )
@@ -133,9 +136,9 @@ def test_csv_holds_everything_in_full(board, tmp_path):
     assert [row["rank"] for row in (first, second, human, leaky)] == ["1", "2", "", ""]
     assert float(first["dice_per_image"]) == pytest.approx(0.86, abs=1e-15)
     assert float(first["auroc_per_image"]) == pytest.approx(0.91, abs=1e-15)
-    assert (float(first["auroc_low"]), float(first["auroc_high"])) == pytest.approx((0.9, 0.92))
+    assert (float(first["auroc_low"]), float(first["auroc_high"])) == pytest.approx((0.8985, 0.9215), abs=1e-4)
     assert float(second["difference"]) == pytest.approx(-0.035)
-    assert (float(second["p"]), float(second["p_holm"])) == (0.5, 1.0)
+    assert float(second["p_corrected"]) == pytest.approx(3 * float(second["p"]))
     assert (first["seeds"], first["folds"], first["runs"], first["networks"]) == ("2", "0", "2", "1")
     assert (first["tta"], second["tta"], first["region"]) == ("none", "flips", "field of view, masks of the data set")
     assert (leaky["leak"], first["leak"], leaky["settings"]) == ("02", "", "model.base_c=8 loss=Focal")

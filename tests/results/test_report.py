@@ -258,12 +258,13 @@ def test_a_row_holds_mean_interval_and_pooled_of_each_observer():
         pooled={"dice": 0.74, "auroc": 0.97},
     )
     nan = math.nan
-    one = Summary([{"dice": 0.7}], {"dice": 0.7}, {"dice": nan}, {"dice": (nan, nan)}, pooled={})
+    few = {"dice": "fewer than 6 images"}
+    one = Summary([{"dice": 0.7}], {"dice": 0.7}, {"dice": nan}, {"dice": (nan, nan)}, pooled={}, why_unknown=few)
     dice, pieces, auroc = table_rows([two, one])
     assert dice["name"] == "Dice"
     assert dice["cells"] == [
         {"mean": "0.7500 (0.0707)", "interval": "0.7000 to 0.8000", "pooled": "0.7400"},
-        {"mean": "0.7000 (-)", "interval": "", "pooled": "-"},
+        {"mean": "0.7000 (-)", "interval": "none: fewer than 6 images", "pooled": "-"},
     ]
     assert pieces["cells"][0] == {"mean": "3.5 (0.7)", "interval": "3.0 to 4.0", "pooled": "-"}
     assert auroc["cells"] == [

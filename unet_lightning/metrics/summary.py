@@ -5,9 +5,8 @@ import math
 import operator
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from unet_lightning.metrics.calibration import brier_score, expected_calibration
 from unet_lightning.metrics.calibre import CalibreCounts, count_by_calibre
 from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
-from unet_lightning.metrics.statistics import bootstrap_interval
+from unet_lightning.metrics.statistics import Groups, mean_interval, why_unknown
 from unet_lightning.metrics.topology import centreline_dice, component_error
 
 # The figures in the order of every table.
@@ -26,6 +25,7 @@ TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be poo
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
 FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *CALIBRES)
 LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error"})
+BOUNDS = {"mcc": (-1.0, 1.0), "component_error": (0.0, math.inf)}  # lowest and highest value; of all others 0 and 1
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Summary:
     per_image: list[dict[str, float]]  # a row for each image
     mean: dict[str, float]  # over images
     sd: dict[str, float]  # sample standard deviation over images; NaN for a single one
-    interval: dict[str, tuple[float, float]]  # 95 % bootstrap interval of the mean; NaN for a single image
+    interval: dict[str, tuple[float, float]]  # 95 % interval of the mean; NaN where `why_unknown` has an entry
     pooled: dict[str, float]  # over the pixels of all images; has no figures of topology
+    why_unknown: dict[str, str] = field(default_factory=dict)  # of figures whose mean has no interval, such as too few
 
 
 def summarise(
@@ -50,13 +51,19 @@ def summarise(
     targets: Sequence[Tensor],
     probabilities: Sequence[Tensor] = (),
     one_of_several: bool = False,
+    groups: Groups = None,
 ) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
-    There must be an image. Maps are `(H, W)` bool, targets integer, probabilities float32 in [0, 1].
+    There must be an image.
 
-    Of `one_of_several` classes figures without a meaning in an image are NaN: all but those of pixels that are of
-    other classes where neither map nor target has it.
+    Args:
+        vessels: `(H, W)` bool each.
+        targets: `(H, W)` integer each: BACKGROUND, VESSEL or IGNORE.
+        probabilities: `(H, W)` float32 in [0, 1] each; none of a human.
+        one_of_several: of several classes figures without a meaning in an image are NaN: all but those of pixels that
+            are of other classes where neither map nor target has it.
+        groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -75,7 +82,7 @@ def summarise(
     if one_of_several:
         for row, found in zip([*per_image, pooled], [*counts, functools.reduce(operator.add, counts)], strict=True):
             row |= dict.fromkeys(row.keys() & without_meaning(found), math.nan)
-    return summary_of(per_image, pooled, one_of_several)
+    return summary_of(per_image, pooled, one_of_several, groups)
 
 
 def without_meaning(counts: Counts) -> set[str]:
@@ -91,18 +98,28 @@ def without_meaning(counts: Counts) -> set[str]:
     return {name for name in FIGURES if name not in CALIBRATION and not needed.get(name, there + called)}
 
 
-def summary_of(per_image: list[dict[str, float]], pooled: dict[str, float], one_of_several: bool = False) -> Summary:
+def summary_of(
+    per_image: list[dict[str, float]], pooled: dict[str, float], one_of_several: bool = False, groups: Groups = None
+) -> Summary:
     """Mean, standard deviation and interval of the figures of each image."""
     summary = Summary(per_image, {}, {}, {}, pooled)
     for name in per_image[0]:
         partial = one_of_several or name in CALIBRES
-        values = [row[name] for row in per_image if not partial or not math.isnan(row[name])]
+        kept = [at for at, row in enumerate(per_image) if not partial or not math.isnan(row[name])]
+        values = [per_image[at][name] for at in kept]
         unknown = len(values) < 2 or any(map(math.isnan, values))
         summary.mean[name] = statistics.fmean(values) if values else math.nan
         summary.sd[name] = math.nan if unknown else statistics.stdev(values)
-        low, high = bootstrap_interval(np.array(values)[:, None])
-        summary.interval[name] = (float(low[0]), float(high[0]))
+        their = None if groups is None else [groups[at] for at in kept]
+        summary.interval[name] = mean_interval(values, their, bounds_of(name))
+        if reason := why_unknown(values, their):
+            summary.why_unknown[name] = reason
     return summary
+
+
+def bounds_of(figure: str) -> tuple[float, float]:
+    """The lowest and the highest value that a figure can have."""
+    return BOUNDS.get(figure, (0.0, 1.0))
 
 
 def _rates(counts: Counts | CalibreCounts, names: Sequence[str]) -> dict[str, float]:

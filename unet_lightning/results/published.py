@@ -17,6 +17,7 @@ from unet_lightning.inference.maps import save_probability
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
+from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.results.by_class import show_tables
 from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.places import ending_of, held, place_of, put_in_place
@@ -31,7 +32,7 @@ from unet_lightning.results.stored import (
     image_rows,
     write_stored,
 )
-from unet_lightning.results.tables import mark_of, show
+from unet_lightning.results.tables import interval_of, mark_of, show
 from unet_lightning.text import shown
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -91,7 +92,9 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
         str(run): {f"{one.protocol['dataset']} {one.protocol['split']}": dice_with_interval(one) for one in evaluations}
         for run, evaluations in done.items()
     }
-    caption = "Dice per image with its 95 % bootstrap interval; the protocol of each cell is in its evaluation folder."
+    caption = (
+        f"Dice per image with its 95 % interval ({METHOD}); the protocol of each cell is in its evaluation folder."
+    )
     table = pd.DataFrame(cells).T.fillna("-")
     text = show(table, caption, terminal=False)
     for run in done:
@@ -100,11 +103,10 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
 
 
 def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
-    """Mean Dice of the model: `0.8177 [0.8101, 0.8254]`."""
+    """Mean Dice of the model: `0.8177 [0.8101 to 0.8254]`."""
     summary = evaluation.observers[MODEL]
-    low, high = summary.interval["dice"]
     mark = mark_of(evaluation.protocol) if mark_leak else ""
-    return f"{summary.mean['dice']:.4f} [{low:.4f}, {high:.4f}] {mark}".rstrip()
+    return f"{summary.mean['dice']:.4f} [{interval_of(summary, 'dice')}] {mark}".rstrip()
 
 
 def score_best(run: RunFolder, trainer: Any) -> None:

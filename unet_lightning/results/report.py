@@ -17,11 +17,12 @@ from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.files import write_text
 from unet_lightning.metrics.calibration import ReliabilityBin, reliability
 from unet_lightning.metrics.ranking import precision_recall_curve, roc_curve
+from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, embed, inline_svg, render
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND
-from unet_lightning.results.tables import doubts_of, mark_of, mean_and_sd, readable, readable_name
+from unet_lightning.results.tables import doubts_of, interval_of, mark_of, mean_and_sd, readable, readable_name
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 DOUBTS = ("leak", "leak_reasons", "leak_by_names", "seen_as", "near_duplicates", "unknown_training")  # in its sentences
@@ -60,6 +61,7 @@ def write_report(
         protocol={readable_name(key): value for key, value in protocol.items() if key not in DOUBTS},
         observers=list(observers),
         human=SECOND,
+        method=METHOD,
         table=table_rows(list(observers.values())),
         charts=draw_charts(observers, *pooled(images), protocol["threshold"]),
         legend=LEGEND,
@@ -82,8 +84,8 @@ def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
     for name in dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled)):
         cells = []
         for summary in summaries:
-            ends = [readable(value, name) for value in summary.interval.get(name, (None, None))]
-            interval, in_all = "" if "-" in ends else " to ".join(ends), readable(summary.pooled.get(name), name)
+            interval = interval_of(summary, name) if name in summary.mean else ""
+            in_all = readable(summary.pooled.get(name), name)
             cells.append({"mean": mean_and_sd(summary, name), "interval": interval, "pooled": in_all})
         rows.append({"name": readable_name(name), "cells": cells})
     return rows

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, unknown_training
 from unet_lightning.text import shown
@@ -52,6 +53,12 @@ def mean_and_sd(summary: Summary, name: str) -> str:
     return mean if mean == "-" else f"{mean} ({sd})"
 
 
+def interval_of(summary: Summary, name: str) -> str:
+    """The interval of a figure's mean over images, such as `0.8101 to 0.8254`; where there is none, why."""
+    low, high = (readable(end, name) for end in summary.interval[name])
+    return f"{low} to {high}" if low != "-" else f"none: {summary.why_unknown.get(name, 'not known')}"
+
+
 def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     """One column an observer: Dice and topology per image as mean (SD), the rest from the pooled pixels.
 
@@ -59,8 +66,7 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     """
     columns = {}
     for observer, summary in observers.items():
-        low, high = summary.interval["dice"]
-        cells = {"dice_per_image": mean_and_sd(summary, "dice"), "  95 % interval": f"{low:.4f} to {high:.4f}"}
+        cells = {"dice_per_image": mean_and_sd(summary, "dice"), "  95 % interval": interval_of(summary, "dice")}
         for name in ("dice", *(name for one in observers.values() for name in (*one.mean, *one.pooled))):
             text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
@@ -79,8 +85,8 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
         f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
         f"({protocol['threshold_source']}); TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}.",
-        f"dice_per_image, {' and '.join(TOPOLOGY)} are the mean (SD) over images, intervals from 10,000 bootstrap "
-        "resamples of the images; the other figures are of the pooled pixels.",
+        f"dice_per_image, {' and '.join(TOPOLOGY)} are the mean (SD) over images; the other figures are of the "
+        f"pooled pixels. Intervals: 95 %, {METHOD}.",
     ]
     said += [
         f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "

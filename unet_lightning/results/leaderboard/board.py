@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.metrics.comparison import Standing, mean_interval, pareto_front, standings
-from unet_lightning.metrics.statistics import RESAMPLES
-from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER
+from unet_lightning.metrics.comparison import Groups, Standing, comparisons, mean_interval, pareto_front, standings
+from unet_lightning.metrics.statistics import LEAST, METHOD
+from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER, bounds_of
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
@@ -82,11 +82,13 @@ def make_leaderboard(
     class_name: str | None = None,
     notes: Sequence[str] = (),
     unfinished: Sequence[Mapping[str, Any]] = (),
+    groups: Groups = None,
 ) -> Leaderboard:
     """Ranks entries by the mean over images of a figure, such as `dice`; ConfigError where not every entry has it.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
-    ranked for choosing among them: that is what validation is for.
+    ranked for choosing among them: that is what validation is for. Intervals are by `groups`, such as patients, where
+    these are given by image.
     """
     models = [entry for entry in entries if not entry.human]
     known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
@@ -95,10 +97,10 @@ def make_leaderboard(
         raise ConfigError(f"--figure {figure} is not measured in {lacking}. All have: {', '.join(known) or 'none'}.")
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
-    rows = _ranked(entries, figure, validation)
+    rows = _ranked(entries, figure, validation, groups)
     names = {name for entry in entries for name in entry.per_image}
     figures = [*(name for name in FIGURES if name in names), *sorted(names - {*FIGURES})]
-    lines = pd.DataFrame([_line(*row, figure, figures) for row in rows]).astype({"rank": "Int64"})
+    lines = pd.DataFrame([_line(*row, figure, figures, groups) for row in rows]).astype({"rank": "Int64"})
     # What the ranked entries with a config differ in, and what that changes.
     trained = {n: one for n, (_, one, place) in enumerate(rows) if place.rank is not None and one.runs[0].config}
     first = [one.runs[0] for one in trained.values()]
@@ -110,29 +112,34 @@ def make_leaderboard(
         figure,
         f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
         lines,
-        [*_notes(lines, models, figure), *notes],
+        [*_notes(lines, models, figure, groups), *notes],
         VALIDATION if validation else "",
         choices.set_axis([*trained]),
-        main_effects(choices, values, jobs, balanced, lower),
+        main_effects(choices, values, jobs, balanced, lower, groups, bounds_of(figure)),
         balanced,
         pd.DataFrame(unfinished, columns=UNFINISHED),
     )
 
 
-def _ranked(entries: Sequence[Entry], figure: str, validation: bool) -> list[tuple[str, Entry, Standing]]:
+def _ranked(
+    entries: Sequence[Entry], figure: str, validation: bool, groups: Groups
+) -> list[tuple[str, Entry, Standing]]:
     """Each entry with its kind and where it stands: the best first, what has no mean behind, and leaks last."""
-    lower = figure in LOWER_IS_BETTER
+    lower, bounds = figure in LOWER_IS_BETTER, bounds_of(figure)
     clean = [entry for entry in entries if not entry.leak or (validation and entry.for_choosing)]
     leaks = [entry for entry in entries if entry.leak and not (validation and entry.for_choosing)]
-    placed = standings([entry.counting(figure) for entry in clean], [not entry.human for entry in clean], lower)
+    values, competing = [entry.counting(figure) for entry in clean], [not entry.human for entry in clean]
+    placed = standings(values, competing, lower, groups, bounds)
     rows = [("human" if entry.human else "model", entry, place) for entry, place in zip(clean, placed, strict=True)]
     # A leak is shown and not compared: it may be as good as it is for the wrong reason.
-    rows += [("leak", entry, Standing(None, *mean_interval(entry.counting(figure)))) for entry in leaks]
+    rows += [("leak", entry, Standing(None, *mean_interval(entry.counting(figure), groups, bounds))) for entry in leaks]
     sign = 1 if lower else -1
     return sorted(rows, key=lambda row: (row[0] == "leak", math.isnan(row[2].mean), sign * row[2].mean))
 
 
-def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Sequence[str]) -> dict[str, Any]:
+def _line(
+    kind: str, entry: Entry, standing: Standing, figure: str, figures: Sequence[str], groups: Groups
+) -> dict[str, Any]:
     """A row of `lines`, everything in full."""
     row: dict[str, Any] = {
         "kind": kind,
@@ -147,7 +154,8 @@ def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Seq
         "networks": max((len(run.evaluation.protocol["networks"]) for run in entry.runs), default=0),
     }
     for name in figures:
-        row[f"{name}_per_image"], row[f"{name}_low"], row[f"{name}_high"] = mean_interval(entry.counting(name))
+        columns = (f"{name}_{end}" for end in ("per_image", "low", "high"))
+        row |= zip(columns, mean_interval(entry.counting(name), groups, bounds_of(name)), strict=True)
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
     row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
@@ -158,22 +166,26 @@ def _line(kind: str, entry: Entry, standing: Standing, figure: str, figures: Seq
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}
 
 
-def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str) -> list[str]:
+def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Groups) -> list[str]:
     """What was measured how, in sentences."""
     protocols = [run.evaluation.protocol for entry in models for run in entry.runs]
-    first, compared = protocols[0], int(lines["difference"].notna().sum())
+    first, what = protocols[0], "images" if groups is None else "groups of images"
+    means = lines.loc[lines["kind"] != "leak", ["rank", f"{figure}_per_image"]].dropna(subset=[f"{figure}_per_image"])
+    pairs = comparisons(int(means["rank"].notna().sum()), len(means))
     order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
     notes = [
         f"{first['dataset']} {first['split']}: {len(models[0].images)} images, against the {first['reference']}, "
         f"region: {first['region']}, resolution: {first['resolution']}.",
         f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
-        f"Intervals: 95 %, {RESAMPLES:,} bootstrap resamples of the images. Spread: SD of the seeds' means.",
+        f"Intervals: 95 %, {METHOD}{' by group' if groups is not None else ''}; none below {LEAST} {what}. "
+        "Spread: SD of the seeds' means.",
         f"Of the pooled pixels, averaged over the runs: {', '.join(pooled_columns(lines))}.",
     ]
-    if compared:
+    if lines["difference"].notna().any():
         notes.append(
-            "Difference to best: the entry less rank 1, image by image. p: Wilcoxon's signed-rank test, "
-            f"two-sided, corrected by Holm's method for {compared} comparison{'s' * (compared > 1)}."
+            "Difference to best: the entry less rank 1, image by image. Its interval leaves out 0 where p, of the same "
+            f"method, is below 0.05; both are corrected (Bonferroni) for {pairs} pair{'s' * (pairs > 1)}, of which any "
+            "could have been the best and another."
         )
     if models[0].several:
         notes.append(_of_classes(models, figure))

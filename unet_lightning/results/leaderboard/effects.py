@@ -10,9 +10,11 @@ import pandas as pd
 import torch
 from scipy.stats import rankdata
 
-from unet_lightning.metrics.comparison import Standing, Values, mean_over_runs, standings
-from unet_lightning.metrics.statistics import LEVEL, RESAMPLES
+from unet_lightning.metrics.comparison import Groups, Standing, Values, comparisons, mean_over_runs, standings
+from unet_lightning.metrics.statistics import LEAST, LEVEL, UNBOUNDED, Uncertainty, uncertainty
 from unet_lightning.results.leaderboard.choices import as_number, levels, searched
+
+RESAMPLES = 10_000  # of jobs and images, for the correlation
 
 Floats = npt.NDArray[np.float64]
 TREND = ("rho", "rho_low", "rho_high")
@@ -25,28 +27,39 @@ def main_effects(
     jobs: Sequence[int],
     balanced: bool = True,
     lower_is_better: bool = False,
+    groups: Groups = None,
+    bounds: tuple[float, float] = UNBOUNDED,
 ) -> pd.DataFrame:
     """The effect of each choice, the largest first.
 
-    Jobs with one value of a choice are averaged image by image, and the images are resampled: values of a choice are
-    compared on the same images. Where the design is not balanced, which jobs have a value is a matter of chance too,
-    and they are resampled with the images.
+    Jobs with one value of a choice are averaged image by image, and values of a choice are compared on the same images.
+    Where the design is not balanced, which jobs have a value is a matter of chance too, and intervals take it in.
 
-    The rows of `choices` (see `find_choices`) are numbered from 0; `values` has the figure of each by image, `jobs` the
-    number of jobs behind it. Returns a row a value of a choice, or a third of the range that was searched: `choice`,
-    `value`, `jobs` that had it, the fields of its `Standing` among the values, and for what was searched Spearman's
-    rank correlation of the numbers with the figure, `rho`, with the ends of its 95 % interval.
+    Args:
+        choices: see `find_choices`; its rows are numbered from 0.
+        values: the figure of each row by image.
+        jobs: the number of jobs behind each row.
+        balanced: whether the rows are a full grid.
+        lower_is_better: whether the lowest mean is the best.
+        groups: of the images by their ids, such as patients, for the intervals.
+        bounds: lowest and highest value of the figure.
+
+    Returns:
+        a row a value of a choice, or a third of the range that was searched: `choice`, `value`, `jobs` that had it, the
+        fields of its `Standing` among the values, and for what was searched Spearman's rank correlation of the numbers
+        with the figure, `rho`, with the ends of its 95 % interval.
     """
     tables = []
     for name in choices:
         column, trend = choices[name].dropna(), (math.nan,) * 3
         if searched(column):
-            parts, trend = thirds(column), spearman(column.map(as_number), values)
+            parts, trend = thirds(column), spearman(column.map(as_number), values, groups)
         else:
             parts = [(short, list(column.index[column == value])) for value, short in levels(column).items()]
         members = [[values[place] for place in places] for _, places in parts]
-        placed = standings([mean_over_runs(one) for one in members], [True] * len(members), lower_is_better)
-        placed = placed if balanced else with_chance_of_jobs(placed, members)
+        means_by_image, racing = [mean_over_runs(one) for one in members], [True] * len(members)
+        placed = standings(means_by_image, racing, lower_is_better, groups, bounds)
+        placed = placed if balanced else with_chance_of_jobs(placed, members, groups, bounds)
         means = [one.mean for one in placed if not math.isnan(one.mean)]
         rows = [
             (name, value, sum(jobs[place] for place in places), *asdict(standing).values(), *trend)
@@ -68,60 +81,102 @@ def thirds(values: pd.Series) -> list[tuple[str, list[int]]]:
     return found
 
 
-def with_chance_of_jobs(placed: Sequence[Standing], parts: Sequence[Sequence[Values]]) -> list[Standing]:
-    """The standings of values with intervals that resample the images and, within each value, the entries.
+def with_chance_of_jobs(
+    placed: Sequence[Standing],
+    parts: Sequence[Sequence[Values]],
+    groups: Groups = None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> list[Standing]:
+    """The standings of values with intervals for other images and for other jobs with the same value.
 
-    A bootstrap of n entries finds (n - 1) / n of the variance of their mean, half of it for two. The deviations of the
-    resampled entries from the mean of all n are therefore taken sqrt(n / (n - 1)) times. A value of a single entry has
-    no interval: how much another would differ is not known. None has p: Wilcoxon's test knows of the images alone.
-    `parts` are the entries that have each value, with the figure by image.
+    The variance over the entries that have a value is added to that over the images, and the degrees of freedom are
+    Satterthwaite's. A value of a single entry has no interval: how much another would differ is not known. None has p:
+    it is of the images alone.
+
+    Args:
+        placed: the standing of each value, for other images alone.
+        parts: the entries that have each value, with the figure by image.
+        groups: of the images by their ids, such as patients.
+        bounds: lowest and highest value of the figure.
+
+    Source: F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
+    Bulletin 2(6), 1946.
     """
-    generator = torch.Generator().manual_seed(0)
     images = sorted(set.intersection(*(set(values) for part in parts for values in part)))
     if not images:
         nothing = (math.nan, math.nan)
         return [Standing(one.rank, one.mean, *nothing, one.difference, *nothing) for one in placed]
-    shares = _image_shares(len(images), generator)
-    means = []
-    for part in parts:
-        drawn = torch.randint(len(part), (RESAMPLES, len(part)), generator=generator).numpy()
-        resampled = shares @ np.array([[values[image] for values in part] for image in images])  # (RESAMPLES, entries)
-        centre = resampled.mean(axis=1)
-        deviation = np.take_along_axis(resampled, drawn, axis=1).mean(axis=1) - centre
-        wider = math.sqrt(len(part) / (len(part) - 1)) if len(part) > 1 else math.nan
-        means.append(centre + wider * deviation)
-    best = next((n for n, one in enumerate(placed) if one.rank == 1 and math.isnan(one.difference)), 0)
+    labels = None if groups is None else [groups[image] for image in images]
+    tables = [np.array([[values[image] for image in images] for values in part]) for part in parts]  # (entries, images)
+    racing = [place for place, one in enumerate(placed) if one.rank is not None]
+    best = next((place for place in racing if placed[place].rank == 1 and math.isnan(placed[place].difference)), 0)
+    level = 1 - (1 - LEVEL) / max(1, comparisons(len(racing), len(racing)))
     changed = []
-    for one, found in zip(placed, means, strict=True):
-        ends = _ends(found - means[best]) if not math.isnan(one.difference) else (math.nan, math.nan)
-        changed.append(Standing(one.rank, one.mean, *_ends(found), one.difference, *ends))
+    for place, (one, table) in enumerate(zip(placed, tables, strict=True)):
+        over_images, error, degrees = table.mean(axis=0), *_over_jobs(table)
+        low, high = _ends_of_both(one.mean, uncertainty(over_images, labels), [(error, degrees)], LEVEL)
+        ends = (math.nan, math.nan)
+        if place != best and not math.isnan(one.difference):
+            pairs = uncertainty(over_images - tables[best].mean(axis=0), labels)
+            ends = _ends_of_both(one.difference, pairs, [(error, degrees), _over_jobs(tables[best])], level)
+        within = max(low, bounds[0]), min(high, bounds[1])
+        changed.append(Standing(one.rank, one.mean, *within, one.difference, *ends))
     return changed
 
 
-def spearman(numbers: pd.Series, values: Sequence[Values]) -> tuple[float, float, float]:
+def _over_jobs(table: Floats) -> tuple[float, int]:
+    """The standard error of the mean over the entries, `(entries, images)`, and its degrees of freedom."""
+    entries = len(table)
+    error = table.mean(axis=1).std(ddof=1) / math.sqrt(entries) if entries > 1 else math.nan
+    return float(error), entries - 1
+
+
+def _ends_of_both(
+    mean: float, images: Uncertainty | None, jobs: Sequence[tuple[float, int]], level: float
+) -> tuple[float, float]:
+    """Ends of an interval for other images and other jobs; NaN where one of the two is not known."""
+    errors = [(images.error, images.degrees) if images else (math.nan, 1), *jobs]
+    total = math.sqrt(sum(error**2 for error, _ in errors))
+    if math.isnan(total):
+        return math.nan, math.nan
+    assert images is not None
+    degrees = total**4 / sum(error**4 / degrees for error, degrees in errors)
+    # The third moments of independent parts add up; of the jobs, which are few, none is known.
+    return Uncertainty(total, images.skewness * (images.error / total) ** 3, degrees).ends(mean, level)
+
+
+def spearman(numbers: pd.Series, values: Sequence[Values], groups: Groups = None) -> tuple[float, float, float]:
     """How far the figure goes up with a number, from -1 (always down) over 0 to 1 (always up), with a 95 % interval.
 
-    The interval is a bootstrap of the entries and of the images: few entries leave as much doubt as few images.
-    `numbers` are by the places of their entries in `values`, which has the figure by image.
+    The interval is a bootstrap of the entries and of the images, or their groups: few entries leave as much doubt as
+    few images. There is none from fewer than LEAST of either. `numbers` are by the places of their entries in `values`,
+    which has the figure by image.
     """
     images = sorted(set.intersection(*(set(values[place]) for place in numbers.index)))
     table = np.array([[values[place][image] for place in numbers.index] for image in images])  # (images, entries)
     if not table.size or np.isnan(table).any():
         return math.nan, math.nan, math.nan
     number, entries = numbers.to_numpy(), len(numbers)
+    rho = float(_correlation(number[None], table.mean(axis=0)[None])[0])
+    labels = images if groups is None else [groups[image] for image in images]
+    if min(len(set(labels)), entries) < LEAST:
+        return rho, math.nan, math.nan
     generator = torch.Generator().manual_seed(0)
-    means = _image_shares(len(images), generator) @ table  # (RESAMPLES, entries)
+    means = _image_shares(labels, generator) @ table  # (RESAMPLES, entries)
     drawn = torch.randint(entries, (RESAMPLES, entries), generator=generator).numpy()
     found = _correlation(number[drawn], np.take_along_axis(means, drawn, axis=1))
-    rho = float(_correlation(number[None], table.mean(axis=0)[None])[0])
     return rho, *_ends(found[~np.isnan(found)])  # a resample may hold one entry alone
 
 
-def _image_shares(images: int, generator: torch.Generator) -> Floats:
-    """Share of each image in each resample, `(RESAMPLES, images)`: its product with a table gives resampled means."""
-    drawn = torch.randint(images, (RESAMPLES, images), generator=generator)
-    shares = torch.zeros((RESAMPLES, images), dtype=torch.float64)
-    return np.asarray(shares.scatter_add_(1, drawn, torch.full_like(shares, 1 / images)))
+def _image_shares(labels: Sequence[str], generator: torch.Generator) -> Floats:
+    """Share of each image in each resample of the groups, `(RESAMPLES, images)`: times a table these are means."""
+    groups = sorted(set(labels))
+    belongs = torch.tensor([[float(label == group) for label in labels] for group in groups], dtype=torch.float64)
+    drawn = torch.randint(len(groups), (RESAMPLES, len(groups)), generator=generator)
+    times = torch.zeros((RESAMPLES, len(groups)), dtype=torch.float64)
+    times.scatter_add_(1, drawn, torch.ones_like(times))
+    shares = times @ belongs
+    return np.asarray(shares / shares.sum(dim=1, keepdim=True))
 
 
 def _ends(found: Floats) -> tuple[float, float]:

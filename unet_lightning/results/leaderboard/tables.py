@@ -12,13 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from unet_lightning.metrics.statistics import RESAMPLES
+from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.results.leaderboard.board import COSTS, Leaderboard, pooled_columns
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
+from unet_lightning.results.leaderboard.effects import RESAMPLES
 from unet_lightning.results.tables import readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
-INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 % interval"
+NONE = "no interval"  # the notes say why
+INTERVAL, DIFFERENCE = "\n95 % interval", "difference to best\n95 %, corrected"
 FURTHER = ("dice", "cldice")  # means over images beside the figure of the ranking
 
 Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
@@ -33,7 +35,7 @@ def ranking(board: Leaderboard) -> pd.DataFrame:
     }
     if lines["difference"].notna().any():
         columns[DIFFERENCE] = (_differences(lines, board.figure), 1)
-        columns["p"] = (["< 0.0001" if p < 1e-4 else readable(p) for p in lines["p_holm"]], 1)
+        columns["p"] = (["< 0.0001" if p < 1e-4 else readable(p) for p in lines["p_corrected"]], 1)
     columns |= {COSTS[cost]: (map(_cost, lines[cost]), 5) for cost in board.costs}
     for name in FURTHER:
         if name != board.figure and (column := f"{name}_per_image") in lines:
@@ -69,8 +71,9 @@ def effects_table(board: Leaderboard) -> pd.DataFrame:
     jobs = board.lines["runs"][board.choices.index].sum()
     notes = [
         f"Means over the jobs that have a value, image by image, of {jobs} jobs; seeds and folds of one configuration "
-        f"are averaged first. Intervals: 95 %, {RESAMPLES:,} resamples of the images"
-        + ("; another seed may change more." if board.balanced else ", and of the jobs with the value."),
+        f"are averaged first. Intervals: 95 %, {METHOD}"
+        + ("; another seed may change more." if board.balanced else " and over the jobs with the value.")
+        + " Those of differences are corrected for the number of values.",
     ]
     if not board.balanced:
         notes.append(
@@ -81,7 +84,7 @@ def effects_table(board: Leaderboard) -> pd.DataFrame:
     if any(searched(board.choices[name]) for name in board.choices):
         notes.append(
             f"Numbers with more than {MANY} values stand in thirds, each with its lowest and highest. Spearman's rank "
-            f"correlation over all of them: the interval resamples jobs and images."
+            f"correlation over all of them: the interval is of {RESAMPLES:,} bootstrap resamples of jobs and images."
         )
     return _table("effects", "Effects of the choices", columns, notes)
 
@@ -154,7 +157,10 @@ def _differences(standings: pd.DataFrame, figure: str) -> list[str]:
 def _with_intervals(values: pd.DataFrame, name: str, sign: str = "") -> list[str]:
     """Values of a figure with the lower and upper end of their intervals below; three columns."""
     texts = values.map(readable, name=name, sign=sign)
-    return [value if low == "-" else f"{value}\n{low} to {high}" for value, low, high in texts.itertuples(index=False)]
+    return [
+        value if value == "-" else f"{value}\n{NONE if low == '-' else f'{low} to {high}'}"
+        for value, low, high in texts.itertuples(index=False)
+    ]
 
 
 def in_one_line(cell: str) -> str:
