@@ -71,9 +71,10 @@ def standings(
     """Ranks methods by their means, and compares each with the best over the images that both have.
 
     Only those `competing` may have a rank; the others, such as a human observer, are compared all the same. A NaN mean
-    has neither rank nor comparison; a method without an image in common with the best has no comparison. Which is the
-    best is a matter of chance too, so that the comparisons are corrected for all pairs that could have been the best and
-    another: see `comparisons`.
+    has neither rank nor comparison; a method without an image in common with the best has no comparison.
+
+    Which is the best is a matter of chance too, so that the comparisons are corrected for all pairs that could have
+    been the best and another: see `comparisons`.
     """
     measured = [mean_interval(values, groups, bounds) for values in methods]
     merit = [-mean if lower_is_better else mean for mean, _, _ in measured]
