@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.fov import diameter
 from unet_lightning.data.labels import IGNORE, VESSEL
+from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 
 IDS = [f"{child:02d}{eye}" for child in range(1, 15) for eye in ("L", "R")]
@@ -52,6 +54,14 @@ def test_the_first_20_photographs_are_train_and_the_last_8_test(root):
 def test_no_child_is_in_both_splits(root):
     children = [{i[:2] for i in ChaseDB1Dataset(root, split).image_ids} for split in ("train", "test")]
     assert not children[0] & children[1]
+
+
+@pytest.mark.parametrize("val_ids", [["05L"], ["05L", "05R", "10R"]])
+def test_a_validation_split_that_parts_a_child_is_refused(root, val_ids):
+    data = SegmentationDataModule(ChaseDB1Dataset, root, turn_flip_crop(16, 0, 0, 0), val_ids=val_ids)
+    for split in ("train", "val"):
+        with pytest.raises(ConfigError, match=r"data\.val_ids parts the images of one patient"):
+            data.photographs(split)
 
 
 def test_the_first_observer_is_the_reference_within_a_field_of_view_that_is_found(root):

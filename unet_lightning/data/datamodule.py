@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.fov import median_diameter
+from unet_lightning.data.groups import check_kept_together
 from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
@@ -84,15 +85,17 @@ class SegmentationDataModule(L.LightningDataModule):
         development = self.dataset(root=self.root, split="train")
         held_out = list(self.val_ids or [])
         if self.folds is not None:
-            patients = list(dict.fromkeys(map(development.patient_of, development.image_ids)))
-            if self.folds > len(patients):
+            people = list(dict.fromkeys(map(development.patient_of, development.image_ids)))
+            if self.folds > len(people):
                 raise ConfigError(
-                    f"data.folds={self.folds} for {len(development)} images of {len(patients)} people: at most one "
+                    f"data.folds={self.folds} for {len(development)} images of {len(people)} people: at most one "
                     "fold a person (an image, where nothing tells whose it is)."
                 )
-            chosen = patients[self.fold :: self.folds]
+            chosen = people[self.fold :: self.folds]
             held_out = [name for name in development.image_ids if development.patient_of(name) in chosen]
         remaining = [name for name in development.image_ids if name not in held_out]
+        patients = {name: development.patient_of(name) for name in development.image_ids}
+        check_kept_together([name for name in held_out if name in patients], remaining, patients, "data.val_ids")
         if split == "train" and not remaining:
             raise ConfigError("data.val_ids holds every image: none is left to train on.")
         return development.subset(held_out if split == "val" else remaining)

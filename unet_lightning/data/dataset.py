@@ -69,6 +69,7 @@ class SegmentationDataset(Dataset[Sample]):
             raise ConfigError(f"data.dataset.fov must be mask, auto or none, found {fov}.")
         self.files = list(files)
         self.fov = fov
+        self.patients: dict[str, str] = {}  # of images whose person is not known by a rule of the subclass
         self._photos: dict[int, Tensor] = {}
         self._fields: dict[int, Tensor | None] = {}
         self._samples: list[Sample] | None = None
@@ -82,7 +83,13 @@ class SegmentationDataset(Dataset[Sample]):
 
     def patient_of(self, image_id: str) -> str:
         """The person whose image it is: all images of a person are in the same part of a split."""
-        return image_id
+        return self.patients.get(image_id, image_id)
+
+    @property
+    def groups(self) -> list[str] | None:
+        """The person of each image, where some have several here; None: each image stands for itself."""
+        found = [self.patient_of(image_id) for image_id in self.image_ids]
+        return found if len({*found}) < len(found) else None
 
     @property
     def region(self) -> str:
@@ -100,6 +107,7 @@ class SegmentationDataset(Dataset[Sample]):
             )
         chosen = copy.copy(self)  # keeps the name, the classes, and the subclass's words about missing labels
         SegmentationDataset.__init__(chosen, (files[image_id] for image_id in image_ids), self.fov)
+        chosen.patients = self.patients
         return chosen
 
     @property

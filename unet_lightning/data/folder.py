@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.errors import ConfigError, DataError
@@ -24,8 +25,7 @@ class FolderDataset(SegmentationDataset):
     With two classes a label is black and white (0 and 255, or 0 and 1). With more it is an index image, grey or
     palette, whose values are 0, 1, ... in the order of `classes`, and 255 for pixels to ignore.
 
-    `name` stands in tables and file names. Two data sets with the same name count as one when images are looked up
-    that a network has seen.
+    `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class FolderDataset(SegmentationDataset):
         fov: str = "mask",
         classes: Sequence[str] = SegmentationDataset.classes,
         name: str = "folder",
+        groups: str | None = None,
     ) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
@@ -55,6 +56,12 @@ class FolderDataset(SegmentationDataset):
                 "which images seen in training are recognised: rename one, or remove it from test."
             )
         super().__init__(of_split(split, train, test), fov)
+        if groups is not None:
+            ids = {part: [image.image_id for image in files] for part, files in (("train", train), ("test", test))}
+            self.patients = read_groups(groups, [*ids["train"], *ids["test"]], root)
+            check_kept_together(ids["train"], ids["test"], self.patients, f"The split of {root} into train/ and test/")
+        else:
+            ask_for_groups(tuple(image.image_id for image in (*train, *test)))
 
 
 def _parts(root: Path) -> dict[str, Path]:

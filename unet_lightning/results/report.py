@@ -25,7 +25,8 @@ from unet_lightning.results.stored import SECOND
 from unet_lightning.results.tables import doubts_of, interval_of, mark_of, mean_and_sd, readable, readable_name
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
-DOUBTS = ("leak", "leak_reasons", "leak_by_names", "seen_as", "near_duplicates", "unknown_training")  # in its sentences
+# What the sentences above the table say, and digests.
+NOT_LISTED = ("leak", "leak_reasons", "leak_by_names", "seen_as", "near_duplicates", "unknown_training", "content")
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
 # every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
@@ -58,7 +59,7 @@ def write_report(
         mark=mark_of(protocol),
         doubts=doubts_of(protocol),
         measured={readable_name(key): protocol[key] for key in BELOW_TITLE if key in protocol},
-        protocol={readable_name(key): value for key, value in protocol.items() if key not in DOUBTS},
+        protocol={readable_name(key): value for key, value in protocol.items() if key not in NOT_LISTED},
         observers=list(observers),
         human=SECOND,
         method=METHOD,

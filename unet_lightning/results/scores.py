@@ -125,6 +125,18 @@ def protocol_of(maps: Maps) -> dict[str, Any]:
         **maps.origin,
         "commit": commit(),
         "versions": versions(),
+        "content": contents_of(dataset),
         "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in maps.leak.values())],
         "leak_reasons": {reason.value: ids for reason, ids in maps.leak.items()},
     }
+
+
+def contents_of(dataset: SegmentationDataset) -> dict[str, dict[str, str]]:
+    """What each image is, whatever it is called: digests of `photograph` and `label`, and its `group` if it has one."""
+    found = {}
+    for index, image_id in enumerate(dataset.image_ids):
+        content = dataset.content(index)
+        found[image_id] = {name: content[name] for name in ("photograph", "label") if name in content}
+        if dataset.groups is not None:
+            found[image_id]["group"] = dataset.patient_of(image_id)
+    return found
