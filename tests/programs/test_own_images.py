@@ -79,7 +79,7 @@ def test_each_class_has_its_figures(run):
     assert min(figures["mean"]["dice"] for figures in written["figures"].values()) > 0.5
     protocol = written["protocol"]
     assert (protocol["threshold"], protocol["region"]) == ("argmax", "whole image")
-    assert sorted(path.name for path in folder.glob("*.html")) == ["report_cup.html", "report_disc.html"]
+    assert sorted(path.name for path in folder.glob("*.html")) == ["report.html", "report_cup.html", "report_disc.html"]
     assert sorted(path.name for path in (folder / "probabilities").iterdir()) == [
         f"{image_id}_{name}.png" for image_id in "03" for name in ("cup", "disc")
     ]

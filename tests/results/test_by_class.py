@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_report import Page
 
 from unet_lightning.data.folder import FolderDataset
+from unet_lightning.inference.colours import class_colours
 from unet_lightning.results.by_class import class_table, confusion_table, fitting, left_out
 from unet_lightning.results.maps import Maps
 from unet_lightning.results.published import dice_with_interval, tracker_results, write_evaluation
@@ -96,3 +98,24 @@ def test_a_narrow_terminal_shows_the_first_columns(evaluation):
     # Names take 14 characters, the first columns 18, 9 and 9.
     assert list(fitting(table, 50)) == ["dice_per_image", "share", "iou"]
     assert list(fitting(table, 1000)) == list(table)
+
+
+def test_a_page_shows_all_classes_and_leads_to_those_of_each(evaluation, tmp_path):
+    folder = write_evaluation(evaluation, tmp_path, terminal=False)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert [a["href"] for a in page.all("a")] == ["#protocol", *(f"report_{name}.html" for name in CLASSES[1:])]
+    assert all((folder / f"report_{name}.html").is_file() for name in CLASSES[1:])
+    assert [one["alt"] for one in page.all("img")[:3]] == [
+        f"{what} of image a" for what in ("Photograph", "Label", "Most probable class")
+    ]
+    assert "8 (66.7%)" in page.texts("td") and "In no label, and called falsely: scar." in text
+    for name, colour in zip(CLASSES, class_colours(5), strict=True):
+        assert f'background: {colour}"></span>{name}' in text
+
+
+def test_vessels_are_named_where_the_class_is_called_so_alone(evaluation, tmp_path):
+    folder = write_evaluation(evaluation, tmp_path / "cups/run", terminal=False)
+    page = (folder / "report_cup.html").read_text(encoding="utf-8")
+    assert "Probability of cup" in page and "vessel" not in page.lower()

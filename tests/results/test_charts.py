@@ -7,7 +7,7 @@ import torch
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.calibration import ReliabilityBin
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.results.report import calibration_svg, draw_charts
+from unet_lightning.results.charts import calibration_svg, draw_charts
 from unet_lightning.results.stored import SECOND
 
 PROBABILITY = torch.linspace(0, 1, 2000)
@@ -136,3 +136,9 @@ def test_there_are_no_charts_of_one_class_alone(target):
 
 def test_there_are_no_charts_of_decisions():
     assert draw_charts({"model": HUMAN}, PROBABILITY, TARGET, 0.5) == []
+
+
+def test_of_another_class_nothing_is_said_of_vessels():
+    charts = draw_charts({"model: disc": MODEL}, PROBABILITY, TARGET, "argmax", "disc")
+    assert "vessel" not in str(charts)
+    assert "share of disc" in charts[2]["caption"] and "probability of disc" in charts[2]["svg"]

@@ -22,6 +22,7 @@ from unet_lightning.results.by_class import show_tables
 from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.places import ending_of, held, place_of, put_in_place
 from unet_lightning.results.report import write_report
+from unet_lightning.results.report_by_class import write_class_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import (
     AGAINST_SECOND,
@@ -32,7 +33,7 @@ from unet_lightning.results.stored import (
     image_rows,
     write_stored,
 )
-from unet_lightning.results.tables import interval_of, mark_of, show
+from unet_lightning.results.tables import interval_of, many_of, mark_of, one_of, show
 from unet_lightning.text import shown
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -69,9 +70,15 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
         confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
         write_stored(new, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)
         write_text(new / TABLE, show_tables(evaluation, terminal=False))
-        for name, images in evaluation.images.items() if report else ():
-            page = new / f"report{ending_of(name)}.html"
-            write_report(page, title, protocol, {name: observers[name]} | people, images)
+        if report:
+            build_pages(new)
+
+    def build_pages(new: Path) -> None:
+        pages = {name: f"report{ending_of(name)}.html" for name in evaluation.images}
+        for (name, images), thing in zip(evaluation.images.items(), evaluation.dataset.classes[1:], strict=True):
+            write_report(new / pages[name], title, protocol, {name: observers[name]} | people, images, thing)
+        if evaluation.classes is not None:
+            write_class_report(new / "report.html", title, evaluation, evaluation.classes, pages)
 
     place = place_of(folder, protocol, evaluation.dataset.image_ids)
     words = f"Written to {place}" + ", in place of the earlier one of this protocol" * put_in_place(place, build)
@@ -168,7 +175,8 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
         if name == MODEL and evaluation.classes is not None:
             figures[f"{home}/miou_with_background"] = summary.pooled["miou_with_background"]
         if name in evaluation.images and "auroc" in summary.pooled:  # else the maps are decisions
-            curves += curves_of(evaluation.images[name], home)
+            thing = evaluation.dataset.classes[1 + [*evaluation.images].index(name)]
+            curves += curves_of(evaluation.images[name], home, thing)
     if checkpoint is not None:
         figures[f"{prefix}/epoch"] = evaluation.protocol["networks"][0]["epoch"]
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}
@@ -176,12 +184,13 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
     return Results(figures, curves, f"{prefix}/per_image", rows, evaluation.protocol, checkpoint)
 
 
-def curves_of(images: list[MeasuredImage], home: str) -> list[Curve]:
+def curves_of(images: list[MeasuredImage], home: str, thing: str) -> list[Curve]:
     """Precision over recall, and calibration, over all counted pixels."""
     probability, target = pooled(images)
     ranked = torch.stack(precision_recall_curve(probability, target, POINTS), dim=1).tolist()
     calibrated = [(one.probability, one.share) for one in reliability(probability, target) if one.pixels]
+    names = (f"probability of {one_of(thing)}", f"share of {many_of(thing)}")
     return [
         Curve(f"{home}/precision_recall", "Precision and recall", ("recall", "precision"), ranked),
-        Curve(f"{home}/calibration", "Calibration", ("probability of a vessel", "share of vessels"), calibrated),
+        Curve(f"{home}/calibration", "Calibration", names, calibrated),
     ]

@@ -37,9 +37,20 @@ WIDE = 10_000  # characters: a row of Markdown is one line
 AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
 
 
-def readable_name(name: str) -> str:
-    """A figure or an entry of the protocol: `average_precision` becomes `Average precision`."""
-    return NAMES.get(name, name.replace("_", " ").capitalize())
+def readable_name(name: str, thing: str = "vessel") -> str:
+    """A figure of a class, or an entry of the protocol: `average_precision` becomes `Average precision`."""
+    named = NAMES.get(name, name.replace("_", " ").capitalize())
+    return named.replace("vessels", "parts") if thing != "vessel" else named
+
+
+def one_of(thing: str) -> str:
+    """The name of a class in `probability of ...`; only for vessels is it known how to say it."""
+    return "a vessel" if thing == "vessel" else thing
+
+
+def many_of(thing: str) -> str:
+    """The name of a class in `share of ...`."""
+    return "vessels" if thing == "vessel" else thing
 
 
 def readable(value: float | None, name: str = "", sign: str = "") -> str:
