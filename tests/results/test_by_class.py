@@ -12,14 +12,15 @@ from unet_lightning.data.folder import FolderDataset
 from unet_lightning.inference.colours import class_colours
 from unet_lightning.results.by_class import class_table, confusion_table, fitting, left_out
 from unet_lightning.results.maps import Maps
+from unet_lightning.results.places import held
 from unet_lightning.results.published import dice_with_interval, tracker_results, write_evaluation
 from unet_lightning.results.scores import evaluate_maps
 from unet_lightning.results.stored import read_stored
 
 CLASSES = ["background", "disc", "cup", "drusen", "scar"]
-# Labels and maps of three images of 4 x 4, by rows: scars are called once and never there, drusen are nowhere.
-LABELS = {"a": [1, 1, 0, 2], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0]}
-CALLED = {"a": [1, 1, 1, 4], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0]}
+# Labels and maps of images of 4 x 4, by rows: scars are called once and never there, drusen are nowhere that counts.
+LABELS = {"a": [1, 1, 0, 2], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0], "d": [255, 255, 255, 255]}
+CALLED = {"a": [1, 1, 1, 4], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0], "d": [1, 2, 3, 4]}
 DICE_A, DICE_B = (4 / 5 + 0 + 0) / 3, 1.0
 ORIGIN = dict.fromkeys(("tta", "scale", "tiles", "trained_on", "initial_weights", "initial_weights_saw"))
 
@@ -37,12 +38,18 @@ def evaluation(tmp_path_factory):
     maps = [torch.tensor(rows)[:, None].expand(4, 4) for rows in CALLED.values()]
     probabilities = [torch.stack([0.6 * (called == number) + 0.1 for number in range(1, 5)]) for called in maps]
     origin = ORIGIN | {"networks": []}
-    return evaluate_maps(Maps(dataset, "all", probabilities, origin, thresholds=[0.5] * 3))
+    return evaluate_maps(Maps(dataset, "all", probabilities, origin, thresholds=[0.5] * 4))
 
 
 @pytest.fixture(scope="module")
 def folder(evaluation, tmp_path_factory):
-    return write_evaluation(evaluation, tmp_path_factory.mktemp("run"), report=False, terminal=False)
+    return written(evaluation, tmp_path_factory.mktemp("run"), report=False)
+
+
+def written(evaluation, run, report=True):
+    """The folder of the evaluation of a run."""
+    with held(run, "folder-all") as place:
+        return write_evaluation(evaluation, place, report)[0]
 
 
 def test_one_dice_is_the_headline_everywhere(evaluation, folder):
@@ -53,7 +60,9 @@ def test_one_dice_is_the_headline_everywhere(evaluation, folder):
     assert tracker_results(evaluation, "val").figures["val/dice_per_image"] == pytest.approx(mean)
     assert dice_with_interval(evaluation).startswith(f"{mean:.4f} ")
     read = read_stored(folder)
-    assert read.values("model", "dice") == pytest.approx({"a": DICE_A, "b": DICE_B, "c": math.nan}, nan_ok=True)
+    assert read.values("model", "dice") == pytest.approx(
+        {"a": DICE_A, "b": DICE_B, "c": math.nan, "d": math.nan}, nan_ok=True
+    )
     assert read.classes == CLASSES
     assert f"| dice_per_image | {mean:.4f} (" in " ".join((folder / "table.md").read_text().split())
 
@@ -72,7 +81,8 @@ def test_what_is_left_out_is_said(evaluation, folder):
     said = [
         "In no label and no map, and left out of all means: drusen.",
         "In no label, and called falsely: scar.",
-        "Of background alone, in label and map, and left out of 3 images: c.",
+        "Of background alone, in label and map, and left out of the 4 images: c.",
+        "Without a counted pixel, and left out of the 4 images: d.",
     ]
     assert left_out(evaluation, evaluation.classes) == said
     assert all(sentence in " ".join((folder / "table.md").read_text().split()) for sentence in said)
@@ -101,7 +111,7 @@ def test_a_narrow_terminal_shows_the_first_columns(evaluation):
 
 
 def test_a_page_shows_all_classes_and_leads_to_those_of_each(evaluation, tmp_path):
-    folder = write_evaluation(evaluation, tmp_path, terminal=False)
+    folder = written(evaluation, tmp_path)
     text = (folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.open == []
@@ -116,6 +126,6 @@ def test_a_page_shows_all_classes_and_leads_to_those_of_each(evaluation, tmp_pat
 
 
 def test_vessels_are_named_where_the_class_is_called_so_alone(evaluation, tmp_path):
-    folder = write_evaluation(evaluation, tmp_path / "cups/run", terminal=False)
+    folder = written(evaluation, tmp_path / "cups/run")
     page = (folder / "report_cup.html").read_text(encoding="utf-8")
     assert "Probability of cup" in page and "vessel" not in page.lower()

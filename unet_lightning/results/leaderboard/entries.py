@@ -172,16 +172,19 @@ def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
     tables = [part.per_image[observer] for part in parts]
     figures = [name for name in tables[0] if all(name in table for table in tables)]
 
-    def known(part: StoredEvaluation, name: str) -> Values:
+    def mean(name: str) -> Values:
+        values = [part.values(observer, name) for part in parts]
+        if not parts[0].classes:
+            return mean_over_runs(values)
         # A class that one seed calls where there is none, and another does not, has a value of the first alone.
-        values = part.values(observer, name)
-        return {image: value for image, value in values.items() if not (part.classes and math.isnan(value))}
+        every = sorted(set[str]().union(*values))
+        return dict.fromkeys(every, math.nan) | mean_over_runs([_counting(one, name, True) for one in values])
 
     against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
     return Entry(
         shared_name([run.name for run in group]),
         observer,
-        {name: mean_over_runs([known(part, name) for part in parts]) for name in figures},
+        {name: mean(name) for name in figures},
         _mean_pooled(group, observer),
         tuple(group),
         settings,
