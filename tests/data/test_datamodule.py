@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageChops
 from torchvision import tv_tensors
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
@@ -175,6 +176,37 @@ def test_checkpoint_of_another_split_is_refused(module, other):
     with pytest.raises(ConfigError, match=r"checkpoint's train_ids are 22, .* Resume with the same split"):
         data.load_state_dict(state)
     assert data.mean == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("images/23_training.tif", "the photograph of 23 in"),
+        ("1st_manual/21_manual1.gif", "the label of 21 in"),
+        ("mask/22_training_mask.gif", "the field of view of 22 in"),
+    ],
+)
+def test_checkpoint_of_other_pixels_under_the_same_names_is_refused(module, tiny_drive, tmp_path, pattern, said):
+    root = shutil.copytree(tiny_drive, tmp_path / "DRIVE")
+    state = ready(module(root, val_ids=["21"])).state_dict()
+    path = root / "training" / pattern
+    with Image.open(path) as image:
+        moved = ImageChops.offset(image, 3)
+    moved.save(path)
+    data = ready(module(root, val_ids=["21"]))
+    with pytest.raises(ConfigError, match=f"began with other pixels: .*{said}"):
+        data.load_state_dict(state)
+    data.load_state_dict({name: value for name, value in state.items() if name != "contents"})  # of an earlier version
+
+
+def test_checkpoint_of_the_same_pixels_in_other_files_is_resumed(module, tiny_drive, tmp_path):
+    state = ready(module(val_ids=["21"])).state_dict()
+    root = shutil.copytree(tiny_drive, tmp_path / "DRIVE")
+    for path in (root / "training/images").iterdir():
+        with Image.open(path) as image:
+            image.load()
+        image.save(path, compression="raw")
+    ready(module(root, val_ids=["21"])).load_state_dict(state)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch import multiprocessing
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from unet_lightning.data.content import Content
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.fov import median_diameter
 from unet_lightning.data.groups import check_kept_together
@@ -21,6 +22,8 @@ from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import as_id
 
+# What of an image a run must find again when it goes on.
+WORDS = {"photograph": "the photograph", "label": "the label", "fov": "the field of view"}
 SPLITS = ("train", "val", "test", "all")
 MAX_WORKERS = 8
 
@@ -133,12 +136,7 @@ class SegmentationDataModule(L.LightningDataModule):
             "dataset": self.train.name if self.train else None,
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
-            "contents": {
-                image_id: dict(part.content(index))
-                for part in (self.train, self.val)
-                if part
-                for index, image_id in enumerate(part.image_ids)
-            },
+            "contents": {name: dict(content) for name, content in self._contents().items()},
             "inherited": named(self.inherited),
             "inherited_images": [[one.dataset, one.image_id, dict(one.content)] for one in self.inherited],
             "unknown_weights": self.unknown,
@@ -149,7 +147,7 @@ class SegmentationDataModule(L.LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the normalisation of a checkpoint; ConfigError where its run had another data set or split."""
+        """Takes the normalisation of a checkpoint; ConfigError where its run had another data set, split or files."""
         if self.train is not None and self.train.name != state_dict["dataset"]:
             raise ConfigError(f"The checkpoint was trained on {state_dict['dataset']}, the data is {self.train.name}.")
         for name, dataset in (("train_ids", self.train), ("val_ids", self.val)):
@@ -158,9 +156,31 @@ class SegmentationDataModule(L.LightningDataModule):
                     f"The checkpoint's {name} are {', '.join(state_dict[name])}, the data has "
                     f"{', '.join(dataset.image_ids)}. Resume with the same split, or start a new run."
                 )
+        self._check_contents(state_dict.get("contents") or {})
         self.mean, self.std = state_dict["mean"], state_dict["std"]
         self.inherited = inherited_images(state_dict)
         self.unknown = state_dict.get("unknown_weights", [] if self.inherited else self.unknown)
+
+    def _contents(self) -> dict[str, Content]:
+        """What the images to train and to validate on are."""
+        parts = [part for part in (self.train, self.val) if part]
+        return {name: part.content(index) for part in parts for index, name in enumerate(part.image_ids)}
+
+    def _check_contents(self, recorded: Mapping[str, Content]) -> None:
+        """Raises ConfigError where a photograph, label or field of view is another one than is recorded."""
+        now = self._contents()
+        other = [
+            f"{WORDS[kind]} of {name}"
+            for name in recorded.keys() & now.keys()
+            for kind in WORDS
+            if recorded[name].get(kind) != now[name].get(kind)
+        ]
+        if other:
+            more = f", and {len(other) - 5} more" if len(other) > 5 else ""
+            raise ConfigError(
+                f"The run began with other pixels: {', '.join(sorted(other)[:5])}{more} in {self.root} changed since. "
+                "Set data.root to the files that it began with, or begin a new run: rerun=<run folder>."
+            )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Augmented crops, in an order that depends on seed and epoch."""
