@@ -4,6 +4,8 @@ A run folder is data: its config.yaml is read as plain values, what was typed is
 way of a new run.
 """
 
+import logging
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,13 +22,14 @@ from omegaconf import OmegaConf
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
-from unet_lightning.training.config import TRAINING, continued
-from unet_lightning.training.folder import SWEEP, RunFolder, followed
+from unet_lightning.training.changes import DEVICES, check_changes, said
+from unet_lightning.training.config import TRAINING, continued, typed_changes
+from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, followed
 from unet_lightning.training.state import State, read_state
 
+log = logging.getLogger(__name__)
+
 SEVERAL = ("-m", "--multirun")
-# What a run that goes on takes from its checkpoint.
-FROM_CHECKPOINT = ("model", "optimizer", "scheduler", "seed", "data.seed")
 COMMANDS = ("resume", "rerun", "sweep")  # fields of a command, not of a run
 
 
@@ -59,21 +62,50 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
     elif resume is not None:
-        config, kind = with_typed(run.read_config(TRAINING), present), "resumed"
+        config, kind = gone_on(run, present), "resumed"
     elif rerun is not None:
         config, kind = with_typed(_run(rerun).read_config(TRAINING), present), "repeated"
     else:
         config, kind = present, "new"
     if not config["data"].get("root"):
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
-    for section, key in (("data", "root"), ("model", "weights")):  # later programs may start elsewhere
-        if config[section].get(key):
-            config[section][key] = str(Path(config[section][key]).absolute())
+    # Later programs may start elsewhere, and `latest` will be another run.
+    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())
+    if weights := config["model"].get("weights"):
+        if kind == "requeued" and LATEST in Path(weights).parts:  # which was another run when this one began
+            weights = run.read_config(TRAINING)["model"].get("weights") or weights
+        config["model"]["weights"] = str(weights_file(Path(weights)))
     return config, kind
 
 
-def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a run with the values and the choices of files that the present command line has typed."""
+def weights_file(path: Path) -> Path:
+    """The file of weights to begin from; of a run folder its best checkpoint, the last where validation chose none.
+
+    Raises:
+        RunError: a folder that is no run, or one without a checkpoint.
+    """
+    if not os.path.exists(path):  # Path.exists raises where a name is too long
+        return path.absolute()
+    found = followed(path).resolve()
+    return RunFolder(found).checkpoint() if found.is_dir() else found
+
+
+def gone_on(run: RunFolder, present: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run that goes on, with what was typed; ConfigError where it makes another experiment."""
+    recorded = run.read_config(TRAINING)
+    config = with_typed(recorded, present, goes_on=True)
+    changes = typed_changes(recorded, config, [key for key, _ in _overrides() if key not in COMMANDS])
+    check_changes(changes, run.path)
+    if changes:
+        log.info(f"Goes on with other values: {said(changes)}")
+    return config
+
+
+def with_typed(recorded: dict[str, Any], present: dict[str, Any], goes_on: bool = False) -> dict[str, Any]:
+    """The configuration of a run with the values and the choices of files that the present command line has typed.
+
+    Of a file of the group `trainer` a run that goes on takes its devices: how long it is trained is not the file's.
+    """
     config = OmegaConf.create(recorded)
     for key, override in _overrides():
         if key in ("sweep", "experiment"):
@@ -87,7 +119,10 @@ def with_typed(recorded: dict[str, Any], present: dict[str, Any]) -> dict[str, A
         elif isinstance(value, dict):
             OmegaConf.update(config, key, value, force_add=True)
         else:  # as it is composed: a file chosen by its name, a value that follows another
-            OmegaConf.update(config, key, OmegaConf.select(OmegaConf.create(present), key), merge=False, force_add=True)
+            composed: Any = OmegaConf.select(OmegaConf.create(present), key)
+            if goes_on and key == "trainer":
+                composed = {**config[key], **{name: composed[name] for name in DEVICES if name in composed}}
+            OmegaConf.update(config, key, composed, merge=False, force_add=True)
     found: Any = OmegaConf.to_container(config)
     for group in ("callbacks", "logger"):
         known = {name: entry for name, entry in (present[group] or {}).items() if entry}
@@ -148,15 +183,8 @@ def _check(resume: str | None, rerun: str | None) -> None:
             "Several ranks need one folder: give hydra.run.dir=outputs/<name>/<what all ranks share>, such as "
             "$SLURM_JOB_ID, and resume=auto to go on where it has begun already."
         )
-    if resume not in (None, "auto"):
-        if _is_placed():
-            raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
-        for key, override in _overrides():
-            if key in FROM_CHECKPOINT or key.partition(".")[0] in FROM_CHECKPOINT:
-                raise ConfigError(
-                    f"resume goes on as the run began, found {override.input_line}. Begin a new run, from its weights "
-                    "if you like: model.weights=<run folder>/checkpoints/last.ckpt."
-                )
+    if resume not in (None, "auto") and _is_placed():
+        raise ConfigError("resume goes on in the folder of the run: leave hydra.run.dir out, or copy the folder.")
 
 
 def _is_placed() -> bool:

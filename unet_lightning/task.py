@@ -113,8 +113,8 @@ class SegmentationTask(L.LightningModule):
         if self.planned_steps not in (None, steps):
             raise ConfigError(
                 f"The learning rate of this run was planned over {self.planned_steps} optimizer steps, now there are "
-                f"{int(steps)}. Resume with the same trainer.max_epochs, or begin a new run with model.weights set to "
-                "its last.ckpt."
+                f"{int(steps)}. Resume with the same trainer.max_epochs, or begin a new run from its weights: "
+                "rerun=<run folder> model.weights=<run folder> trainer.max_epochs=..."
             )
         self.trainer.fit_loop.setup_data()  # the length of an epoch is known once there are loaders
         per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
@@ -122,9 +122,10 @@ class SegmentationTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the number of steps that the learning rate was planned for."""
+        """Stores the number of steps that the learning rate was planned for, and that of processes."""
         steps = self.trainer.estimated_stepping_batches
         checkpoint["planned_steps"] = None if self.scheduler is None else int(steps)
+        checkpoint["processes"] = self.trainer.world_size
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes over the number of steps of the run that is resumed; `configure_optimizers` compares it."""

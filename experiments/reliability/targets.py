@@ -38,8 +38,8 @@ from unet_lightning.training.build import build_data, build_section
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.training.config import TRAINING, continued
 from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.going_on import check_checkpoint
 from unet_lightning.training.state import read_state
-from unet_lightning.training.trained import check_checkpoint
 
 SUFFIXES = (".tif", ".png", ".gif", ".jpg", ".bmp", ".ppm", ".webp", ".ppm.gz", ".npy", ".eps", "")
 CROP = 48  # pixels

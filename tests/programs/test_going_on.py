@@ -29,10 +29,21 @@ def files(folder):
     ("given", "said"),
     [
         ("trainer.max_epochs=4", "planned over 4 optimizer steps, now there are 8"),
-        ("data.val_ids=['21','22']", "21, 22"),
-        ("optimizer.lr=1e-7", "resume goes on as the run began, found optimizer.lr=1e-7"),
-        ("model.bilinear=false", "resume goes on as the run began"),
-        ("seed=5", "resume goes on as the run began"),
+        ("trainer.max_epochs=1", "trainer.max_epochs=1, and the run in"),
+        ("trainer.max_steps=3", "trainer.max_steps=3, and the run in"),
+        ("trainer=ddp_cpu", "trained in 1 processes of data.batch_size images each, now there are 2"),
+        ("data.val_ids=['21','22']", "data.val_ids was ['25', '30', '35', '40'], now ['21', '22']"),
+        ("data.batch_size=4", "data.batch_size was 8, now 4. Leave them out, or give them to a new run: rerun="),
+        ("data.augment.crop=16", "data.augment.crop was 32, now 16"),
+        ("data/augment=rotate_zoom_crop", "data.augment._target_ was"),
+        ("~data.augment.brightness", "data.augment.brightness was 0.2, now not there"),
+        ("optimizer.lr=1e-7", "optimizer.lr was 0.003, now 1e-07"),
+        ("model.bilinear=false", "model.bilinear was True, now False"),
+        ("loss=dice", "loss.terms was"),
+        ("callbacks=ema", "callbacks.average was not there"),
+        ("trainer.precision=bf16-mixed", "trainer.precision was 32-true, now bf16-mixed"),
+        ("trainer.limit_train_batches=1", "trainer.limit_train_batches was 1.0, now 1"),
+        ("seed=5", "seed was 0, now 5"),
         ("hydra.run.dir=elsewhere", "leave hydra.run.dir out"),
         ("resume=other", "other is not a run folder"),
         ("++rerun=other", "give one of them"),
@@ -44,6 +55,44 @@ def test_a_change_that_is_refused_leaves_the_run_as_it_was(in_process, run, give
     assert said in in_process("train", f"resume={run}", given)
     assert files(run) == before
     assert not (run / "error.txt").exists()
+
+
+def test_what_does_not_make_another_experiment_may_change(program, run, tiny_drive, tmp_path):
+    moved = shutil.copytree(tiny_drive, tmp_path / "moved")
+    given = [
+        "data.num_workers=1",
+        "data.root=moved",
+        "trainer=cpu",
+        "logger=tensorboard",
+        "deterministic=true",
+        "seed=0",
+    ]
+    given += ["trainer.enable_progress_bar=false", "trainer.max_time=00:01:00:00", "callbacks.panels.count=1"]
+    before = yaml.safe_load((run / "config.yaml").read_text())
+    done = program("train", "resume=run", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"Goes on with other values: data.root {tiny_drive} -> moved, data.num_workers auto -> 1, " in done.stdout
+    after = yaml.safe_load((run / "config.yaml").read_text())
+    assert after["data"] == before["data"] | {"num_workers": 1, "root": str(moved)}
+    assert after["trainer"]["max_epochs"] == 2  # of the run, not of conf/trainer/cpu.yaml
+    attempts = yaml.safe_load((run / "repro.yaml").read_text())["attempts"]
+    assert [attempt["overrides"][-len(given) :] for attempt in attempts][1:] == [given]
+
+
+def test_a_run_begins_from_the_weights_of_another_run(program, run, tmp_path):
+    (tmp_path / "latest").symlink_to("run")  # which may become another run
+    given = ["rerun=run", "model.weights=latest", "trainer.max_epochs=1", "hydra.run.dir=next"]
+    done = program("train", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    weights = yaml.safe_load((tmp_path / "next/config.yaml").read_text())["model"]["weights"]
+    assert weights == str(run / "checkpoints/best.ckpt")
+    state = torch.load(tmp_path / "next/checkpoints/last.ckpt", weights_only=True)["SegmentationDataModule"]
+    assert len(state["inherited"]["drive"]) == 20
+
+
+def test_a_checkpoint_of_the_middle_of_an_epoch_is_not_gone_on_with(in_process, run):
+    shutil.copy(run / "checkpoints/best.ckpt", run / "checkpoints/last.ckpt")
+    assert "written before the end of its epoch, as best.ckpt is" in in_process("train", f"resume={run}")
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "train.log", ".lock"])

@@ -33,7 +33,7 @@ QUIET = (
     # A run that goes on writes beside its earlier checkpoints.
     r"Checkpoint directory .* exists and is not empty",
     # The run says itself how many images it validates on, none among them.
-    r"Total length of `DataLoader` across ranks is zero",
+    r"Total length of `\w+` across ranks is zero",
     # Photographs are kept in memory: loading processes do not pay on a CPU.
     r"The '\w+_dataloader' does not have many workers",
     SRUN_HINT,

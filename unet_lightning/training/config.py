@@ -1,7 +1,7 @@
 """config.yaml of a run: plain values, whoever wrote them. Nothing in it is resolved, composed or called here."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,27 @@ def differences(one: Mapping[Any, Any], other: Mapping[Any, Any], prefix: str = 
         first, second = one.get(key, ABSENT), other.get(key, ABSENT)
         if isinstance(first, Mapping) and isinstance(second, Mapping):
             yield from differences(first, second, f"{prefix}{key}.")
-        elif first != second:
+        elif first != second or isinstance(first, int) != isinstance(second, int):  # a share of 1.0, a number of 1
             yield f"{prefix}{key}"
+
+
+def typed_changes(
+    recorded: Mapping[str, Any], config: Mapping[str, Any], typed: Collection[str]
+) -> dict[str, tuple[Any, Any]]:
+    """The values of a run that the present command has changed, dotted, each as it was and as it is now.
+
+    Args:
+        recorded: the config of the run.
+        config: the same with what was typed.
+        typed: the dotted fields and sections that were.
+    """
+    found = [key for key in differences(recorded, config) if any(within(key, one) or within(one, key) for one in typed)]
+    return {key: (_select(recorded, key), _select(config, key)) for key in found}
+
+
+def within(key: str, section: str) -> bool:
+    """Whether a dotted field is a section, or in it."""
+    return key == section or key.startswith(f"{section}.")
 
 
 def continued(recorded: Mapping[str, Any] | None, known: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -83,6 +102,14 @@ def continued(recorded: Mapping[str, Any] | None, known: Mapping[str, Any], grou
             f"it, or choose others: {group}=<file>."
         )
     return {name: _with_values(known[name], (recorded or {})[name]) for name in names}
+
+
+def _select(config: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted field; ABSENT where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
+    return value
 
 
 def _with_values(entry: Any, recorded: Any) -> Any:

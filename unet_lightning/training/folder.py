@@ -178,11 +178,20 @@ class RunFolder:
         """
         from unet_lightning.training.trained import read_trained  # imports torch
 
-        config = self.read_config()
+        config, path = self.read_config(), self.checkpoint(which)
+        return read_trained(path, config, selected=path == self.best)
+
+    def checkpoint(self, which: str | None = None) -> Path:
+        """The file of the checkpoint `best` or `last`; None: the best, else the last.
+
+        Raises:
+            RunError: not a run folder, or no such checkpoint.
+        """
+        self.check()
         path = self.last if which == "last" or (which is None and not self.best.is_file()) else self.best
         if not path.is_file():
             raise RunError(f"{self.path} has no checkpoint yet: looked for {path}. Let training finish an epoch.")
-        return read_trained(path, config, selected=path == self.best)
+        return path
 
 
 def followed(path: Path) -> Path:

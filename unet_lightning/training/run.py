@@ -13,9 +13,9 @@ from unet_lightning.models.weights import load_weights
 from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Divergence
+from unet_lightning.training.going_on import check_checkpoint
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.stop import SafeStop
-from unet_lightning.training.trained import check_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def train(
     if find_callback(trainer, Divergence) is None:
         callbacks_of(trainer).insert(0, Divergence())
     if checkpoint is not None:
-        check_checkpoint(checkpoint, trainer.max_steps)
+        check_checkpoint(checkpoint, trainer.max_steps, trainer.max_epochs, trainer.world_size)
         load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
     with stop.listen(), stop.named(trainer):
         with processes.guard(trainer) if processes else contextlib.nullcontext():

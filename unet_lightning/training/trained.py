@@ -15,19 +15,6 @@ from unet_lightning.models.weights import load_network, read_checkpoint
 
 DATA_KEYS = ("dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std")  # that a checkpoint must have
 
-# What training goes on with.
-RESUMED = {
-    "state_dict": dict,
-    "callbacks": dict,
-    "loops": dict,
-    "optimizer_states": list,
-    "lr_schedulers": list,
-    "epoch": int,
-    "global_step": int,
-    "planned_steps": int | None,
-    DATA_STATE: dict,
-}
-
 
 @dataclass(frozen=True)
 class Trained:
@@ -69,29 +56,6 @@ class Trained:
         """What names this network in a protocol."""
         name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
         return {"checkpoint": name, "sha256": self.sha256, "epoch": self.epoch, "seed": self.seed}
-
-
-def check_checkpoint(path: Path, max_steps: int) -> None:
-    """Raises RunError where training cannot go on from a checkpoint: it lacks something, or is of a broken-off epoch.
-
-    `max_steps` are the optimizer steps after which training ends; -1: no end.
-    """
-    checkpoint = read_checkpoint(path)
-    wrong = [name for name, kind in RESUMED.items() if not isinstance(checkpoint.get(name), kind)]
-    if wrong:
-        raise RunError(
-            f"The run cannot go on from {path}: it lacks {', '.join(wrong)}. Begin a new run with model.weights set "
-            "to it."
-        )
-    complete: Any = checkpoint["loops"]
-    for name in ("fit_loop", "epoch_loop.batch_progress", "is_last_batch"):
-        complete = complete.get(name) if isinstance(complete, dict) else None
-    step = checkpoint["global_step"]
-    if complete is False and not 0 <= max_steps <= step:
-        raise RunError(
-            f"The run ended by trainer.max_steps in the middle of an epoch, after step {step}, and cannot go on "
-            f"exactly. Begin a new run with model.weights={path}."
-        )
 
 
 def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:

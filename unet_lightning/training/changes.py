@@ -1,0 +1,46 @@
+"""What a run that goes on may have otherwise than it began: how and for how long it is trained, never what."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.errors import ConfigError
+from unet_lightning.training.config import ABSENT, within
+from unet_lightning.training.folder import shell_path
+
+# Of a file of conf/trainer: where it is trained.
+DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm")
+# Fields and sections. The checkpoint tells whether the number of processes, the planned steps and the photographs are
+# those it began with.
+FREE = (
+    *("name", "score", "deterministic", "logger", "callbacks.panels", "callbacks.gradients"),
+    *("data.root", "data.num_workers"),
+    *(f"trainer.{name}" for name in ("max_epochs", "max_steps", "max_time")),
+    *(f"trainer.{name}" for name in DEVICES if name != "sync_batchnorm"),
+    *(f"trainer.{name}" for name in ("benchmark", "deterministic", "num_sanity_val_steps", "log_every_n_steps")),
+    *(f"trainer.{name}" for name in ("enable_progress_bar", "enable_model_summary", "profiler", "detect_anomaly")),
+)
+
+
+def check_changes(changes: Mapping[str, tuple[Any, Any]], run: Path) -> None:
+    """Raises ConfigError where values would make another experiment of a run: it names them and what to do."""
+    other = {key: values for key, values in changes.items() if not any(within(key, free) for free in FREE)}
+    if not other:
+        return
+    place, more = shell_path(run), ", ..." if len(other) > 8 else ""
+    said = [f"{key} was {_shown(was)}, now {_shown(now)}" for key, (was, now) in list(other.items())[:8]]
+    raise ConfigError(
+        f"resume goes on as the run began, and these values make another experiment: {'; '.join(said)}{more}. Leave "
+        f"them out, or give them to a new run: rerun={place} instead of resume={place}, with model.weights={place} "
+        "where it is to begin from the weights of this one."
+    )
+
+
+def said(changes: Mapping[str, tuple[Any, Any]]) -> str:
+    """Changes in words."""
+    return ", ".join(f"{key} {_shown(was)} -> {_shown(now)}" for key, (was, now) in changes.items())
+
+
+def _shown(value: Any) -> str:
+    text = "not there" if value is ABSENT else str(value)
+    return text if len(text) <= 100 else text[:100] + "..."
