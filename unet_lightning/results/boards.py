@@ -12,6 +12,7 @@ from typing import Any
 from unet_lightning.errors import RunError
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
 from unet_lightning.results.leaderboard.entries import Run, make_entries, without_missing_folds
+from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
@@ -41,11 +42,13 @@ def board_of(
     found = [find_evaluations(Path(folder)) for folder in folders]
     on = choose_evaluation(found, on)
     runs, notes = read_runs(found, on)
+    runs, said = paired(runs)
+    notes += said
     runs, incomplete = without_missing_folds(runs)
     notes += [f"Lacks the images of folds that are missing, and is left out: {name}." for name in incomplete]
     jobs = [(one.path, job) for one in found for job in one.unfinished]
     unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
-    return make_leaderboard(make_entries(runs, class_name), figure, class_name, notes, unfinished)
+    return make_leaderboard(mark_twins(make_entries(runs, class_name)), figure, class_name, notes, unfinished)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class StoredEvaluation:
     pooled: Mapping[str, Mapping[str, float]]  # over the pixels of all images, by observer
     leak: Sequence[str]  # images whose figures prove nothing
     reasons: Mapping[Leak, list[str]] | None  # why, with the images; None where that is unknown
+    written_as: Mapping[str, str] = field(default_factory=dict)  # ids in the folder, where images are called otherwise
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
         """One figure of an observer by image; NaN where an image has none, empty where nobody is called so."""
@@ -47,6 +48,20 @@ class StoredEvaluation:
         return {
             image for observer, table in self.per_image.items() if observer.startswith(MODEL) for image in table.index
         }
+
+    @property
+    def content(self) -> dict[str, Mapping[str, str]]:
+        """What each image is, by the ids in the folder: see `contents_of`; empty where an earlier version wrote it."""
+        found = self.protocol.get("content")
+        ids = [self.written_as.get(image, image) for image in self.images]
+        if not isinstance(found, Mapping) or not all(isinstance(found.get(one), Mapping) for one in ids):
+            return {}
+        texts = [text for one in ids for text in (found[one].get("photograph"), *found[one].values())]
+        return {one: found[one] for one in ids} if all(isinstance(text, str) for text in texts) else {}
+
+    def map_of(self, image: str) -> Path:
+        """The probability map of an image, of two classes."""
+        return self.folder / PROBABILITIES / f"{self.written_as.get(image, image)}.png"
 
     @property
     def classes(self) -> list[str]:

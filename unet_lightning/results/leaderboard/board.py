@@ -147,6 +147,7 @@ def _line(
         "entry": entry.name,
         "settings": entry.settings,
         "leak": entry.leak,
+        "unknown_training": entry.unknown,
         "folders": [str(run.evaluation.folder) for run in entry.runs],
         "seeds": len({run.seed for run in entry.runs} - {None}),
         "folds": len({run.fold for run in entry.runs} - {None}),
@@ -192,6 +193,14 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Gr
     leaks = lines[lines["kind"] == "leak"]
     for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
         notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
+    notes += [f"LEAK: the maps of {entry.name} are those of {entry.twin}." for entry in models if entry.twin]
+    for unknown in dict.fromkeys(words for entry in models for words in entry.unknown):
+        names = ", ".join(entry.name for entry in models if unknown in entry.unknown)
+        notes.append(f"{unknown[0].upper()}{unknown[1:]}: {names}.")
+    for entry in models:
+        near = {image for run in entry.runs for image in run.evaluation.protocol.get("near_duplicates") or {}}
+        if near:
+            notes.append(f"Look like changed copies of images that {entry.name} has seen: {', '.join(sorted(near))}.")
     versions = pd.DataFrame([protocol.get("versions") or {} for protocol in protocols])
     used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
     commits = (str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)

@@ -12,7 +12,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
 from unet_lightning.metrics.summary import CALIBRES
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class, unknown_training
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")
@@ -64,6 +64,7 @@ class Entry:
     settings: Sequence[str] = ()  # the values of its config in which the entries differ
     against_second: float = math.nan  # Dice per image against the second observer; NaN where that is not known
     leak: Sequence[str] = ()  # images that a network behind it was trained or selected on
+    twin: str = ""  # the entry whose maps these are, where they leak for that
 
     @property
     def human(self) -> bool:
@@ -81,8 +82,15 @@ class Entry:
         return {image for values in self.per_image.values() for image in values}
 
     @property
+    def unknown(self) -> list[str]:
+        """What nobody knows of its training, in words."""
+        return list(dict.fromkeys(one for run in self.runs for one in unknown_training(run.evaluation.protocol)))
+
+    @property
     def for_choosing(self) -> bool:
         """Whether all that speaks against its figures is that validation images chose its epoch or threshold."""
+        if self.twin:
+            return False
         return bool(self.leak) and all(run.evaluation.for_choosing for run in self.runs if run.evaluation.leak)
 
     def counting(self, figure: str) -> Values:

@@ -126,10 +126,13 @@ def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -
 def _places(board: Leaderboard, lines: pd.DataFrame, level: int) -> Columns:
     """Rank (of a level), name with its mark and the settings that tell it apart, and the figure of the ranking."""
     entries = []
-    for entry, kind, settings in lines[["entry", "kind", "settings"]].itertuples(index=False):
+    for entry, kind, settings, unknown in lines[["entry", "kind", "settings", "unknown_training"]].itertuples(
+        index=False
+    ):
         pairs = [setting.partition("=") for setting in settings]
         below = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
-        entries.append(entry + " LEAK" * (kind == "leak") + f"\n{below}" * bool(below))
+        mark = " LEAK" if kind == "leak" else " (training unknown)" if unknown else ""
+        entries.append(entry + mark + f"\n{below}" * bool(below))
     means = lines[[f"{board.figure}_{end}" for end in ("per_image", "low", "high")]]
     return {
         "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], level),
