@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.training.loggers import begin, end, group_of
 from unet_lightning.training.trackers.mlflow import MLflowTracker
-from unet_lightning.training.trackers.tracker import About
+from unet_lightning.training.trackers.tracker import About, Results
 from unet_lightning.training.trackers.wandb import WandbTracker
 
 FIGURES = ("train/loss", "train/grad_norm", "val/loss", "val/dice_per_image", "val/dice_pooled")
@@ -54,7 +54,7 @@ def test_tensorboard_says_the_figures_of_metrics_csv(tracked):
         expected = [(int(row["step"]) - 1, float(row[name])) for row in rows(run)]
         assert found == [(step, pytest.approx(value)) for step, value in expected]
     assert events.Scalars("best/dice_per_image")[-1].value == pytest.approx(best(run))
-    assert "best/dice_per_image_low" not in events.Keys()  # four images have no interval
+    assert "best/dice_per_image_low" not in events.Tags()["scalars"]  # four images have no interval
     assert len(events.Scalars("grad_norm")) == 4
     pictures = events.Images("val/images/25")
     assert [(one.width, one.height) for one in pictures] == [(3 * 46, 48)] * 2
@@ -83,6 +83,17 @@ def test_mlflow_tells_how_a_run_ended(tracked, tmp_path, exit_code, status):
     assert client.get_run(tracker.run_id).info.status == "RUNNING"
     end([tracker], exit_code)
     assert client.get_run(tracker.run_id).info.status == status
+
+
+def test_mlflow_takes_the_figures_of_a_class_of_any_name(tracked, tmp_path):
+    run, client = tracked
+    tracker = MLflowTracker(f"sqlite:///{run.parent / 'outputs/mlflow.db'}", experiment_name="classes")
+    begin([tracker], about(tmp_path))
+    names = ("val/dice_per_image", "val/disc/iou", "val/<b>/iou", "val/\u8840\u7ba1/iou")
+    tracker.publish(Results(dict.fromkeys(names, 0.5), [], "val/per_image", [], {}), 0)
+    end([tracker], 0)
+    written = client.get_run(tracker.run_id).data.metrics
+    assert len(written) == 4 and {"val/dice_per_image", "val/disc/iou"} < written.keys()
 
 
 def test_a_run_that_mlflow_has_lost_is_named(tracked, tmp_path):

@@ -62,9 +62,10 @@ def mean_dice(counts: Tensor) -> Tensor:
     A class with nothing to count is left out; NaN where all are. A single class then has 1: its image is right.
     """
     true_positive, false_positive, false_negative = counts.unbind(-1)
-    twice = 2 * true_positive
-    dice = twice.float() / (twice + false_positive + false_negative).float()
-    return dice[..., 0].nan_to_num(1.0) if counts.shape[-2] == 1 else dice.nanmean(dim=-1)
+    pixels = 2 * true_positive + false_positive + false_negative
+    dice = 2 * true_positive.float() / pixels.clamp(min=1).float()
+    mean = dice.sum(dim=-1) / (pixels > 0).sum(dim=-1)
+    return mean.nan_to_num(1.0) if counts.shape[-2] == 1 else mean
 
 
 class PooledDice(Metric):

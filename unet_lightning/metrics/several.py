@@ -15,6 +15,7 @@ from torch import Tensor
 
 from unet_lightning.data.labels import one_against_rest
 from unet_lightning.metrics.classes import confusion_matrix, counts_of
+from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import RATES, Summary, summarise, summary_of, without_meaning
 
 
@@ -34,7 +35,11 @@ class ClassFigures:
 
 
 def summarise_classes(
-    called: Sequence[Tensor], targets: Sequence[Tensor], probabilities: Sequence[Tensor], classes: int
+    called: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    probabilities: Sequence[Tensor],
+    classes: int,
+    groups: Groups = None,
 ) -> ClassFigures:
     """Figures of maps of several classes; there must be an image.
 
@@ -43,17 +48,18 @@ def summarise_classes(
         targets: the same, or IGNORE.
         probabilities: of each class but the background, `(C - 1, H, W)` float32 in [0, 1]; none where there are none.
         classes: how many, with the background.
+        groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
-    each = [summary_of([rates_of(one, 0) for one in matrices], rates_of(confusion, 0), one_of_several=True)]
+    each = [summary_of([rates_of(one, 0) for one in matrices], rates_of(confusion, 0), True, groups)]
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
-        each.append(summarise(found, there, [one[number - 1] for one in probabilities], one_of_several=True))
+        each.append(summarise(found, there, [one[number - 1] for one in probabilities], True, groups))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])
-    return ClassFigures(summary_of(rows, pooled, one_of_several=True), each, confusion)
+    return ClassFigures(summary_of(rows, pooled, True, groups), each, confusion)
 
 
 def rates_of(confusion: Tensor, number: int) -> dict[str, float]:

@@ -56,6 +56,8 @@ def evaluate_maps(maps: Maps) -> Evaluation:
             one = MeasuredImage(sample.image_id, sample.image, probability[number], vessels[number], target)
             images[name].append(one)
     if len(classes) > 2:
+        if any(one.second_label is not None for one in dataset.files):
+            print("No figures of the second observer: they are measured with two classes alone.")
         figures = class_figures(dataset, images, maps.probabilities)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
         return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures, maps.made_by)
@@ -73,7 +75,7 @@ def class_figures(
     """The figures of several classes, from what was called each but the background, in the order of the classes."""
     called = [called_of(one) for one in zip(*images.values(), strict=True)]
     targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
-    return summarise_classes(called, targets, probabilities, len(dataset.classes))
+    return summarise_classes(called, targets, probabilities, len(dataset.classes), dataset.groups)
 
 
 def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:

@@ -67,7 +67,9 @@ class MLflowTracker(Tracker, MLFlowLogger):
 
     def publish(self, results: Results, step: int) -> None:
         """The figures as metrics, and the protocol."""
-        self.log_metrics(results.figures, step)
+        # The name of a class may be a part of a figure's name.
+        named = {"/".join(map(key_of, name.split("/"))): value for name, value in results.figures.items()}
+        self.log_metrics(named, step)
         self.experiment.log_dict(self.run_id, results.protocol, "protocol.json")
 
     def end(self, exit_code: int) -> None:
@@ -77,7 +79,7 @@ class MLflowTracker(Tracker, MLFlowLogger):
             self.experiment.set_terminated(self.run_id, failed if exit_code else "FINISHED")
 
 
-def key_of(image_id: str) -> str:
-    """What MLflow takes as the key of an image: letters of ASCII, digits and few signs; another for each id."""
-    key = re.sub(r"[^A-Za-z0-9_.-]", "_", image_id)
-    return key if key == image_id else f"{key}-{zlib.crc32(image_id.encode()):08x}"
+def key_of(name: str) -> str:
+    """What MLflow takes as the key of an image or class: letters of ASCII, digits and few signs; another for each."""
+    key = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return key if key == name else f"{key}-{zlib.crc32(name.encode()):08x}"
