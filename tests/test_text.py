@@ -58,7 +58,8 @@ def test_numbers_and_other_cells_stay(cell):
         ("http://user:PASS@host:5000/api", "http://***@host:5000/api"),
         ("postgresql+psycopg2://u:p@ss@db/x", "postgresql+psycopg2://***@db/x"),
         ("mysql://u:pa/ss@db/x", "mysql://***@db/x"),
-        ("https://glpat-abc@git.example.org/x", "https://***@git.example.org/x"),
+        ("https://glpat-0123456789abcdef@git.example.org/x", "https://***@git.example.org/x"),
+        ("postgresql://user@host/base", "postgresql://user@host/base"),
         ("API request to 'http://user:PASS@h/x' failed", "API request to 'http://***@h/x' failed"),
         ("https://h/x?a=1&token=abc&b=2", "https://h/x?a=1&token=***&b=2"),
         ("https://h/x?sig=abc#access_token=def", "https://h/x?sig=***#access_token=***"),
@@ -80,7 +81,7 @@ def test_secrets_of_the_environment_are_masked_wherever_they_stand(monkeypatch):
 
 
 def test_plain_values_lose_their_secrets_alone():
-    config = {"lr": 0.1, "uri": "http://u:p@h", "tags": ["a", "x://t@h"], "api_key": "abc", "token": None, "tokens": 3}
+    config = {"lr": 0.1, "uri": "http://u:p@h", "tags": ["a", "x://:t@h"], "api_key": "abc", "token": None, "tokens": 3}
     expected = {"uri": "http://***@h", "tags": ["a", "x://***@h"], "api_key": "***"}
     assert text.without_secrets(config) == config | expected
 
@@ -110,3 +111,24 @@ def test_a_traceback_at_the_end_of_a_program_has_no_secrets(monkeypatch, capsys)
     except ValueError as error:
         sys.excepthook(type(error), error, error.__traceback__)
     assert capsys.readouterr().err.endswith("ValueError: no answer of http://***@h\\x1b\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("/home/someone/DRIVE", "DRIVE"),
+        ("outputs/quick/latest", "outputs/quick/latest"),
+        ("No file /mnt/clinic/secret name/x.png: looked", "No file secret name/x.png: looked"),
+        (r"error in C:\Users\someone\x.py", "error in x.py"),
+        ("sqlite:////home/someone/ml.db", "sqlite:///ml.db"),
+        ("https://me:pw@host/a/b/c", "https://host/a/b/c"),
+        ("a/b/c, 1/2, and/or", "a/b/c, 1/2, and/or"),
+    ],
+)
+def test_what_others_read_has_no_folders_of_this_machine(given, read):
+    assert text.published(given) == read
+
+
+def test_the_working_folder_is_left_out_of_what_others_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert text.published(f"No file {tmp_path}/outputs/quick/x.csv") == "No file outputs/quick/x.csv"

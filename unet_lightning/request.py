@@ -23,7 +23,7 @@ from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
-from unet_lightning.training.config import TRAINING, continued, typed_changes
+from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
 from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, followed
 from unet_lightning.training.state import State, read_state
 
@@ -69,6 +69,8 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
         config, kind = present, "new"
     if not config["data"].get("root"):
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
+    if kind in ("resumed", "repeated"):
+        check_secrets(config)
     # Later programs may start elsewhere, and `latest` will be another run.
     config["data"]["root"] = str(Path(config["data"]["root"]).absolute())
     if weights := config["model"].get("weights"):

@@ -19,8 +19,9 @@ from typing import Any
 OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 LONGEST = 200  # bytes of an id in UTF-8: files are called by it, with something behind, and 255 are allowed
 MASK = "***"
-# user:password@ after ://, also where the password holds an @ or a slash.
-_USER = re.compile(r'(?<=://)(?:[^/\s"]+|[^/:@\s"]*:(?!\d*[/\s])[^\s"@]+)@')
+# user:password@ after ://, also where the password holds an @ or a slash; a token before the @, which a name is not.
+_USER = re.compile(r'(?<=://)(?:[^/:\s"]*:[^/\s"]*|[^/:@\s"]*:(?!\d*[/\s])[^\s"@]+|[^/:\s"]{16,})@')
+_NAME = re.compile(r'(?<=://)[^/\s"]+@')
 _SECRET = "(?:token|secret|password|passwd|pwd|api_?key|access_?key|signature|credentials?)"
 _ASSIGNED = re.compile(rf"((?:[?&;#](?:key|sig|auth)|(?<![A-Za-z0-9])[\w.-]*{_SECRET})=)[^\s&;'\"#,]+", re.IGNORECASE)
 _KEY = re.compile(rf"[\w.-]*{_SECRET}", re.IGNORECASE)
@@ -94,14 +95,14 @@ def without_secrets(value: Any, written: Callable[[str], str] = str, key: str = 
     return MASK if value and _KEY.fullmatch(key) else written(masked(value))
 
 
-def published(text: object) -> str:
-    """Text for others to read: no secrets, and of a path outside of the working folder its last part alone."""
-    found = as_message(text)
-    if PurePath(found).is_absolute():
+def published(text: object, keep: str = "") -> str:
+    """Text for others to read: no secrets, no user of an address, of a path from the root the last part alone."""
+    found = _NAME.sub("", shown(masked(text), keep))
+    if PurePath(found).is_absolute() and not re.search(r"[:,;.] ", found):
         return PurePath(found).name
-    for place, short in ((Path.cwd(), ""), (Path.home(), "")):
+    for place in (Path.cwd(), Path.home()):
         if len(place.parts) > 1:
-            found = found.replace(f"{place}{os.sep}", short)
+            found = found.replace(f"{place}{os.sep}", "")
     return _ABOVE.sub("", found)
 
 
@@ -110,12 +111,17 @@ def as_message(text: object) -> str:
     return shown(masked(text))
 
 
+def as_lines(text: str) -> str:
+    """Several lines, such as a traceback, as they may be shown."""
+    return shown(masked(text), keep="\n\t")
+
+
 class Formatter(logging.Formatter):
     """Lines of a log, as they may be shown; several where the message has several."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
-        return shown(masked(super().format(record)), keep="\n\t")
+        return as_lines(super().format(record))
 
 
 def speak_plainly() -> None:
@@ -129,7 +135,7 @@ def speak_plainly() -> None:
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Prints a traceback, as Python does."""
     lines = "".join(traceback.format_exception(kind, error, trace))
-    print(shown(masked(lines), keep="\n\t"), end="", file=sys.stderr, flush=True)
+    print(as_lines(lines), end="", file=sys.stderr, flush=True)
 
 
 def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -65,7 +65,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             return ended.value
         checkpoint = run.last if kind in ("resumed", "requeued") and run.last.is_file() else None
         # What is wrong comes up before the folder is a run.
-        callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder)}
+        callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder, (composed["sweep"] or {}).get("storage"))}
         data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
         attempt = Attempt(run, config, kind, trainer, *request.typed(), sweep=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:

@@ -56,7 +56,7 @@ def test_the_config_is_plain_and_says_commit_and_folder(run, sweep):
         name: written[name] for name in ("model", "data", "loss", "seed")
     }
     assert run.config["commit"] == commit()
-    assert run.config["run_folder"] == str(sweep / "0")
+    assert run.config["run_folder"] == f"{sweep.name}/0"
     assert (run.tags, run.notes) == (["tiny"], "drawn")
 
 

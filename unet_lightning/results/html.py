@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from unet_lightning.text import shown
+from unet_lightning.text import published
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 10 MB
@@ -31,7 +31,7 @@ def render(template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=lambda value: shown(value, keep="\n\t") if type(value) is str else value,
+        finalize=lambda value: published(value, keep="\n\t") if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -34,7 +34,7 @@ from unet_lightning.results.stored import (
     write_stored,
 )
 from unet_lightning.results.tables import interval_of, many_of, mark_of, one_of, show
-from unet_lightning.text import shown
+from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
 from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results, title_of
@@ -181,7 +181,8 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
         figures[f"{prefix}/epoch"] = evaluation.protocol["networks"][0]["epoch"]
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}
     rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol["leak"], "image")
-    return Results(figures, curves, f"{prefix}/per_image", rows, evaluation.protocol, checkpoint)
+    protocol: dict[str, Any] = without_secrets(evaluation.protocol, published)
+    return Results(figures, curves, f"{prefix}/per_image", rows, protocol, checkpoint)
 
 
 def curves_of(images: list[MeasuredImage], home: str, thing: str) -> list[Curve]:

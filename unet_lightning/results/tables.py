@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, unknown_training
-from unet_lightning.text import shown
+from unet_lightning.text import published, shown
 from unet_lightning.training.leaks import Leak
 
 NAMES = {
@@ -152,6 +152,6 @@ def _grid(frame: pd.DataFrame, as_text: Callable[[str], str]) -> Table:
 
 def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is, in a table too: the name of a folder or an image is no markup."""
-    one_line = shown(text.replace("\n", " "))
+    one_line = published(text.replace("\n", " "))
     escaped = re.sub(r"[\\`*|$~]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|\](?=[(\[:])", r"\\\g<0>", one_line)
     return re.sub(r"<(?=\S)", "&lt;", escaped)

@@ -21,6 +21,7 @@ from unet_lightning import specs
 from unet_lightning.errors import OtherRun, one_line
 from unet_lightning.files import write_text
 from unet_lightning.sweeps.record import Record, as_value, is_search
+from unet_lightning.text import as_lines
 from unet_lightning.training.state import ERROR, State, begun, state_or_fault
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def note_lost(folder: Path, reason: str, overrides: Sequence[str]) -> None:
 
 def note_failure(folder: Path, state: State, reason: str, trace: str) -> None:
     """Writes error.txt and the state of a job that failed."""
-    write_text(folder / ERROR, trace)
+    write_text(folder / ERROR, as_lines(trace))
     state.ended("failed", 1, error=reason).write(folder)
 
 
@@ -101,13 +102,14 @@ def state_of(folder: Path) -> State | None:
     return State("failed", 1, error=broken) if broken else state
 
 
-def callbacks_for(folder: Path) -> dict[str, Any]:
+def callbacks_for(folder: Path, storage: str | None = None) -> dict[str, Any]:
     """What a search adds to the callbacks of its trials: the one that ends them early; nothing for any other run.
 
-    It must be the last of the callbacks: it raises when training has ended, and those after it would not hear of that.
+    `storage` is that of the search where its record, which keeps no password, lacks it. The callback must be the last:
+    it raises when training has ended, and those after it would not hear of that.
     """
     if not (folder.name.isdigit() and is_search(folder.parent) and importlib.util.find_spec("optuna")):
         return {}
     name = "unet_lightning.sweeps.search.pruning.Pruning"
     specs.trust([name])
-    return {"prune": {"_target_": name, "folder": str(folder)}}
+    return {"prune": {"_target_": name, "folder": str(folder), "storage": storage}}

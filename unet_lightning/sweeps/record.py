@@ -11,7 +11,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig
 
-from unet_lightning.errors import OtherRun, RunError, one_line
+from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
+from unet_lightning.text import MASK, masked, without_secrets
 from unet_lightning.training.folder import SWEEP, shell_path
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,8 @@ class Record:
     search: Mapping[str, Any] | None = None  # how its trials find the study; None where values are given
 
     def write(self, folder: Path) -> None:
-        """Puts it into the folder of its sweep, signed."""
-        body = yaml.safe_dump(asdict(self), sort_keys=False, width=1000, allow_unicode=True)
+        """Puts it into the folder of its sweep, signed, without secrets."""
+        body = yaml.safe_dump(without_secrets(asdict(self)), sort_keys=False, width=1000, allow_unicode=True)
         try:
             signature = signature_of(body)
         except (OSError, RuntimeError) as error:
@@ -53,9 +54,29 @@ class Record:
             signature = "none"
         write_text(folder / SWEEP, f"{body}{SIGNATURE}{signature}\n")
 
+    def with_secrets(self, typed: Iterable[str]) -> "Record":
+        """The record with the overrides that it keeps without their secrets as they were typed again.
+
+        Raises:
+            ConfigError: one was not.
+        """
+        whole = {masked(one).replace("\\", ""): one for one in typed}  # Hydra escapes what it repeats
+
+        def found(overrides: Sequence[str]) -> list[str]:
+            known = [whole.get(one.replace("\\", ""), one) for one in overrides]
+            if lacking := [one for one in known if MASK in one]:
+                raise ConfigError(
+                    f"{lacking[0]}: a sweep keeps no password and no token. Type it again beside resume, with the file "
+                    "that it belongs to, such as logger=mlflow."
+                )
+            return known
+
+        jobs = {name: found(overrides) for name, overrides in self.jobs.items()}
+        return replace(self, hydra=found(self.hydra), overrides=found(self.overrides), jobs=jobs)
+
     def check_same(self, overrides: Iterable[str], folder: Path) -> None:
         """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change."""
-        if set(filter(is_tried, self.overrides)) != set(filter(is_tried, overrides)):
+        if {*map(masked, filter(is_tried, self.overrides))} != {*map(masked, filter(is_tried, overrides))}:
             raise OtherRun(
                 f"{folder} holds another sweep. Go on with it by resume={shell_path(folder)}, or choose another folder "
                 "by hydra.sweep.dir."

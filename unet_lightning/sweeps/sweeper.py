@@ -22,10 +22,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.files import write_text
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_value, is_sweep, is_tried, read, record_of
-from unet_lightning.text import as_message
+from unet_lightning.text import as_message, without_secrets
 from unet_lightning.training.folder import RunFolder, shell_path
 from unet_lightning.training.state import ERROR
 
@@ -61,7 +62,7 @@ class RecordedSweeper(Sweeper):
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
         folder = self.folder
         if is_sweep(folder):
-            record = read(folder)
+            record = read(folder).with_secrets(arguments)
             record.check_same(arguments, folder)
             states = {name: state_of(folder / name) for name in record.jobs}
             left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
@@ -70,7 +71,8 @@ class RecordedSweeper(Sweeper):
             record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
             record.write(folder)
-            OmegaConf.save(self.master_config, folder / "multirun.yaml")
+            config: Any = OmegaConf.to_container(self.master_config)
+            write_text(folder / "multirun.yaml", OmegaConf.to_yaml(without_secrets(config)))
         RunFolder(folder).link_latest(record.name)
         report(record, folder, launch(self.jobs_launcher, record, left, folder, self.max_batch_size))
 
@@ -113,8 +115,8 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
 
     The present command may give values of hydra.* and sweep.* alone, such as another launcher.
     """
-    folder, record = folder.resolve(), read(folder)
-    typed = [one for one in typed if not one.startswith((*PLACE, "resume="))]
+    folder, record = folder.resolve(), read(folder).with_secrets(typed)
+    typed = [one for one in typed if not one.startswith((*PLACE, "resume=")) and one not in record.overrides]
     if other := [one for one in typed if is_tried(one)]:
         raise ConfigError(
             f"A sweep goes on with its own values, found {' '.join(other)}: only hydra.*, hydra/launcher and sweep.* "

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback
 
 from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, as_stop, one_line
 from unet_lightning.files import locked, whole_file, write_text
+from unet_lightning.text import as_lines
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
@@ -160,7 +161,7 @@ class Attempt(Callback):
             message = None if error is None or word == "pruned" else one_line(as_stop(error) or error)
             self.state.ended(word, code, **self._figures(), error=message).write(self.run.path)
             if word == "failed":
-                write_text(self.run.path / ERROR, "".join(traceback.format_exception(error)))
+                write_text(self.run.path / ERROR, as_lines("".join(traceback.format_exception(error))))
             if refused:
                 self._put_back()
 

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.text import MASK
 
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
 MAX_DEPTH = 50  # mappings and lists within one another
@@ -119,7 +120,7 @@ def _with_values(entry: Any, recorded: Any) -> Any:
     kept = {
         key: _with_values(entry[key], value) if isinstance(entry[key], Mapping) else value
         for key, value in recorded.items()
-        if key in entry and key not in ("_target_", *ADDRESSES) and not _is_place(value)
+        if key in entry and key not in ("_target_", *ADDRESSES) and not _is_place(value) and MASK not in str(value)
     }
     return {**entry, **kept}
 
@@ -127,6 +128,18 @@ def _with_values(entry: Any, recorded: Any) -> Any:
 def _is_place(value: Any) -> bool:
     """Whether a value could lead out of the run folder, or to a server."""
     return isinstance(value, str) and ("://" in value or Path(value).is_absolute() or ".." in re.split(r"[/\\]", value))
+
+
+def check_secrets(config: Mapping[str, Any], prefix: str = "") -> None:
+    """Raises ConfigError for a value of a run that goes on which was not kept."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            check_secrets(value, f"{prefix}{key}.")
+        elif MASK in str(value):
+            raise ConfigError(
+                f"{prefix}{key} holds a password or a token, which a run folder does not keep: give it again, by "
+                f"{prefix}{key}=... or by the environment."
+            )
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:

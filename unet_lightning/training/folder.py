@@ -13,6 +13,7 @@ from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import leads_out, write_text
+from unet_lightning.text import without_secrets
 from unet_lightning.training.config import as_yaml, differences, read_config, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
@@ -107,8 +108,8 @@ class RunFolder:
                 self.path.parent.parent.rmdir()
 
     def write_config(self, config: dict[str, Any]) -> None:
-        """Writes the resolved config."""
-        write_text(self.config_file, as_yaml(config))
+        """Writes the resolved config, without secrets."""
+        write_text(self.config_file, as_yaml(without_secrets(config)))
 
     def write_provenance(self, config: dict[str, Any], command: str, overrides: Sequence[str], kind: str) -> None:
         """Writes repro.yaml: what it takes to repeat the run; a run that goes on adds an attempt to it."""
@@ -129,11 +130,11 @@ class RunFolder:
         with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
             found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
         found["attempts"].append(attempt)
-        write_text(path, yaml.safe_dump(found, sort_keys=False, width=1000))
+        write_text(path, yaml.safe_dump(without_secrets(found), sort_keys=False, width=1000))
 
     def check_same(self, config: dict[str, Any]) -> None:
         """Raises OtherRun where the run in this folder has another configuration; its files may have moved."""
-        written, wanted = self.read_config(), upgraded(yaml.safe_load(as_yaml(config)))
+        written, wanted = self.read_config(), upgraded(yaml.safe_load(as_yaml(without_secrets(config))))
         for one in (written, wanted):
             one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
         other = [key for key in differences(wanted, written) if key != "trainer.max_time"]

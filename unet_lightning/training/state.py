@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning.errors import RunError, one_line
 from unet_lightning.files import leads_out, write_text
+from unet_lightning.text import without_secrets
 
 Word = Literal["running", "done", "failed", "stopped", "pruned"]
 FILE, ERROR = "state.json", "error.txt"
@@ -48,8 +49,8 @@ class State:
                 raise ValueError(f"its {name} is {getattr(self, name)}")
 
     def write(self, folder: Path) -> None:
-        """Puts it into the run folder."""
-        write_text(folder / FILE, json.dumps(asdict(self), indent=2))
+        """Puts it into the run folder, without secrets."""
+        write_text(folder / FILE, json.dumps(without_secrets(asdict(self)), indent=2))
 
     def ended(self, word: Word, exit_code: int, **changes: Any) -> "State":
         """The state after the end."""

@@ -148,7 +148,7 @@ def _line(
         "settings": entry.settings,
         "leak": entry.leak,
         "unknown_training": entry.unknown,
-        "folders": [str(run.evaluation.folder) for run in entry.runs],
+        "folders": [f"{run.name}/evaluation/{run.evaluation.folder.name}" for run in entry.runs],
         "seeds": len({run.seed for run in entry.runs} - {None}),
         "folds": len({run.fold for run in entry.runs} - {None}),
         "runs": len(entry.runs),

@@ -27,8 +27,8 @@ class Pruning(Callback):
     knows the study. A study that cannot be reached is no reason to lose a training: it goes on, and is not pruned.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, storage: str | None = None) -> None:
+        self.folder, self.storage = Path(folder), storage
         self.trial: optuna.Trial | None = None
         self.monitor = ""
         self.is_compared = True
@@ -59,7 +59,7 @@ class Pruning(Callback):
             if self.trial is None:
                 search = read(self.folder.parent, own=not in_sweep()).search or {}
                 self.monitor = search["monitor"]
-                study = open_study(search, self.folder.parent)
+                study = open_study({**search, "storage": self.storage or search["storage"]}, self.folder.parent)
                 self.trial = optuna.Trial(study, study.trials[int(self.folder.name)]._trial_id)
             known = self.trial.study.get_trials(deepcopy=False)[self.trial.number]
             value = trainer.callback_metrics.get(self.monitor)

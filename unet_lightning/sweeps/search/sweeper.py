@@ -21,11 +21,12 @@ from optuna.trial import Trial, TrialState
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.files import locked
 from unet_lightning.sweeps.jobs import launch, state_of
-from unet_lightning.sweeps.record import Record, is_sweep, read, record_of
+from unet_lightning.sweeps.record import Record, as_value, is_sweep, read, record_of
 from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import Space, parse
 from unet_lightning.sweeps.sweeper import report
+from unet_lightning.text import masked, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import State
 
@@ -93,7 +94,9 @@ class Search:
 
     def run_batch(self, trials: Sequence[Trial]) -> None:
         """Runs trials and tells the study; a failed one is noted and passed over."""
-        jobs = {str(trial.number): self.space.overrides(trial.params) for trial in self.study.trials}
+        storage = str(self.settings["storage"])  # with a password, which a trial does not find in the record
+        given = [f"sweep.storage={as_value(storage)}"] * (masked(storage) != storage)
+        jobs = {str(trial.number): [*self.space.overrides(trial.params), *given] for trial in self.study.trials}
         self.record = replace(self.record, jobs=jobs)
         self.record.write(self.folder)
         lost = "it was killed"
@@ -159,11 +162,11 @@ def description(config: DictConfig, settings: Mapping[str, Any], space: Space, f
 
 def known(folder: Path, arguments: Sequence[str], search: Mapping[str, Any]) -> Record:
     """The record of a search that goes on, as `search` describes it now; ConfigError where it is another."""
-    record = read(folder)
+    record = read(folder).with_secrets(arguments)
     record.check_same(arguments, folder)
     begun = record.search or {}
     for name in ("storage", "monitor", "direction", "space"):
-        if begun[name] != search[name]:
+        if without_secrets(begun[name]) != without_secrets(search[name]):
             raise ConfigError(
                 f"The search in {folder} was begun with another {name}: {begun[name]}, found {search[name]}. Go on "
                 "with the same, or begin a new search."

@@ -15,6 +15,7 @@ from unet_lightning.files import whole_file
 from unet_lightning.models.contents import rename_data_state
 
 SCORES = ("best_model_score", "current_score", "kth_value")
+HERE = "checkpoints"  # stands for the folder in a checkpoint
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
@@ -72,6 +73,13 @@ class RunCheckpoint(ModelCheckpoint):
             self.dirpath = str(Path(trainer.default_root_dir, "checkpoints"))
         super().setup(trainer, pl_module, stage)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What Lightning keeps, with paths from the folder on: a checkpoint is given to others."""
+        state, home = super().state_dict(), str(self.dirpath)
+        state |= {name: _moved(state[name], home, HERE) for name in PATHS if state.get(name)}
+        state["best_k_models"] = {_moved(path, home, HERE): score for path, score in self.best_k_models.items()}
+        return state | {"dirpath": HERE}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on with the paths of the folder as it is called now.
 
@@ -96,8 +104,9 @@ def _moved(path: Any, old: str, new: str) -> str:
     """
     if path == "":
         return ""
-    inside = isinstance(path, str) and path.startswith(old + os.sep) and path.endswith(ModelCheckpoint.FILE_EXTENSION)
-    found = PurePath(new, path.removeprefix(old + os.sep)) if inside else PurePath(os.sep)
+    inside = isinstance(path, str) and path.startswith((old + os.sep, old + "/"))
+    inside = inside and path.endswith(ModelCheckpoint.FILE_EXTENSION)
+    found = PurePath(new, path[len(old) + 1 :]) if inside else PurePath(os.sep)
     # A folder below may be a link to elsewhere.
     if ".." in found.parts or not PurePath(os.path.realpath(found.parent)).is_relative_to(os.path.realpath(new)):
         raise RunError(

@@ -52,7 +52,9 @@ class MLflowTracker(Tracker, MLFlowLogger):
                 ) from error
             return  # its parameters cannot be changed
         self._run_name = self._run_name or about.name
-        self.tags = {"group": about.group, "job_type": about.job_type} | (self.tags or {})
+        # MLflow would send the user's name and the path of the program.
+        person = {"mlflow.user": "", "mlflow.source.name": "unet_lightning"}
+        self.tags = {"group": about.group, "job_type": about.job_type} | person | (self.tags or {})
         if about.trained is not None and (parent := kept_id(about.trained, ID_FILE)):
             self.tags["mlflow.parentRunId"] = parent
         self.log_hyperparams(dict(about.config))
