@@ -122,3 +122,14 @@ def test_nothing_counted_has_no_figures():
     assert math.isnan(error(probability, target))
     assert math.isnan(brier_score(probability, target))
     assert [item.pixels for item in reliability(probability, target)] == [0] * 15
+
+
+@pytest.mark.parametrize("greatest", [255, 65535])
+def test_a_stored_probability_at_an_edge_is_in_the_bin_that_begins_there(greatest):
+    # 255 and 65535 are multiples of 15: each edge is a level of maps of 8 and of 16 bits, as 51, 102 and 119 are.
+    levels = torch.arange(16) * (greatest // 15)
+    probability = (levels.float() / greatest)[None]
+    counts = [one.pixels for one in reliability(probability, torch.zeros_like(levels)[None])]
+    assert counts == [1] * 14 + [2]  # the last bin includes 1
+    below = ((levels[1:] - 1).float() / greatest)[None]
+    assert [one.pixels for one in reliability(below, torch.zeros_like(levels[1:])[None])] == [1] * 15
