@@ -138,7 +138,7 @@ def pooled_dice(trials: int) -> None:
         for parts in draw((trials, size)):
             both = parts[chance.integers(size, size=(RESAMPLES, size))].sum(axis=1)
             ends[0].append(tuple(np.quantile(both[:, 0] / both[:, 1], [0.025, 0.975])))
-            ends[1].append(pooled_interval(parts, dice))
+            ends[1].append(pooled_interval(dice(parts.sum(axis=0)), parts, dice))
         rows.append([str(size), *(holds(tuple(np.array(one).T), true) for one in ends)])
     table("images", ["percentile bootstrap", "this package"], rows)
 

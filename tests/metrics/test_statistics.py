@@ -129,24 +129,27 @@ def share(parts):
     return parts[0] / parts.sum()
 
 
+VALUE = share(COUNTS.sum(axis=0))
+
+
 def test_a_pooled_figure_that_is_a_mean_has_the_interval_of_the_mean():
     parts = np.stack([SKEWED, np.ones(8)], axis=1)
-    found = pooled_interval(parts, lambda total: total[0] / total[1])
+    found = pooled_interval(statistics.fmean(SKEWED), parts, lambda total: total[0] / total[1])
     assert found == pytest.approx(mean_interval(SKEWED))
 
 
 def test_the_interval_of_a_pooled_figure_is_around_it_and_by_group_where_there_are_some():
-    low, high = pooled_interval(COUNTS, share)
-    assert low < share(COUNTS.sum(axis=0)) < high
-    twice = pooled_interval(np.concatenate([COUNTS, COUNTS]), share, list(range(8)) * 2)
+    low, high = pooled_interval(VALUE, COUNTS, share)
+    assert low < VALUE < high
+    twice = pooled_interval(VALUE, np.concatenate([COUNTS, COUNTS]), share, list(range(8)) * 2)
     assert twice == pytest.approx((low, high))
-    assert pooled_interval(COUNTS, share, bounds=(0.7, 0.75))[0] == 0.7
+    assert pooled_interval(VALUE, COUNTS, share, bounds=(0.7, 0.75))[0] == 0.7
 
 
 def test_a_pooled_figure_of_few_images_or_without_a_value_has_no_interval():
-    assert all(map(math.isnan, pooled_interval(COUNTS[:5], share)))
-    assert all(map(math.isnan, pooled_interval(COUNTS, share, list("aaabbbcc"))))
-    assert all(map(math.isnan, pooled_interval(COUNTS, lambda total: math.nan)))
+    assert all(map(math.isnan, pooled_interval(VALUE, COUNTS[:5], share)))
+    assert all(map(math.isnan, pooled_interval(VALUE, COUNTS, share, list("aaabbbcc"))))
+    assert all(map(math.isnan, pooled_interval(VALUE, COUNTS, lambda total: math.nan)))
 
 
 A, B = [0.81, 0.79, 0.84, 0.80, 0.83, 0.78], [0.80, 0.77, 0.81, 0.76, 0.78, 0.72]

@@ -256,6 +256,7 @@ def test_a_row_holds_mean_interval_and_pooled_of_each_observer():
         sd={"dice": 0.0707, "component_error": 0.7071},
         interval={"dice": (0.7, 0.8), "component_error": (3.0, 4.0)},
         pooled={"dice": 0.74, "auroc": 0.97},
+        pooled_interval={"dice": (0.72, 0.76)},
     )
     nan = math.nan
     few = {"dice": "fewer than 6 images"}
@@ -263,11 +264,16 @@ def test_a_row_holds_mean_interval_and_pooled_of_each_observer():
     dice, pieces, auroc = table_rows([two, one])
     assert dice["name"] == "Dice"
     assert dice["cells"] == [
-        {"mean": "0.7500 (0.0707)", "interval": "0.7000 to 0.8000", "pooled": "0.7400"},
-        {"mean": "0.7000 (-)", "interval": "none: fewer than 6 images", "pooled": "-"},
+        {
+            "mean": "0.7500 (0.0707)",
+            "interval": "0.7000 to 0.8000",
+            "pooled": "0.7400",
+            "pooled_interval": "0.7200 to 0.7600",
+        },
+        {"mean": "0.7000 (-)", "interval": "none: fewer than 6 images", "pooled": "-", "pooled_interval": ""},
     ]
-    assert pieces["cells"][0] == {"mean": "3.5 (0.7)", "interval": "3.0 to 4.0", "pooled": "-"}
+    assert pieces["cells"][0] == {"mean": "3.5 (0.7)", "interval": "3.0 to 4.0", "pooled": "-", "pooled_interval": ""}
     assert auroc["cells"] == [
-        {"mean": "-", "interval": "", "pooled": "0.9700"},
-        {"mean": "-", "interval": "", "pooled": "-"},
+        {"mean": "-", "interval": "", "pooled": "0.9700", "pooled_interval": ""},
+        {"mean": "-", "interval": "", "pooled": "-", "pooled_interval": ""},
     ]

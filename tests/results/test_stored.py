@@ -77,7 +77,7 @@ def test_a_file_that_leads_out_of_the_run_is_not_read(home, name, tmp_path_facto
 def summary(*rows):
     """Figures of images with their mean Dice, no SD, and the pooled figures of the first."""
     mean = {"dice": statistics.fmean(row["dice"] for row in rows)}
-    return Summary(list(rows), mean, {"dice": math.nan}, {"dice": (0.7, 0.9)}, rows[0])
+    return Summary(list(rows), mean, {"dice": math.nan}, {"dice": (0.7, 0.9)}, rows[0], {}, {"dice": (0.6, math.nan)})
 
 
 def test_what_is_written_is_read(tmp_path, home):
@@ -105,6 +105,8 @@ def test_what_is_written_is_read(tmp_path, home):
         "low": {"dice": 0.7},
         "high": {"dice": 0.9},
         "pooled": {"dice": 0.75},
+        "pooled_low": {"dice": 0.6},
+        "pooled_high": {"dice": None},
     }
     assert content["calibration"] == {"model": [{"low": 0.0, "share": None}]}
     assert stored_evaluations(tmp_path)["drive-val"] == folder

@@ -68,7 +68,6 @@ def test_a_column_has_dice_as_mean_and_sd_and_the_rest_pooled(observers):
     expected = {
         "": ["model", "second observer"],
         "dice_per_image": ["0.7000 (0.4243)", "0.7000 (0.4243)"],
-        "95 % interval": ["none: fewer than 6 images", "none: fewer than 6 images"],
         "dice_pooled": ["0.5714", "0.5714"],
         "iou": ["0.4000", "0.4000"],
         "accuracy": ["0.5000", "0.5000"],
@@ -83,6 +82,15 @@ def test_a_column_has_dice_as_mean_and_sd_and_the_rest_pooled(observers):
         "component_error": ["0.5 (0.7)", "0.5 (0.7)"],  # 0 and 1
     }
     assert {name: rows[name] for name in expected} == expected
+    few, none = "none: fewer than 6 images", "-"
+    labels, *others = zip(*cells(text(observers)), strict=True)
+    below = {labels[n - 1]: [one[n] for one in others] for n, label in enumerate(labels) if label == "95 % interval"}
+    assert below == {
+        "dice_per_image": [few, few],
+        "dice_pooled": [few, few],
+        "auroc": [few, none],
+        "average_precision": [few, none],
+    }
     assert list(rows)[-4:] == ["cldice", "component_error", "sensitivity_thin", "sensitivity_thick"]
 
 

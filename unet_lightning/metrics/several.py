@@ -8,6 +8,7 @@ over the classes of an image first, then over images.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from unet_lightning.data.labels import one_against_rest
 from unet_lightning.metrics.classes import confusion_matrix, counts_of
+from unet_lightning.metrics.pooled import of_classes
 from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import RATES, Summary, summarise, summary_of, without_meaning
 
@@ -52,14 +54,17 @@ def summarise_classes(
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
-    each = [summary_of([rates_of(one, 0) for one in matrices], rates_of(confusion, 0), True, groups)]
+    background = [rates_of(one, 0) for one in matrices]
+    sources = {name: of_classes(matrices, partial(_background_rate, name)) for name in RATES}
+    each = [summary_of(background, rates_of(confusion, 0), True, groups, sources)]
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
         each.append(summarise(found, there, [one[number - 1] for one in probabilities], True, groups))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])
-    return ClassFigures(summary_of(rows, pooled, True, groups), each, confusion)
+    sources = {name: of_classes(matrices, partial(_mean_rate, name)) for name in RATES}
+    return ClassFigures(summary_of(rows, pooled, True, groups, sources), each, confusion)
 
 
 def rates_of(confusion: Tensor, number: int) -> dict[str, float]:
@@ -67,6 +72,14 @@ def rates_of(confusion: Tensor, number: int) -> dict[str, float]:
     counts = counts_of(confusion, number)
     absent = without_meaning(counts)
     return {name: math.nan if name in absent else getattr(counts, name) for name in RATES}
+
+
+def _background_rate(name: str, confusion: Tensor) -> float:
+    return rates_of(confusion, 0)[name]
+
+
+def _mean_rate(name: str, confusion: Tensor) -> float:
+    return mean_of([rates_of(confusion, number) for number in range(1, len(confusion))], confusion)[name]
 
 
 def mean_of(figures: Sequence[dict[str, float]], confusion: Tensor) -> dict[str, float]:

@@ -121,6 +121,7 @@ def mean_interval(
 
 
 def pooled_interval(
+    value: float,
     parts: npt.ArrayLike,
     figure: Callable[[Floats], float],
     groups: Groups = None,
@@ -131,22 +132,24 @@ def pooled_interval(
     NaN as for means.
 
     Args:
-        parts: what the figure is computed from, such as counts: `(images, ...)`; the sum over images is that of the
-            pooled pixels.
+        value: the figure of all images.
+        parts: what it is computed from, such as counts: `(images, ...)`; the sum over images is that of the pooled
+            pixels.
         figure: computes it from such a sum.
         groups: the group of each image, such as its patient.
         bounds: lowest and highest value that the figure can have.
 
-    Source: R. G. Miller, "The jackknife - a review", Biometrika 61(1), 1974.
+    Source: R. G. Miller, "The jackknife - a review", Biometrika 61(1), 1974; F. Busing et al., "Delete-m jackknife for
+    unequal m", Statistics and Computing 9, 1999.
     """
     table = np.asarray(parts, dtype=np.float64)
     labels = range(len(table)) if groups is None else groups
     owner = {group: [place for place, its in enumerate(labels) if its == group] for group in dict.fromkeys(labels)}
     whole = table.sum(axis=0)
     without = np.array([figure(whole - table[places].sum(axis=0)) for places in owner.values()])  # (groups,)
-    found, value = None, figure(whole)
-    if len(without) >= LEAST:
-        found = uncertainty(value + (len(without) - 1) * (without.mean() - without))
+    # The whole less what is left weighs as the images that are left, so that groups may have different sizes.
+    left = np.array([1 - len(places) / len(table) for places in owner.values()])
+    found = uncertainty(value + len(without) * left * (figure(whole) - without))
     return _within(found.ends(value, LEVEL), bounds) if found else (math.nan, math.nan)
 
 

@@ -4,17 +4,24 @@ import functools
 import math
 import operator
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from unet_lightning.metrics.calibration import brier_score, expected_calibration_error, reliability
+from unet_lightning.metrics.calibration import (
+    ReliabilityBin,
+    brier_score,
+    expected_calibration_error,
+    reliability,
+)
 from unet_lightning.metrics.calibre import CalibreCounts, count_by_calibre
 from unet_lightning.metrics.overlap import Counts, count
+from unet_lightning.metrics.pooled import Source, of_counts, of_probabilities
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
-from unet_lightning.metrics.statistics import Groups, mean_interval, why_unknown
+from unet_lightning.metrics.statistics import Groups, mean_interval, pooled_interval, why_unknown
 from unet_lightning.metrics.topology import centreline_dice, component_error
 
 # The figures in the order of every table.
@@ -44,6 +51,7 @@ class Summary:
     interval: dict[str, tuple[float, float]]  # 95 % interval of the mean; NaN where `why_unknown` has an entry
     pooled: dict[str, float]  # over the pixels of all images; has no figures of topology
     why_unknown: dict[str, str] = field(default_factory=dict)  # of figures whose mean has no interval, such as too few
+    pooled_interval: dict[str, tuple[float, float]] = field(default_factory=dict)  # 95 % interval; NaN as of the mean
 
 
 def summarise(
@@ -69,20 +77,25 @@ def summarise(
     counts = [count(*pair) for pair in pairs]
     calibres = [count_by_calibre(*pair) for pair in pairs]
     per_image = [_rates(one, RATES) for one in counts]
-    pooled = _rates(functools.reduce(operator.add, counts), RATES)
+    whole = functools.reduce(operator.add, counts)
+    pooled = _rates(whole, RATES)
+    sources = {name: of_counts(counts, functools.partial(_rate, name, one_of_several)) for name in RATES}
     if probabilities:
-        for row, probability, target in zip(per_image, probabilities, targets, strict=True):
-            row |= _of_probabilities(probability, target)
-        flat = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
-        pooled |= _of_probabilities(*flat)
+        bins = [reliability(*pair) for pair in zip(probabilities, targets, strict=True)]
+        for row, probability, target, its in zip(per_image, probabilities, targets, bins, strict=True):
+            row |= _of_probabilities(probability, target, its)
+        soft, there = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
+        pooled |= _of_probabilities(soft, there, reliability(soft, there))
+        sources |= of_probabilities(probabilities, targets, bins)
     for row, pair, calibre in zip(per_image, pairs, calibres, strict=True):
         row |= {"cldice": centreline_dice(*pair), "component_error": component_error(*pair)}
         row |= _rates(calibre, CALIBRES)
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
+    sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in CALIBRES}
     if one_of_several:
-        for row, found in zip([*per_image, pooled], [*counts, functools.reduce(operator.add, counts)], strict=True):
+        for row, found in zip([*per_image, pooled], [*counts, whole], strict=True):
             row |= dict.fromkeys(row.keys() & without_meaning(found), math.nan)
-    return summary_of(per_image, pooled, one_of_several, groups)
+    return summary_of(per_image, pooled, one_of_several, groups, sources)
 
 
 def without_meaning(counts: Counts) -> set[str]:
@@ -99,10 +112,16 @@ def without_meaning(counts: Counts) -> set[str]:
 
 
 def summary_of(
-    per_image: list[dict[str, float]], pooled: dict[str, float], one_of_several: bool = False, groups: Groups = None
+    per_image: list[dict[str, float]],
+    pooled: dict[str, float],
+    one_of_several: bool = False,
+    groups: Groups = None,
+    sources: Mapping[str, Source] = MappingProxyType({}),
 ) -> Summary:
-    """Mean, standard deviation and interval of the figures of each image."""
+    """Mean, standard deviation and intervals of the figures of each image; `sources` are what is pooled, by figure."""
     summary = Summary(per_image, {}, {}, {}, pooled)
+    for name, source in sources.items():
+        summary.pooled_interval[name] = pooled_interval(pooled[name], *source, groups, bounds_of(name))
     for name in per_image[0]:
         partial = one_of_several or name in CALIBRES
         kept = [at for at, row in enumerate(per_image) if not partial or not math.isnan(row[name])]
@@ -126,7 +145,11 @@ def _rates(counts: Counts | CalibreCounts, names: Sequence[str]) -> dict[str, fl
     return {name: getattr(counts, name) for name in names}
 
 
-def _of_probabilities(probability: Tensor, target: Tensor) -> dict[str, float]:
+def _rate(name: str, with_meaning: bool, counts: Counts) -> float:
+    return math.nan if with_meaning and name in without_meaning(counts) else float(getattr(counts, name))
+
+
+def _of_probabilities(probability: Tensor, target: Tensor, bins: Sequence[ReliabilityBin]) -> dict[str, float]:
     rankings = (area_under_roc(probability, target), average_precision(probability, target))
-    calibration = (expected_calibration_error(reliability(probability, target)), brier_score(probability, target))
+    calibration = (expected_calibration_error(bins), brier_score(probability, target))
     return dict(zip(RANKINGS + CALIBRATION, rankings + calibration, strict=True))

@@ -172,6 +172,8 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
             low, high = summary.interval[figure]
             figures |= {key: mean, f"{key}_low": low, f"{key}_high": high}
         figures[f"{home}/dice_pooled"] = summary.pooled["dice"]
+        ends = summary.pooled_interval.get("dice", ())
+        figures |= {f"{home}/dice_pooled_{end}": value for end, value in zip(("low", "high"), ends, strict=False)}
         if name == MODEL and evaluation.classes is not None:
             figures[f"{home}/miou_with_background"] = summary.pooled["miou_with_background"]
         if name in evaluation.images and "auroc" in summary.pooled:  # else the maps are decisions

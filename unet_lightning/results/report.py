@@ -18,7 +18,16 @@ from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND
-from unet_lightning.results.tables import doubts_of, interval_of, mark_of, mean_and_sd, one_of, readable, readable_name
+from unet_lightning.results.tables import (
+    doubts_of,
+    interval_of,
+    mark_of,
+    mean_and_sd,
+    one_of,
+    pooled_interval_of,
+    readable,
+    readable_name,
+)
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 # What the sentences above the table say, and digests.
@@ -113,14 +122,17 @@ def write_page(
 
 
 def table_rows(summaries: Sequence[Summary], thing: str = "vessel") -> list[dict[str, Any]]:
-    """A row a figure, with its `name` and `cells`, one a summary: `mean` (SD), `interval` if any, `pooled`."""
+    """A row a figure, with its `name` and `cells`, one a summary: `mean` (SD), `pooled`, and the intervals of both."""
     rows = []
     for name in dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled)):
         cells = []
         for summary in summaries:
             interval = interval_of(summary, name) if name in summary.mean else ""
-            in_all = readable(summary.pooled.get(name), name)
-            cells.append({"mean": mean_and_sd(summary, name), "interval": interval, "pooled": in_all})
+            in_all = {
+                "pooled": readable(summary.pooled.get(name), name),
+                "pooled_interval": pooled_interval_of(summary, name),
+            }
+            cells.append({"mean": mean_and_sd(summary, name), "interval": interval} | in_all)
         rows.append({"name": readable_name(name, thing), "cells": cells})
     return rows
 

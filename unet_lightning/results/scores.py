@@ -10,6 +10,7 @@ from torch import Tensor
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
 from unet_lightning.metrics.several import ClassFigures, summarise_classes
+from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.maps import Maps
@@ -62,10 +63,10 @@ def evaluate_maps(maps: Maps) -> Evaluation:
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
         return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures, maps.made_by)
     first = [one.target for one in images[MODEL]]
-    observers = {MODEL: figures_of(images[MODEL], first)}
+    observers = {MODEL: figures_of(images[MODEL], first, dataset.groups)}
     if second := second_observer(dataset):
-        observers[SECOND] = summarise([target == VESSEL for target in second], first)
-        observers[AGAINST_SECOND] = figures_of(images[MODEL], second)
+        observers[SECOND] = summarise([target == VESSEL for target in second], first, groups=dataset.groups)
+        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, dataset.groups)
     return Evaluation(dataset, images, observers, protocol_of(maps), made_by=maps.made_by)
 
 
@@ -86,12 +87,12 @@ def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
     return called
 
 
-def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor]) -> Summary:
-    """The figures of the model against an observer's targets."""
+def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor], groups: Groups = None) -> Summary:
+    """The figures of the model against an observer's targets; `groups` are those of the images, such as patients."""
     probabilities = [one.probability for one in images]
     # Two-valued maps are decisions: ranking and calibration would be of no probability.
     soft = any(len(torch.unique(one)) > 2 for one in probabilities)
-    return summarise([one.vessels for one in images], targets, probabilities if soft else [])
+    return summarise([one.vessels for one in images], targets, probabilities if soft else [], groups=groups)
 
 
 def second_observer(dataset: SegmentationDataset) -> list[Tensor]:

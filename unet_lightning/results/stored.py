@@ -117,8 +117,10 @@ def write_stored(
     """
     figures = {}
     for observer, summary in summaries.items():
-        low, high = ({name: ends[side] for name, ends in summary.interval.items()} for side in (0, 1))
-        figures[observer] = {"mean": summary.mean, "sd": summary.sd, "low": low, "high": high, "pooled": summary.pooled}
+        figures[observer] = {"mean": summary.mean, "sd": summary.sd, "pooled": summary.pooled}
+        for prefix, intervals in (("", summary.interval), ("pooled_", summary.pooled_interval)):
+            for side, end in enumerate(("low", "high")):
+                figures[observer][prefix + end] = {name: ends[side] for name, ends in intervals.items()}
     write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
     known: dict[str, Any] = {"protocol": protocol, "figures": figures, "calibration": calibration}
     if confusion is not None:

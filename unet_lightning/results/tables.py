@@ -33,6 +33,7 @@ NAMES = {
     "tta": "Test-time augmentation",
 }
 DECIMALS = {"component_error": 1, "rho": 2}  # a number of pieces, and a rank correlation; all others are rates
+WITH_INTERVAL = ("dice", "auroc", "average_precision")  # of the pooled figures in the table
 WIDE = 10_000  # characters: a row of Markdown is one line
 AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
 
@@ -66,8 +67,19 @@ def mean_and_sd(summary: Summary, name: str) -> str:
 
 def interval_of(summary: Summary, name: str) -> str:
     """The interval of a figure's mean over images, such as `0.8101 to 0.8254`; where there is none, why."""
-    low, high = (readable(end, name) for end in summary.interval[name])
-    return f"{low} to {high}" if low != "-" else f"none: {summary.why_unknown.get(name, 'not known')}"
+    return _interval(summary.interval[name], name, summary.why_unknown.get(name, ""))
+
+
+def pooled_interval_of(summary: Summary, name: str) -> str:
+    """The same of a figure of the pooled pixels; empty where there is no such figure."""
+    if math.isnan(summary.pooled.get(name, math.nan)) or name not in summary.pooled_interval:
+        return ""
+    return _interval(summary.pooled_interval[name], name, summary.why_unknown.get(name, ""))
+
+
+def _interval(ends: tuple[float, float], name: str, reason: str) -> str:
+    low, high = (readable(end, name) for end in ends)
+    return f"{low} to {high}" if low != "-" else f"none: {reason or 'the images do not say how far it could be off'}"
 
 
 def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
@@ -75,14 +87,16 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
 
     The model's columns get the `mark` of its protocol.
     """
-    columns = {}
+    columns, interval = {}, "  95 % interval"
     for observer, summary in observers.items():
-        cells = {"dice_per_image": mean_and_sd(summary, "dice"), "  95 % interval": interval_of(summary, "dice")}
+        cells = {"dice_per_image": mean_and_sd(summary, "dice"), interval: interval_of(summary, "dice")}
         for name in ("dice", *(name for one in observers.values() for name in (*one.mean, *one.pooled))):
             text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
+            if name in WITH_INTERVAL:
+                cells[f"{interval} of {name}"] = pooled_interval_of(summary, name) or "-"
         columns[f"{observer} {mark}".rstrip() if observer.startswith(MODEL) else observer] = cells
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).rename(index=lambda label: interval if label.startswith(interval) else label)
 
 
 def mark_of(protocol: Mapping[str, Any]) -> str:
