@@ -129,6 +129,9 @@ def test_intervals_are_by_group_where_images_have_groups():
     board = make_leaderboard([entry("a", dice=values)], "dice", groups=groups)
     assert board.lines.iloc[0]["dice_low"] < alone["dice_low"] < alone["dice_per_image"]
     assert "by group; none below 6 groups of images" in " ".join(board.notes)
+    content = {image: {"photograph": "0", "group": group} for image, group in groups.items()}
+    said = make_leaderboard([entry("a", dice=values, protocol={"content": content})], "dice")
+    assert said.lines.iloc[0]["dice_low"] == board.lines.iloc[0]["dice_low"]
     few = make_leaderboard([entry("a", dice=values)], "dice", groups=dict(zip(values, "aabbccdd", strict=True)))
     assert math.isnan(few.lines.iloc[0]["dice_low"])
 

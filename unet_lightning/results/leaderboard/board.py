@@ -87,9 +87,10 @@ def make_leaderboard(
     """Ranks entries by the mean over images of a figure, such as `dice`; ConfigError where not every entry has it.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
-    ranked for choosing among them: that is what validation is for. Intervals are by `groups`, such as patients, where
-    these are given by image.
+    ranked for choosing among them: that is what validation is for. Intervals are by `groups`, such as patients, of the
+    images; None: those that the evaluations say.
     """
+    groups = groups_of(entries) if groups is None else groups
     models = [entry for entry in entries if not entry.human]
     known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
     if figure not in known:
@@ -119,6 +120,19 @@ def make_leaderboard(
         balanced,
         pd.DataFrame(unfinished, columns=UNFINISHED),
     )
+
+
+def groups_of(entries: Sequence[Entry]) -> Groups:
+    """The group of each image, as the evaluations say; None where no two images are said to be of one."""
+    found: dict[str, str] = {}
+    for run in (run for entry in entries for run in entry.runs):
+        for image, known in (run.evaluation.protocol.get("content") or {}).items():
+            if "group" in known:
+                found.setdefault(image, str(known["group"]))
+    if len({*found.values()}) == len(found):
+        return None
+    # An image without a group stands for itself, and for no group of its name.
+    return {image: found.get(image, f"image {image}") for entry in entries for image in entry.images}
 
 
 def _ranked(
