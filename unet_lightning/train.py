@@ -75,6 +75,8 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             if trainer.is_global_zero:
                 log.info(describe(task, data))
             best = train(data, task, trainer, checkpoint)
+            if trainer.is_global_zero:
+                run.check_trained()
             if config["score"] and trainer.is_global_zero and run.best.is_file():
                 from unet_lightning.results.published import score_best
 

@@ -20,6 +20,7 @@ from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
+from unet_lightning.training.checks import check_run
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
@@ -62,6 +63,7 @@ def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None =
     data.inherit(task.weights_from, None if weights is None else Path(weights).name)
     trainer = build_trainer(config, folder, checkpoint)
     data.check_processes(trainer.world_size)
+    check_run(data, trainer)
     return data, task, trainer
 
 
@@ -142,9 +144,12 @@ def check_numbers(trainer: Mapping[str, Any]) -> None:
 def timer(most: Any) -> Timer:
     """Ends training after the epoch in which its time, of all attempts together, has passed; None: no end."""
     try:
-        return Timer(most, interval="epoch", verbose=False)
+        found = Timer(most, interval="epoch", verbose=False)
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise ConfigError(f"trainer.max_time must be days:hours:minutes:seconds, found {most}: {error}.") from error
+    if (left := found.time_remaining()) is not None and left <= 0:
+        raise ConfigError(f"trainer.max_time must leave time to train, found {most}.")
+    return found
 
 
 def quiet_libraries() -> None:

@@ -96,6 +96,14 @@ class RunFolder:
                 "it. Begin a new run elsewhere, with model.weights set to it, or take the checkpoints away."
             )
 
+    def check_trained(self) -> None:
+        """Raises RunError where a run has ended, and has written no checkpoint."""
+        if not any(self.path.glob("checkpoints/*.ckpt")):
+            raise RunError(
+                f"The run in {self.path} ended before an epoch was complete: there is no checkpoint. Look for what has "
+                "stopped it, such as a callback."
+            )
+
     def discard_empty(self) -> None:
         """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
         for log in self.path.glob("*.log"):
