@@ -164,6 +164,50 @@ def test_a_second_label_of_another_size_is_refused(files):
         SegmentationDataset([replace(files, second_label=second)]).second_target(0)
 
 
+def turned(path, values, tag):
+    """Stores pixels with an orientation tag."""
+    exif = Image.Exif()
+    exif[274] = tag
+    return save(values, path, **({"exif": exif} if tag else {}))
+
+
+SQUARE = np.random.default_rng(2).integers(0, 2, (4, 4), dtype=np.uint8)
+UPSIDE_DOWN, ASIDE, OTHER_SIDE = 3, 6, 8
+
+
+@pytest.mark.parametrize("what", ["label", "fov"])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize(
+    ("drawn", "photo_tag", "tag"),
+    [
+        *((DRAWN, UPSIDE_DOWN, None), (DRAWN, UPSIDE_DOWN, 1), (DRAWN, None, UPSIDE_DOWN), (DRAWN, 2, 4)),
+        *((SQUARE, ASIDE, 1), (DRAWN, ASIDE, OTHER_SIDE), (SQUARE, ASIDE, UPSIDE_DOWN)),
+    ],
+)
+def test_a_label_that_may_be_turned_against_its_photograph_is_refused(tmp_path, what, suffix, drawn, photo_tag, tag):
+    photo = turned(tmp_path / "photo.tif", np.stack([drawn] * 3, axis=2), photo_tag)
+    paths = {"label": save(drawn * 255, tmp_path / "label.png"), "fov": None}
+    paths[what] = turned(tmp_path / f"{what}.{suffix}", np.maximum(drawn, 1 - drawn.flat[0]) * 255, tag)
+    if what == "fov":
+        paths["label"] = turned(tmp_path / "label.png", drawn * 255, photo_tag)
+    expected = rf"photograph \S*photo\.tif has orientation tag {photo_tag or 1} and the .* of image 21 \S* {tag or 1} "
+    with pytest.raises(DataError, match=expected + r".*-auto-orient.* remove the tag"):
+        _ = SegmentationDataset([ImageFiles("21", photo, **paths)]).samples
+
+
+@pytest.mark.parametrize("tag", [2, UPSIDE_DOWN, ASIDE, OTHER_SIDE])
+def test_photograph_and_label_that_are_turned_alike_stay_together(tmp_path, tag):
+    photo = turned(tmp_path / "photo.tif", np.stack([DRAWN * 255] * 3, axis=2), tag)
+    sample = SegmentationDataset([ImageFiles("21", photo, turned(tmp_path / "label.png", DRAWN * 255, tag))])[0]
+    assert torch.equal(sample.image[0] > 127, sample.target == 1)
+
+
+def test_where_the_sizes_prove_that_a_label_was_drawn_on_the_upright_photograph_it_is_taken(tmp_path):
+    photo = turned(tmp_path / "photo.tif", np.stack([np.rot90(DRAWN * 255)] * 3, axis=2), ASIDE)
+    sample = SegmentationDataset([ImageFiles("21", photo, save(DRAWN * 255, tmp_path / "label.png"))])[0]
+    assert torch.equal(sample.image[0] > 127, sample.target == 1)
+
+
 def test_samples_are_decoded_once_and_share_the_photograph(files):
     dataset = SegmentationDataset([files])
     first = dataset[0]

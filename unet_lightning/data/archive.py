@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from unet_lightning.data.drive import SIZE, expected_files
-from unet_lightning.data.reading import open_image, read_binary, read_photo
+from unet_lightning.data.opening import open_image
+from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import DataError, UserError
 
 MAX_FILES = 2_000  # DRIVE has 140
@@ -121,7 +122,7 @@ def _check_file(path: Path, what: str, name: str) -> None:
     """Raises DataError where a file differs from DRIVE's in size or mode, or a mask has more than two values."""
     try:
         size = (read_photo(path) if what == "photo" else read_binary(path, what)).shape[-2:]
-        mode = open_image(path, what)[0].mode
+        mode = open_image(path, what).image.mode
     except UserError as error:
         raise DataError(f"{name} in the archives is not as expected; nothing was written. {error}") from error
     if tuple(size) != SIZE or mode not in PIXEL_MODES[what]:

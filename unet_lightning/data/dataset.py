@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from unet_lightning.data.content import Content, digest, is_drawn, look
 from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.labels import IGNORE, Sample
+from unet_lightning.data.opening import check_turns
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
 from unet_lightning.errors import ConfigError, DataError
 
@@ -204,6 +205,7 @@ class SegmentationDataset(Dataset[Sample]):
                 f"{_size(mask)} in {path}. Both must come from the same photograph"
                 f"{turned if mask.T.shape == photo.shape[1:] else ''}."
             )
+        check_turns(image.photo, path, named)
         return mask
 
 

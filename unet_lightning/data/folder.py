@@ -22,8 +22,9 @@ class FolderDataset(SegmentationDataset):
     field of view, `labels2/` the labels of a second observer. Without train/ and test/ all images are for training:
     validate on some of them by `data.val_ids` or `data.folds`. Either all test photographs have labels or none has.
 
-    With two classes a label is black and white (0 and 255, or 0 and 1). With more it is an index image, grey or
-    palette, whose values are 0, 1, ... in the order of `classes`, and 255 for pixels to ignore.
+    With two classes a label is black and white: 0 and 255, 0 and 1, or a palette of black and white, or of the indices
+    0 and 1. With more it is an index image, grey or palette, whose values are 0, 1, ... in the order of `classes`, and
+    255 for pixels to ignore.
 
     `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`.
     """

@@ -1,35 +1,32 @@
 """Reads image files: photographs as 8-bit RGB, masks as true and false, labels as classes.
 
 Every file is read as viewers show it: the orientation tag of the camera is applied. A file that is missing, broken, too
-large or not what is expected in its place is a DataError.
+large or not what is expected in its place is a DataError; so is one whose meaning is not sure.
 """
 
-import gzip
-import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.errors import DataError, UserError
+from unet_lightning.data.opening import SIGNED_WHITE, Picture, open_image
+from unet_lightning.data.palette import numbers_in_colours, white_indices
+from unet_lightning.errors import DataError
 
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits a channel once decoded
-# Recognised by their content, whatever the file's name. Pillow knows more formats, one of which (EPS) runs a program.
-FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # grey with 16 bits or more
+GREY_MODES = ("1", "L", *DEEP_MODES, "F")  # whose numbers are taken as they are
+MASK_MODES = (*GREY_MODES, "P", "LA", "PA", "RGB", "RGBA", "RGBX")
 
 FAINT = 4096  # a 16-bit photograph with no value this high holds at most 12 bits, and would be black in 8 bits
-PALETTE_SLACK = 8  # grey levels by which a palette's black and white may be off
 BAND_ROWS = 256
 MAX_VALUES = 300  # an image with more different values is neither a mask nor an index image
-MAX_GUNZIPPED = 256 * 1024**2  # bytes: the size in 8-bit RGB of the 89 million pixels that Pillow allows
+COLOURED = -1  # in the place of a grey level
 
 
 def read_photo(path: Path) -> Tensor:
@@ -38,10 +35,11 @@ def read_photo(path: Path) -> Tensor:
     Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel (0 to 65535) are scaled to 8 (0
     to 255). A file whose name ends in .gz is unpacked.
     """
-    image, is_deep = open_image(path, "photograph")
-    if image.mode not in (*COLOUR_MODES, *DEEP_MODES):
+    image, is_deep, white, *_ = open_image(path, "photograph")
+    if image.mode not in (*COLOUR_MODES, *DEEP_MODES) or white == SIGNED_WHITE:
+        kind = "signed numbers" if white == SIGNED_WHITE else f"Pillow mode {image.mode}"
         raise DataError(
-            f"The photograph {path} has Pillow mode {image.mode}: 8 or 16 bits a channel are expected. Convert it to "
+            f"The photograph {path} has {kind}: 8 or 16 bits a channel are expected. Convert it to "
             "8-bit RGB with the contrast that its camera software shows."
         )
     photo = np.empty((image.height, image.width, 3), dtype=np.uint8)
@@ -70,27 +68,59 @@ def read_photo(path: Path) -> Tensor:
 
 
 def read_binary(path: Path, what: str) -> Tensor:
-    """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and 65535, 1-bit or palette."""
-    image, _ = open_image(path, what)
-    deep = image.mode in (*DEEP_MODES, "F")  # convert("L") would clip them
-    if not deep and "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
+    """A black and white image, `(H, W)` bool: 0 and 255, 0 and 1, 0 and the format's white, 1-bit or palette."""
+    picture = open_image(path, what)
+    image = picture.image
+    if image.mode not in MASK_MODES or (picture.deep and image.mode not in GREY_MODES):
+        depth = "16 bits a channel and colours" if picture.deep else f"Pillow mode {image.mode}"
+        raise DataError(
+            f"The {what} has {depth}: {path}. Black and white are expected, as grey, palette or 8-bit RGB: save it as "
+            "8-bit grey PNG of 0 and 255."
+        )
+    if "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
         raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
+    if image.mode == "P":
+        return _read_palette_mask(image, path, what)
 
     def grey_of(band: Image.Image) -> NDArray[np.generic]:
-        # convert("L") gives the colours of a palette image, whose raw array holds indices.
-        grey = np.asarray(band if deep else _opaque(band).convert("L"))  # (rows, W)
-        if image.mode == "P":  # DRIVE's second observer is drawn in almost black (3) and almost white (253)
-            grey = np.where(grey <= PALETTE_SLACK, 0, np.where(grey >= 255 - PALETTE_SLACK, 255, grey))
-        return grey
+        if image.mode in GREY_MODES:
+            return _numbers(picture, band)
+        colours = np.asarray(_opaque(band).convert("RGB"))  # (rows, W, 3)
+        red = colours[..., 0].astype(np.int16)
+        return np.where((colours == colours[..., :1]).all(axis=2), red, COLOURED)
 
     white, values = _mask(image, grey_of, bool)
-    if not any(values <= {0, white_value} for white_value in (1, 255, 65535)):
-        number = f"over {MAX_VALUES}" if len(values) > MAX_VALUES else f"{len(values)}"
-        raise DataError(
-            f"The {what} has grey values: {path} holds {number} ({_some(sorted(values))}), expected 0 and 255. A mask "
-            "saved as JPEG gets them; threshold it and save it as PNG."
-        )
+    if not any(values <= {0, level} for level in (1, 255, picture.stored, 65535)):
+        raise DataError(_no_mask(path, what, values))
     return white
+
+
+def _read_palette_mask(image: Image.Image, path: Path, what: str) -> Tensor:
+    """A mask whose file holds indices of colours."""
+    indices, values = _mask(image, np.asarray, np.uint8)
+    palette = image.getpalette() or []
+    used = {int(value) for value in values}
+    if (white := white_indices(palette, used)) is None:
+        colours = [tuple(palette[3 * index : 3 * index + 3]) for index in sorted(used)]
+        if all(len({*colour}) == 1 for colour in colours):
+            raise DataError(_no_mask(path, what, {colour[0] for colour in colours}))
+        raise DataError(
+            f"The {what} is a palette image of other colours than black and white: {path} holds {_number_of(used)} "
+            f"({', '.join(map(str, colours[:4]))}) by the indices {_some(sorted(used))}. Of black and a colour the "
+            "indices 0 and 1 are expected. Save it as 8-bit grey PNG of 0 and 255."
+        )
+    return torch.isin(indices, torch.tensor(sorted(white), dtype=torch.uint8))
+
+
+def _no_mask(path: Path, what: str, values: Collection[float]) -> str:
+    """The message about what is neither black nor white."""
+    if COLOURED in values and {*values} <= {COLOURED, 0, 1, 255}:
+        return f"The {what} has colours: {path}, expected black and white. Make what is meant white and all else black."
+    levels = sorted({*values} - {COLOURED})
+    return (
+        f"The {what} has grey values: {path} holds {_number_of(values)} ({_some(levels)}), expected 0 and 255. A mask "
+        "saved as JPEG gets them; threshold it and save it as PNG."
+    )
 
 
 def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
@@ -98,47 +128,41 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
 
     Annotation tools write palette images: their indices count, not their colours.
     """
-    image, _ = open_image(path, what)
+    picture = open_image(path, what)
+    image = picture.image
     expected = f"0 to {len(classes) - 1} ({', '.join(classes)}) or {IGNORE} (ignored)"
     if image.mode not in ("1", "L", "P", *DEEP_MODES):
         raise DataError(
             f"The {what} has Pillow mode {image.mode}: {path}. An index image is expected (grey or palette), with "
             f"values {expected}."
         )
-    indices, values = _mask(image, lambda band: np.asarray(band, dtype=np.int32), np.uint8)
+    if picture.inverted or not picture.exact:
+        why = "white stored as 0" if picture.inverted else "JPEG, which changes values"
+        raise DataError(
+            f"The {what} does not surely hold the numbers that were drawn ({why}): {path}. Save it as PNG, with "
+            f"values {expected}."
+        )
+    indices, values = _mask(image, lambda band: _numbers(picture, band), np.uint8)
     if any(value != IGNORE and not 0 <= value < len(classes) for value in values):
         raise DataError(
             f"The {what} holds the values {_some(sorted(values))}: {path}, expected {expected}. Renumber them, "
             "or name all classes in data.dataset.classes."
         )
+    used = {int(value) for value in values}
+    if image.mode == "P" and numbers_in_colours(image.getpalette() or [], used, {*range(len(classes)), IGNORE}):
+        raise DataError(
+            f"The {what} has indices that name one class and grey levels that name another: {path} holds the indices "
+            f"{_some(sorted(used))}. Save it as grey PNG (GIF renumbers), with values {expected}."
+        )
     return indices
 
 
-def open_image(path: Path, what: str) -> tuple[Image.Image, bool]:
-    """The decoded image, and whether its channels had 16 bits; Pillow's warning of many pixels is an error here."""
-    if not os.path.isfile(path):
-        raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, which is not used
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(_gunzip(path, what) if path.suffix == ".gz" else path, formats=FORMATS) as image:
-                is_deep = any(";16" in str(tile[3]) for tile in image.tile[:1])  # only known before decoding
-                if 0 in image.size:
-                    raise DataError(f"The {what} has no pixels: {path}. Copy it again from its source.")
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)  # otherwise even an upright photograph is copied
-                return image, is_deep
-    except UserError:
-        raise
-    except Exception as error:  # a broken file may raise anything in the parser of its format
-        said = str(error)[:200] or type(error).__name__
-        wrong = f"is broken: {path} ({said}). Copy it again from its source."
-        if isinstance(error, UnidentifiedImageError):
-            wrong = f"is not an image: {path}. Expected TIFF, PNG, JPEG, GIF, BMP, WebP or PPM."
-        if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
-            wrong = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
-        raise DataError(f"The {what} {wrong}") from error
+def _numbers(picture: Picture, band: Image.Image) -> NDArray[np.generic]:
+    """The numbers in the file, `(rows, W)`; Pillow spreads those of 2 and 4 bits, and of a PGM, over 0 to white."""
+    numbers = np.asarray(band)
+    if picture.stored == picture.shown:
+        return numbers
+    return (numbers.astype(np.int64) * picture.stored + picture.shown // 2) // picture.shown
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
@@ -165,15 +189,6 @@ def _mask(
     return torch.from_numpy(pixels), values
 
 
-def _gunzip(path: Path, what: str) -> BytesIO:
-    """The content of a gzip file, at most as much as Pillow would decode."""
-    with gzip.open(path) as file:
-        content = file.read(MAX_GUNZIPPED + 1)
-    if len(content) > MAX_GUNZIPPED:
-        raise DataError(f"The {what} unpacks to more than {MAX_GUNZIPPED:,} bytes: {path}. It was not read.")
-    return BytesIO(content)
-
-
 def _opaque(image: Image.Image) -> Image.Image:
     """A palette image with transparency as RGBA, so that Pillow does not warn; others unchanged."""
     return image.convert("RGBA") if image.mode == "PA" or "transparency" in image.info else image
@@ -182,3 +197,8 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _some(values: Sequence[float]) -> str:
     """The first four values, for messages."""
     return ", ".join(f"{value:g}" for value in values[:4]) + (", ..." if len(values) > 4 else "")
+
+
+def _number_of(values: Collection[float]) -> str:
+    """How many values there are, for messages."""
+    return f"over {MAX_VALUES}" if len(values) > MAX_VALUES else f"{len(values)}"

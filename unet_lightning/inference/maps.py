@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageColor, PngImagePlugin
 from torch import Tensor
 
-from unet_lightning.data.reading import open_image
+from unet_lightning.data.opening import open_image
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 from unet_lightning.inference.colours import class_colours
@@ -82,7 +82,7 @@ def read_probability(path: Path) -> Tensor:
     """
     if path.suffix == ".npy" and os.path.isfile(path):  # Path.is_file raises where a name is too long
         return _read_array(path)
-    image, _ = open_image(path, "probability map")
+    image = open_image(path, "probability map").image
     if image.mode not in WHITE:
         raise DataError(
             f"The probability map {path} has Pillow mode {image.mode}, expected grey of 8 or 16 bits (L or I;16). Save "

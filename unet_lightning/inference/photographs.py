@@ -14,6 +14,7 @@ from torch import Tensor
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.fov import find_field_of_view
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
+from unet_lightning.data.opening import check_turns
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.text import as_id
@@ -86,6 +87,7 @@ def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
             f"The field-of-view mask {mask_path} is {tuple(mask.shape)}, the photograph {path} "
             f"{tuple(photo.shape[1:])} (height, width): both must have one size."
         )
+    check_turns(path, mask_path, "field-of-view mask")
     if not mask.any():
         raise DataError(f"The field-of-view mask {mask_path} of the photograph {path} is empty.")
     return photo, mask
