@@ -81,6 +81,11 @@ def test_columns_are_those_of_all_rows_in_the_order_in_which_they_came_up(tmp_pa
         ]
 
 
+def test_neither_a_cell_nor_a_heading_is_a_formula(tmp_path):
+    write_rows([{"=1+1": "=2+2"}], tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text() == "'=1+1\n'=2+2\n"
+
+
 def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     path, real, order = tmp_path / "map.png", os.fsync, []
     monkeypatch.setattr(os, "fsync", lambda descriptor: (real(descriptor), order.append(path.exists())))

@@ -63,7 +63,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with whole_file(path) as temporary, temporary.open("w", -1, "utf-8", "backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns)
-        writer.writeheader()
+        writer.writerow({name: as_cell(name) for name in columns})  # the name of a class may be one
         writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
 
 
