@@ -42,7 +42,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
         "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
-    add("--threshold", type=number, help="vessel from it on (0.5), or val: by evaluate threshold=val")
+    add("--threshold", type=number, help="vessel from it on (0.5), or val: by evaluate threshold=val; "
+        "none with more than two classes, where a mask holds numbers in the colours that legend.svg names")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
     add("--scale", type=number, default="auto", help="auto: to the field of view of training; none; or a factor (auto)")
