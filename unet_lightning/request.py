@@ -4,6 +4,7 @@ A run folder is data: its config.yaml is read as plain values, what was typed is
 way of a new run.
 """
 
+import functools
 import logging
 import os
 import shlex
@@ -24,12 +25,13 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
 from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
-from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, followed
+from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed
 from unet_lightning.training.state import State, read_state
 
 log = logging.getLogger(__name__)
 
 SEVERAL = ("-m", "--multirun")
+LOOK_ONLY = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help")  # flags of Hydra's that run nothing
 COMMANDS = ("resume", "rerun", "sweep")  # fields of a command, not of a run
 
 
@@ -48,7 +50,14 @@ def run_folder(name: str, resume: str | None, rerun: str | None, now: str) -> st
         return str(run.path)
     if rerun is not None and name == "train":  # the default
         name = _run(rerun).read_config(TRAINING)["name"]
-    return f"outputs/{name}/{now}"
+    return _new_folder(f"outputs/{name}/{now}")
+
+
+@functools.cache
+def _new_folder(wanted: str) -> str:
+    """A folder that no other program has, though it may begin in the same second; asked twice, the same."""
+    looks_only = any(word.partition("=")[0] in LOOK_ONLY for word in sys.argv[1:])
+    return wanted if looks_only else str(claimed(Path(wanted)))
 
 
 def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any], Any]:

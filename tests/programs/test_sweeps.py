@@ -1,4 +1,5 @@
 import csv
+import datetime
 import json
 import os
 import shutil
@@ -246,17 +247,44 @@ def test_configs_of_ones_own_are_found_again(program, tmp_path):
     assert yaml.safe_load((tmp_path / "sweep/0/config.yaml").read_text())["name"] == "tiny"
 
 
-@pytest.mark.parametrize("subdir", ["${hydra.job.override_dirname}", "same"])
+@pytest.mark.parametrize("subdir", ["${hydra.job.override_dirname}", "${hydra.job.num}_of_${seed}", "same"])
 def test_a_folder_of_a_job_may_have_another_name(program, tmp_path, subdir):
-    settings = [*TINY_RUN, "trainer.max_epochs=1", "seed=0,1", "hydra.sweep.dir=sweep", QUIET]
+    settings = [*TINY_RUN, "trainer.max_epochs=1", "seed=0,-1", "hydra.sweep.dir=sweep", QUIET]
     exclude = "hydra.job.config.override_dirname.exclude_keys=[trainer,trainer.max_epochs,score,model.base_c,"
     exclude += "data.repeats,data.augment.crop,trainer.enable_progress_bar]"
     done = program("train", "-m", *settings, f"hydra.sweep.subdir='{subdir}'", exclude, cwd=tmp_path)
     if subdir == "same":
         assert "gives several jobs the folder same" in done.stderr and not (tmp_path / "sweep").exists()
-    else:
-        assert done.returncode == 0, done.stderr
-        assert [state(tmp_path / "sweep" / name)["state"] for name in ("seed=0", "seed=1")] == ["done", "done"]
+        return
+    names = ("0_of_0", "1_of_-1") if "num" in subdir else ("seed=0", "seed=-1")
+    assert done.returncode == 1, done.stderr  # a seed is no negative number
+    assert [state(tmp_path / "sweep" / name)["state"] for name in names] == ["done", "failed"]
+    assert "2 jobs: 1 done, 1 failed" in done.stdout
+    again = program("train", "resume=sweep", cwd=tmp_path)
+    assert again.returncode == 1, again.stderr
+    assert "1 of 2 jobs are done already" in again.stdout
+    assert sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()) == sorted(names)
+
+
+@pytest.mark.parametrize("several", [True, False], ids=["sweep", "run"])
+def test_what_begins_in_the_second_of_another_has_a_folder_of_its_own(program, tmp_path, several):
+    now = datetime.datetime.now()
+    for second in range(120):
+        taken = now + datetime.timedelta(seconds=second)
+        (tmp_path / f"outputs/train/{taken:%Y-%m-%d_%H-%M-%S}").mkdir(parents=True)
+    given = ["-m", "seed=0"] if several else ["seed=0"]
+    done = program("train", *TINY_RUN, "trainer.max_epochs=1", *given, QUIET, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [folder for folder in (tmp_path / "outputs/train").iterdir() if any(folder.iterdir())]
+    latest = (tmp_path / "outputs/train/latest").resolve()
+    assert {folder.resolve() for folder in found} == {latest} and latest.name.endswith("_2")
+    assert len(list((tmp_path / "outputs/train").iterdir())) == 122
+
+
+def test_a_search_and_a_sweep_of_given_values_do_not_share_a_folder(half, in_process):
+    sweep = half[0] / "outputs/train/first"
+    message = in_process("train", "-m", *TINY_RUN, "seed=1,2", "hydra/sweeper=optuna", f"hydra.sweep.dir={sweep}")
+    assert f"{sweep} holds a sweep of given values" in message
 
 
 @pytest.mark.parametrize(

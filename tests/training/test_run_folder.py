@@ -11,7 +11,7 @@ import yaml
 from unet_lightning.errors import OtherRun, RunError, UserError
 from unet_lightning.training.attempt import Attempt
 from unet_lightning.training.callbacks.history import History
-from unet_lightning.training.folder import RunFolder, followed
+from unet_lightning.training.folder import RunFolder, claimed, followed
 from unet_lightning.training.state import State
 
 CONFIG = {"seed": 0, "data": {"root": "/data", "seed": 0}, "model": {"weights": None}, "trainer": {}}
@@ -126,3 +126,8 @@ def test_links_within_a_run_and_from_a_collection_to_runs_are_as_good_as_copies(
     (collection.path / "evaluation").symlink_to(run.path)
     with pytest.raises(RunError, match="evaluation in it leads to"):
         collection.check_links()
+
+
+def test_each_folder_that_is_claimed_is_a_new_one(tmp_path):
+    wanted = tmp_path / "outputs/train/2026-01-31_12-00-00"
+    assert [claimed(wanted).name for _ in range(3)] == [wanted.name, f"{wanted.name}_2", f"{wanted.name}_3"]

@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from unet_lightning import specs
 from unet_lightning.errors import OtherRun, one_line
 from unet_lightning.files import write_text
+from unet_lightning.sweeps.orphans import announced, ends_with_its_sweep
 from unet_lightning.sweeps.record import Record, as_value, is_search
 from unet_lightning.text import as_lines
 from unet_lightning.training.state import ERROR, State, begun, state_or_fault
@@ -38,7 +39,8 @@ def recorded(job: Callable[[], float | None], folder: Path, rank: int, has_ranks
     Where Slurm has started several processes for this job, `has_ranks` is true and this one has a `rank`.
     """
     try:
-        return job()
+        with ends_with_its_sweep():
+            return job()
     except OtherRun as error:
         log.error(f"Job refused: {error}")
         return OtherRun(str(error))  # without the frames, which hold the network
@@ -63,18 +65,26 @@ def launch(
 ) -> dict[str, str]:
     """Runs the jobs of these names, some or all together, each in its folder; why some were refused, by their names."""
     # One after the other they are launched one by one: Hydra keeps two copies of each config until a launch ends.
-    size = 1 if isinstance(launcher, basic_launcher.BasicLauncher) else together or max(1, len(names))
+    here = isinstance(launcher, basic_launcher.BasicLauncher)
+    size = 1 if here else together or max(1, len(names))
     numbers, refused = list(record.jobs), {}
     for start in range(0, len(names), size):
         some = names[start : start + size]
         given = [[*record.jobs[name], f"hydra.sweep.subdir={as_value(name)}"] for name in some]
-        for name, ended in zip(some, launcher.launch(given, numbers.index(some[0])), strict=True):
+        with contextlib.nullcontext() if here or outlive_the_sweep(launcher) else announced():
+            found = launcher.launch(given, numbers.index(some[0]))
+        for name, ended in zip(some, found, strict=True):
             returned = ended._return_value  # the property raises what a job has raised
             if isinstance(returned, OtherRun):
                 refused[name] = str(returned)
             elif ended.status == JobStatus.FAILED:
                 note_lost(folder / name, one_line(returned), record.jobs[name])
     return refused
+
+
+def outlive_the_sweep(launcher: Launcher) -> bool:
+    """Whether the jobs of a launcher run on other machines, and go on without the process that sent them."""
+    return "slurm" in type(launcher).__name__.lower()
 
 
 def note_lost(folder: Path, reason: str, overrides: Sequence[str]) -> None:

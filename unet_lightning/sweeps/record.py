@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 from hydra.core.override_parser.types import Quote, QuotedString
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
@@ -74,8 +74,17 @@ class Record:
         jobs = {name: found(overrides) for name, overrides in self.jobs.items()}
         return replace(self, hydra=found(self.hydra), overrides=found(self.overrides), jobs=jobs)
 
-    def check_same(self, overrides: Iterable[str], folder: Path) -> None:
-        """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change."""
+    def check_same(self, overrides: Iterable[str], folder: Path, searches: bool) -> None:
+        """Raises OtherRun where a command with these overrides would be another sweep; how it searches may change.
+
+        A search is no sweep of given values: `searches` says which of them the command is.
+        """
+        if searches != (self.search is not None):
+            found, wanted = ("a search", "given values") if self.search else ("a sweep of given values", "a search")
+            raise OtherRun(
+                f"{folder} holds {found}, and hydra/sweeper is that of {wanted}. Go on with it by "
+                f"resume={shell_path(folder)} alone, or choose another folder by hydra.sweep.dir."
+            )
         if {*map(masked, filter(is_tried, self.overrides))} != {*map(masked, filter(is_tried, overrides))}:
             raise OtherRun(
                 f"{folder} holds another sweep. Go on with it by resume={shell_path(folder)}, or choose another folder "
@@ -96,9 +105,15 @@ def record_of(config: DictConfig, folder: Path) -> Record:
         cwd=os.path.relpath(cwd, folder) if cwd.drive == folder.drive else str(cwd),  # drives of Windows
         config_name=hydra.job.config_name,
         config_dirs=[source.path for source in hydra.runtime.config_sources if source.provider == "command-line"],
-        hydra=[one for one in hydra.overrides.hydra if not one.startswith(PLACE)],
-        overrides=list(hydra.overrides.task),
+        hydra=[one for one in as_typed(hydra.overrides.hydra) if not one.startswith(PLACE)],
+        overrides=as_typed(hydra.overrides.task),
     )
+
+
+def as_typed(overrides: ListConfig) -> list[str]:
+    """Overrides with what they refer to, such as `${hydra.job.num}`, which each job has its own of."""
+    found: Any = OmegaConf.to_container(overrides, resolve=False)
+    return list(found)
 
 
 def read(folder: Path, own: bool = True) -> Record:

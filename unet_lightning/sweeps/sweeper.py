@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
-from unet_lightning.sweeps.record import PLACE, Record, as_value, is_sweep, is_tried, read, record_of
+from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.text import as_message, without_secrets
-from unet_lightning.training.folder import RunFolder, shell_path
+from unet_lightning.training.folder import RunFolder, claimed, shell_path
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class RecordedSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Checks what was typed and the launcher; keeps all jobs in one folder, also where one changes `name`."""
-        for one in config.hydra.overrides.task:
+        for one in as_typed(config.hydra.overrides.task):
             if one.lstrip("+~").startswith(("resume=", "rerun=")) and one not in ("resume=null", "resume=auto"):
                 raise ConfigError(f"{one} is for one run, or for a whole sweep: leave -m out.")
         from unet_lightning.training.processes import outside  # imports Lightning
@@ -50,20 +51,39 @@ class RecordedSweeper(Sweeper):
             raise ConfigError("A sweep starts its own ranks: call it without srun or torchrun (see hydra/launcher).")
         check_launcher(config)
         self.folder = Path(config.hydra.sweep.dir).absolute()
+        place: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+        self.is_new = "${now:" in place["dir"]
+        if self.is_new:
+            self.folder = claimed(self.folder)
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(self.folder)
             config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(self.folder)}"]
         self.master_config, self.loader = config, hydra_context.config_loader
-        self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        with self.nothing_left():
+            self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> None:
+        """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
+        with self.nothing_left():
+            self.run(arguments)
+
+    @contextmanager
+    def nothing_left(self) -> Iterator[None]:
+        """Removes the folder that was made for a sweep, where that ends before anything is in it."""
+        try:
+            yield
+        finally:
+            if self.is_new:
+                RunFolder(self.folder).discard_empty()
+
+    def run(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
         if settings := [one for one in arguments if not is_tried(one)]:
             raise ConfigError(f"{settings[0]} is for a search: add sweep=optuna.")
         folder = self.folder
         if is_sweep(folder):
             record = read(folder).with_secrets(arguments)
-            record.check_same(arguments, folder)
+            record.check_same(arguments, folder, searches=False)
             states = {name: state_of(folder / name) for name in record.jobs}
             left = [name for name, state in states.items() if state is None or state.state not in ("done", "pruned")]
             log.info(f"{len(states) - len(left)} of {len(states)} jobs are done already.")
@@ -93,7 +113,7 @@ class RecordedSweeper(Sweeper):
 class OptunaSweeper(RecordedSweeper):
     """`sweep=optuna`: the jobs of the sweep are the trials of a search."""
 
-    def sweep(self, arguments: list[str]) -> None:
+    def run(self, arguments: list[str]) -> None:
         """Searches; ConfigError where a package is missing."""
         for package in ("optuna", "plotly"):
             if importlib.util.find_spec(package) is None:
@@ -140,7 +160,7 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
     states = {name: state_of(folder / name) for name in record.jobs if name not in refused}
     words = ["missing" if state is None else state.state for state in states.values()] + ["refused"] * len(refused)
     log.info(f"{len(words)} jobs: " + ", ".join(f"{number} {word}" for word, number in Counter(words).items()))
-    failed = {name: state for name, state in states.items() if state is None or state.state in ("failed", "running")}
+    failed = {name: state for name, state in states.items() if state is None or state.state not in ("done", "pruned")}
     errors = {name: (state and state.error) or "it ended without a word" for name, state in failed.items()} | refused
     for error in dict.fromkeys(errors.values()):
         names = [name for name in errors if errors[name] == error]

@@ -203,6 +203,20 @@ class RunFolder:
         return path
 
 
+def claimed(folder: Path) -> Path:
+    """Makes a new folder, with a number behind its name where another program has just made it: nobody else has it."""
+    for name in (folder.name, *(f"{folder.name}_{number}" for number in range(2, 1000))):
+        path = folder.with_name(name)
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError:  # said by those who write there
+            break
+    return path
+
+
 def followed(path: Path) -> Path:
     """The folder that a path names, where `latest` may be a text file that stands for a link."""
     if path.name == LATEST and path.is_file():

@@ -163,7 +163,7 @@ def description(config: DictConfig, settings: Mapping[str, Any], space: Space, f
 def known(folder: Path, arguments: Sequence[str], search: Mapping[str, Any]) -> Record:
     """The record of a search that goes on, as `search` describes it now; ConfigError where it is another."""
     record = read(folder).with_secrets(arguments)
-    record.check_same(arguments, folder)
+    record.check_same(arguments, folder, searches=True)
     begun = record.search or {}
     for name in ("storage", "monitor", "direction", "space"):
         if without_secrets(begun[name]) != without_secrets(search[name]):

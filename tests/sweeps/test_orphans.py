@@ -1,0 +1,72 @@
+"""Jobs do not outlive a sweep that was killed."""
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from unet_lightning.sweeps.orphans import SWEEP, announced, ends_with_its_sweep, is_gone
+
+# A sweep that starts a job, which says when it is told to stop and would go on all the same; and then waits.
+PROGRAM = """
+import subprocess, sys, time
+from unet_lightning.sweeps.orphans import announced
+job = '''
+import signal, sys, time
+from pathlib import Path
+from unet_lightning.sweeps import orphans
+orphans.POLL, orphans.GRACE = 0.05, 0.2
+signal.signal(signal.SIGTERM, lambda *_: Path("told").touch())
+with orphans.ends_with_its_sweep():
+    Path("begun").touch()
+    while True:
+        time.sleep(0.01)
+'''
+with announced():
+    subprocess.Popen([sys.executable, "-c", job])
+    time.sleep(600)
+"""
+
+
+def until(condition, seconds=60):
+    give_up = time.monotonic() + seconds
+    while not condition() and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_job_is_told_to_stop_and_ends_where_its_sweep_was_killed(tmp_path):
+    sweep = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=tmp_path)
+    try:
+        assert until((tmp_path / "begun").exists)
+        (job,) = psutil.Process(sweep.pid).children()
+        assert not (tmp_path / "told").exists()
+    finally:
+        sweep.kill()
+        sweep.wait()
+    assert until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    assert (tmp_path / "told").exists()
+
+
+def test_a_process_is_gone_where_it_has_ended_or_another_has_its_number():
+    with announced():
+        own = os.environ[SWEEP]
+    assert SWEEP not in os.environ
+    assert not is_gone(own)
+    assert is_gone(f"{os.getpid()} 1.0")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    began = psutil.Process(ended.pid).create_time()
+    ended.wait()
+    assert is_gone(f"{ended.pid} {began}")
+    assert is_gone("nonsense")
+
+
+@pytest.mark.parametrize("sweep", [None, "itself"])
+def test_a_run_without_a_sweep_and_the_process_of_a_sweep_are_left_alone(monkeypatch, sweep):
+    if sweep:
+        monkeypatch.setenv(SWEEP, f"{os.getpid()} 1.0")
+    with ends_with_its_sweep():
+        pass
