@@ -31,7 +31,9 @@ def main(cfg: DictConfig) -> None:
     from unet_lightning.results.published import publish_evaluation, show_evaluation, write_evaluation, write_matrix
     from unet_lightning.results.scores import Evaluation, evaluate_maps
     from unet_lightning.training.loggers import build_loggers
+    from unet_lightning.training.trackers.tracker import forget_names
 
+    forget_names()  # an evaluation is a run of its own
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
     done: dict[Path, list[Evaluation]] = {}
     for folder in folders_of(config):

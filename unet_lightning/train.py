@@ -54,7 +54,10 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     from unet_lightning.training.folder import RunFolder, shell_path
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
+    from unet_lightning.training.trackers.tracker import forget_names
 
+    if in_sweep():  # each job is a run of its own
+        forget_names()
     trust_command_line(composed)
     run = RunFolder(folder)
     config, kind = request.understand(composed, run)

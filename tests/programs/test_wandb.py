@@ -16,6 +16,10 @@ from wandb_files import offline_runs
 from unet_lightning.training.provenance import commit
 
 OFFLINE = [*TINY_RUN, "trainer.enable_progress_bar=false", "logger=wandb", "logger.wandb.mode=offline"]
+# The environment of who has just tracked a run of their own, which is none of these.
+NAMED = {f"WANDB_{name}": "another" for name in ("RUN_ID", "RUN_GROUP", "NAME", "RUN_NAME", "JOB_TYPE", "SWEEP_ID")} | {
+    "WANDB_RESUME": "must"
+}
 IDS = ["25", "30", "35", "40"]  # of DRIVE's validation split
 
 
@@ -28,7 +32,8 @@ def sweep(program, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("sweep")
     settings = [*OFFLINE, "score=true", "trainer.log_every_n_steps=1"]
     settings += ["logger.wandb.tags=[tiny]", "logger.wandb.notes=drawn"]
-    done = program("train", "-m", *settings, "hydra.sweep.dir=outputs/train/day", "model.bilinear=true,false", cwd=cwd)
+    given = ["hydra.sweep.dir=outputs/train/day", "model.bilinear=true,false"]
+    done = program("train", "-m", *settings, *given, cwd=cwd, **NAMED)
     assert done.returncode == 0, done.stderr
     return cwd / "outputs/train/day"
 
@@ -120,9 +125,10 @@ def test_the_best_checkpoint_is_an_artifact_with_its_protocol(run, sweep):
 def test_an_evaluation_is_a_run_of_its_own_in_the_group_of_its_run(program, sweep):
     job = sweep / "1"
     settings = [f"run={job}", "report=false", "logger=wandb", "logger.wandb.mode=offline"]
-    done = program("evaluate", *settings, cwd=sweep)
+    done = program("evaluate", *settings, cwd=sweep, **NAMED)
     assert done.returncode == 0, done.stderr
     (one,) = offline_runs(job / "evaluation/drive-test")
+    assert one.id not in (NAMED["WANDB_RUN_ID"], (job / "wandb-id").read_text().strip())
     assert (one.group, one.job_type, one.exit_codes) == ("train/day", "evaluate", [0])
     assert (one.config["run"], one.config["protocol"]["split"]) == (str(job), "test")
     figures = json.loads((job / "evaluation/drive-test/metrics.json").read_text())["figures"]["model"]

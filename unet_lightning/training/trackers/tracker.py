@@ -1,5 +1,6 @@
 """What the program tells every tracker: a Lightning logger that also has an end, pictures and results."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,18 @@ from torch import Tensor
 
 from unet_lightning.files import write_text
 from unet_lightning.inference.colours import class_colours, in_colours
+
+# By these a variable of the environment would give a run the name, or the id, of another.
+NAMES_IN_ENVIRONMENT = (
+    "WANDB_RUN_ID WANDB_RUN_STORAGE_ID WANDB_RESUME WANDB_RESUME_FROM WANDB_FORK_FROM WANDB_NAME WANDB_RUN_NAME "
+    "WANDB_RUN_GROUP WANDB_JOB_TYPE WANDB_RUN_JOB_TYPE WANDB_SWEEP_ID WANDB_SWEEP_PARAM_PATH MLFLOW_RUN_ID"
+).split()
+
+
+def forget_names() -> None:
+    """Takes out of the environment what would make one run in a tracker of several, before a tracker reads it."""
+    for name in NAMES_IN_ENVIRONMENT:
+        os.environ.pop(name, None)
 
 
 @dataclass(frozen=True)
