@@ -252,3 +252,10 @@ def test_a_label_belongs_to_its_photograph_in_either_form_of_an_accent(draw):
 def test_a_control_character_is_no_part_of_a_class(draw):
     with pytest.raises(ConfigError, match="list of 2 to 255 different names"):
         FolderDataset(draw(["a.png"]), "train", classes=["background", "ves\x1bsel"])
+
+
+def test_maps_of_two_images_do_not_get_one_name(draw):
+    root = draw(["a.png", "a_b.png"])
+    with pytest.raises(ConfigError, match="image a with class b_c and image a_b with class c would have one name"):
+        FolderDataset(root, "train", classes=["background", "b_c", "c"])
+    FolderDataset(root, "train", classes=["background", "c"])

@@ -140,6 +140,13 @@ def test_validation_serves_for_choosing_where_nothing_was_learned_from_it(home, 
     assert not read_stored(home).for_choosing
 
 
+@pytest.mark.parametrize("classes", [5, "ab", ["background", 1]])
+def test_classes_that_are_no_names_are_refused(home, classes):
+    rewrite(home / "metrics.json", classes=classes)
+    with pytest.raises(RunError, match="its classes are no list of names"):
+        read_stored(home)
+
+
 def rewrite(path, **changes):
     """Changes metrics.json; None drops a key of the protocol."""
     content = json.loads(path.read_text())

@@ -56,6 +56,7 @@ class FolderDataset(SegmentationDataset):
                 f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the id by "
                 "which images seen in training are recognised: rename one, or remove it from test."
             )
+        _check_names_of_maps([image.image_id for image in (*train, *test)], self.classes)
         super().__init__(of_split(split, train, test), fov)
         if groups is not None:
             ids = {part: [image.image_id for image in files] for part, files in (("train", train), ("test", test))}
@@ -112,6 +113,16 @@ def _checked_classes(classes: Sequence[str]) -> list[str]:
             f"characters, background first, such as [background, vessel]; found {classes}."
         )
     return names
+
+
+def _check_names_of_maps(image_ids: Sequence[str], classes: Sequence[str]) -> None:
+    """Raises ConfigError where the maps of two images and classes would have one name: a and b_c, and a_b and c."""
+    owners: dict[str, tuple[str, str]] = {}
+    for mine in ((image_id, name) for image_id in image_ids for name in classes if len(classes) > 2):
+        other = owners.setdefault("_".join(mine), mine)
+        if other != mine:
+            pairs = " and ".join(f"image {image_id} with class {name}" for image_id, name in (other, mine))
+            raise ConfigError(f"Maps of {pairs} would have one name: rename a class in data.dataset.classes.")
 
 
 def _folded(name: str) -> str:

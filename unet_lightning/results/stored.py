@@ -191,6 +191,9 @@ def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float
         wrong = "a network of its protocol has no checkpoint"
         for network in protocol["networks"]:
             Path(network["checkpoint"])
+        names = protocol.get("classes", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise _broken(path, "its classes are no list of names")
         wrong = "its figures have no pooled numbers"
         pooled = {
             observer: {name: math.nan if value is None else float(value) for name, value in found["pooled"].items()}
