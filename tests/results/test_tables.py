@@ -117,6 +117,11 @@ def test_the_stamp_says_what_was_measured_how(observers):
     )
 
 
+def test_what_labels_hold_and_what_is_doubtful_about_them_is_said(observers):
+    words = " ".join(text(observers, labels="background 90 %, vessel 10 %", label_doubts=["Is it inverted?"]).split())
+    assert "Labels: background 90 %, vessel 10 %." in words and words.endswith("Is it inverted?")
+
+
 def test_a_leak_is_marked_at_the_model_and_below(observers):
     marked = text(observers, leak=["01", "02"], leak_reasons={"trained": ["01"], "epoch": ["02"]})
     assert cells(marked)[0] == ["", "model LEAK", "second observer"]

@@ -18,6 +18,7 @@ from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.seen import Seen, inherited_images, lineage, named
+from unet_lightning.data.shares import check_labels, checked_share
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import as_id
@@ -45,6 +46,7 @@ class SegmentationDataModule(L.LightningDataModule):
         folds: int | None = None,
         fold: int | None = None,  # from 0
         normalize: Literal["auto"] | Mapping[str, Sequence[float]] = "auto",  # or mean and std, in [0, 1]
+        most_foreground: float = SegmentationDataset.most_foreground,  # a greater share is refused; see there
         batch_size: int = 4,  # in each process; validation and test load one photograph at a time
         repeats: int = 1,  # visits to each training photograph in an epoch
         num_workers: int | Literal["auto"] = "auto",  # auto: 0 where the CPU trains (they would compete), else up to 8
@@ -69,6 +71,7 @@ class SegmentationDataModule(L.LightningDataModule):
             )
         if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
             raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
+        self.most_foreground = checked_share(most_foreground)
         self.dataset, self.root, self.augment = dataset, root, augment
         self.val_ids = val_ids and [as_id(one) if isinstance(one, str) else one for one in val_ids]
         self.folds, self.fold = folds, fold
@@ -84,9 +87,9 @@ class SegmentationDataModule(L.LightningDataModule):
         if split not in SPLITS:
             raise ConfigError(f"split must be {', '.join(SPLITS)}, found {split}.")
         if split in ("test", "all"):
-            return self.dataset(root=self.root, split=split)
-        development = self.dataset(root=self.root, split="train")
-        held_out = list(self.val_ids or [])
+            return self._open(split)
+        development = self._open("train")
+        held_out = list(dict.fromkeys(self.val_ids or []))  # an id that is given twice counts once
         if self.folds is not None:
             people = list(dict.fromkeys(map(development.patient_of, development.image_ids)))
             if self.folds > len(people):
@@ -103,11 +106,18 @@ class SegmentationDataModule(L.LightningDataModule):
             raise ConfigError("data.val_ids holds every image: none is left to train on.")
         return development.subset(held_out if split == "val" else remaining)
 
+    def _open(self, split: str) -> SegmentationDataset:
+        """All photographs of a split of the data set."""
+        dataset = self.dataset(root=self.root, split=split)
+        dataset.most_foreground = self.most_foreground
+        return dataset
+
     def setup(self, stage: str) -> None:
         """Decodes the photographs, and computes the normalisation unless it is known."""
         if stage in ("fit", "validate") and self.val is None:
             self.train, self.val = self.photographs("train"), self.photographs("val")
             _ = self.train.samples, self.val.samples  # decoded now, once for all workers, so that errors come early
+            check_labels(self.train, self.val, self._rank_and_world_size[0] == 0)
             if self.mean is None:
                 self.mean, self.std = channel_statistics(self.train.samples)
 

@@ -64,6 +64,7 @@ class SegmentationDataset(Dataset[Sample]):
 
     name = "dataset"  # in tables and checkpoints
     classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
+    most_foreground = 0.5  # of two classes, the greatest share of the second one that is no reason to doubt its labels
 
     def __init__(self, files: Iterable[ImageFiles], fov: str = "mask") -> None:
         if fov not in REGIONS:

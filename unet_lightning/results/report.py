@@ -31,7 +31,16 @@ from unet_lightning.results.tables import (
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 # What the sentences above the table say, and digests.
-NOT_LISTED = ("leak", "leak_reasons", "leak_by_names", "seen_as", "near_duplicates", "unknown_training", "content")
+NOT_LISTED = (
+    "leak",
+    "leak_reasons",
+    "leak_by_names",
+    "seen_as",
+    "near_duplicates",
+    "unknown_training",
+    "content",
+    "label_doubts",
+)
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
 # every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.

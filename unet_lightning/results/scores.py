@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
+from unet_lightning.data.shares import doubts, shares_of
 from unet_lightning.metrics.several import ClassFigures, summarise_classes
 from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import Summary, summarise
@@ -129,9 +130,21 @@ def protocol_of(maps: Maps) -> dict[str, Any]:
         "commit": commit(),
         "versions": versions(),
         "content": contents_of(dataset),
+        **labels_of(dataset),
         "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in maps.leak.values())],
         "leak_reasons": {reason.value: ids for reason, ids in maps.leak.items()},
     }
+
+
+def labels_of(dataset: SegmentationDataset) -> dict[str, Any]:
+    """What the labels hold, and what is doubtful about them; DataError where nothing counts in one."""
+    first = shares_of(dataset.image_ids, dataset.classes, [sample.target for sample in dataset.samples])
+    doubtful = doubts(first, dataset.most_foreground)
+    if second := [target for index in range(len(dataset)) if (target := dataset.second_target(index)) is not None]:
+        if len(second) == len(dataset):
+            found = doubts(shares_of(dataset.image_ids, dataset.classes, second), dataset.most_foreground)
+            doubtful += [f"Of the second observer: {doubt}" for doubt in found]
+    return {"labels": str(first), "label_doubts": doubtful}
 
 
 def contents_of(dataset: SegmentationDataset) -> dict[str, dict[str, str]]:

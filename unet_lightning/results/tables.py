@@ -113,6 +113,8 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         f"dice_per_image, {' and '.join(TOPOLOGY)} are the mean (SD) over images; the other figures are of the "
         f"pooled pixels. Intervals: 95 %, {METHOD}.",
     ]
+    if "labels" in protocol:
+        said.append(f"Labels: {protocol['labels']}.")
     said += [
         f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "
         f"{network['seed']}, trained on {protocol['trained_on']}."
@@ -128,8 +130,9 @@ def words_of(protocol: Mapping[str, Any]) -> str:
 
 
 def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
-    """Sentences on images that the network has seen, or may have: LEAK, copies with loss, and what nobody knows."""
+    """Sentences on labels, and on images that the network has seen or may have: LEAK, copies, what nobody knows."""
     said = [f"{unknown[0].upper()}{unknown[1:]}." for unknown in unknown_training(protocol)]
+    said += protocol.get("label_doubts", [])
     if protocol["leak"]:
         names = {image_id: f"{image_id} ({seen})" for image_id, seen in protocol.get("seen_as", {}).items()}
         reasons = (

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_lightning.data.folder import FolderDataset
+from unet_lightning.errors import DataError
+from unet_lightning.results.scores import labels_of
+
+RIGHT = np.array([[0, 0, 0, 255], [0, 0, 255, 0], [0, 255, 0, 0]], dtype=np.uint8)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Makes two photographs with labels, and those of a second observer."""
+
+    def make(first, second, mask=None):
+        for name in "ab":
+            files = {"images": RIGHT, "labels": first, "labels2": second} | ({} if mask is None else {"masks": mask})
+            for folder, values in files.items():
+                (tmp_path / folder).mkdir(exist_ok=True)
+                Image.fromarray(values).save(tmp_path / folder / f"{name}.png")
+        return FolderDataset(tmp_path, "train")
+
+    return make
+
+
+def test_a_protocol_says_what_the_labels_hold(dataset):
+    assert labels_of(dataset(RIGHT, RIGHT)) == {
+        "labels": "background 75.00 %, vessel 25.00 % of the counted pixels",
+        "label_doubts": [],
+    }
+
+
+def test_a_protocol_doubts_labels_of_either_observer(dataset):
+    (doubt,) = labels_of(dataset(255 - RIGHT, RIGHT))["label_doubts"]
+    assert doubt.startswith("vessel covers 75.0% of the counted pixels: are the labels inverted?")
+    (doubt,) = labels_of(dataset(RIGHT, RIGHT * 0))["label_doubts"]
+    assert doubt.startswith("Of the second observer: No label holds vessel")
+
+
+def test_a_share_that_was_said_to_be_right_is_not_doubted(dataset):
+    photographs = dataset(255 - RIGHT, 255 - RIGHT)
+    photographs.most_foreground = 0.8
+    assert labels_of(photographs)["label_doubts"] == []
+
+
+def test_a_label_without_a_pixel_that_counts_is_not_measured(dataset):
+    photographs = dataset(RIGHT, RIGHT, np.full_like(RIGHT, 255))
+    photographs.samples[1].target.fill_(255)
+    with pytest.raises(DataError, match="No pixel counts in the label of image b"):
+        labels_of(photographs)
