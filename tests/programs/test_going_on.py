@@ -57,6 +57,14 @@ def test_a_change_that_is_refused_leaves_the_run_as_it_was(in_process, run, give
     assert not (run / "error.txt").exists()
 
 
+def test_a_config_that_was_edited_since_is_refused(in_process, run):
+    path = run / "config.yaml"
+    path.write_text(path.read_text().replace("batch_size: 8", "batch_size: 4"))
+    before = files(run)
+    assert "data.batch_size was 8, now 4" in in_process("train", f"resume={run}", "trainer.max_time=00:01:00:00")
+    assert files(run) == before
+
+
 def test_what_does_not_make_another_experiment_may_change(program, run, tiny_drive, tmp_path):
     moved = shutil.copytree(tiny_drive, tmp_path / "moved")
     given = [

@@ -20,7 +20,9 @@ from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
+from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.checks import check_run
+from unet_lightning.training.config import leaves
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
@@ -107,6 +109,7 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
         SafeStop(processes.forward),
         processes,
         EpochSeed(config["seed"]),
+        Experiment(leaves(config), folder),
         Divergence(),
         *build_section(config["callbacks"], "callbacks"),
         timer(most),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.text import shown
 from unet_lightning.training.config import ABSENT, within
 from unet_lightning.training.folder import shell_path
 
@@ -22,9 +23,23 @@ FREE = (
 )
 
 
+def experiment_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a run's values, dotted, that stay as long as it is trained.
+
+    Where files lie is none of them: they may be moved.
+    """
+    sections = ("seed", "data", "model", "loss", "optimizer", "scheduler", "trainer")
+    found = {key: value for key, value in values.items() if key.split(".")[0] in sections and not _is_free(key)}
+    found = {key: value for key, value in found.items() if not (isinstance(value, str) and Path(value).is_absolute())}
+    found.pop("model.weights", None)
+    if found.get("data.seed") is None:
+        found["data.seed"] = found["seed"]
+    return found
+
+
 def check_changes(changes: Mapping[str, tuple[Any, Any]], run: Path) -> None:
     """Raises ConfigError where values would make another experiment of a run: it names them and what to do."""
-    other = {key: values for key, values in changes.items() if not any(within(key, free) for free in FREE)}
+    other = {key: values for key, values in changes.items() if not _is_free(key)}
     if not other:
         return
     place, more = shell_path(run), ", ..." if len(other) > 8 else ""
@@ -41,6 +56,10 @@ def said(changes: Mapping[str, tuple[Any, Any]]) -> str:
     return ", ".join(f"{key} {_shown(was)} -> {_shown(now)}" for key, (was, now) in changes.items())
 
 
+def _is_free(key: str) -> bool:
+    return any(within(key, one) for one in FREE)
+
+
 def _shown(value: Any) -> str:
-    text = "not there" if value is ABSENT else str(value)
+    text = "not there" if value is ABSENT else shown(value)
     return text if len(text) <= 100 else text[:100] + "..."

@@ -64,6 +64,15 @@ def differences(one: Mapping[Any, Any], other: Mapping[Any, Any], prefix: str = 
             yield f"{prefix}{key}"
 
 
+def leaves(config: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a config by their dotted fields; lists and empty sections are values."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        inner = isinstance(value, Mapping) and value
+        found |= leaves(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return found
+
+
 def typed_changes(
     recorded: Mapping[str, Any], config: Mapping[str, Any], typed: Collection[str]
 ) -> dict[str, tuple[Any, Any]]:
