@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from conftest import TINY_RUN
 from PIL import Image
 
 from unet_lightning.results.places import held
@@ -82,7 +83,7 @@ def test_other_photographs_of_the_same_name_have_a_folder_of_their_own(program, 
     )
     assert done.returncode == 0, done.stderr
     (place,) = (run / "evaluation").glob("drive-val_*")
-    assert f"Written to {place}, as drive-val holds another protocol" in done.stdout
+    assert f"Written to {place}, as drive-val is of other photographs or labels, or of another region" in done.stdout
     assert json.loads((place / "metrics.json").read_text())["protocol"]["region"] == "whole image"
     assert (run / "evaluation/drive-val/metrics.json").read_bytes() == before
 
@@ -119,6 +120,19 @@ def test_every_program_refuses_a_run_whose_files_lead_out_of_it(in_process, tiny
         ("leaderboard", run),
     ):
         assert f"checkpoints/best.ckpt in it leads to {mine}" in in_process(program, *arguments)
+
+
+def test_a_run_folder_does_not_say_where_photographs_are_drawn(program, in_process, tmp_path):
+    small = ["data=synthetic", "data.dataset.size=[48,46]"]
+    done = program("train", *TINY_RUN, *small, "trainer.max_epochs=1", "hydra.run.dir=run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace(str(tmp_path / "data/synthetic"), str(tmp_path / "home")))
+    given = ["run=run", "split=val", "report=false"]
+    assert f"No drawn photographs in {tmp_path}/home" in in_process("evaluate", *given)
+    assert not (tmp_path / "home").exists()
+    assert program("evaluate", *given, "data.root=home", cwd=tmp_path).returncode == 0
+    assert len(list((tmp_path / "home").iterdir())) == 1
 
 
 def test_latest_may_be_a_link_to_a_run_or_a_part_of_it_to_another_part(program, tiny_run, tmp_path):

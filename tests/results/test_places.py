@@ -159,6 +159,22 @@ def test_an_evaluation_of_another_protocol_keeps_its_place(earlier, changes, ids
         assert place.name.startswith("drive-test_") and place == place_of(earlier, DRIVE | changes, ids)
 
 
+@pytest.mark.parametrize(
+    ("known", "given", "own"),
+    [
+        ({"photograph": "a1", "label": "b1"}, {"photograph": "a1", "label": "b1"}, True),
+        ({"photograph": "a1", "label": "b1"}, {"photograph": "a2", "label": "b1"}, False),
+        ({"photograph": "a1", "label": "b1"}, {"photograph": "a1", "label": "b2"}, False),
+        (None, {"photograph": "a1"}, True),  # of an earlier version, whose photographs nobody knows
+    ],
+)
+def test_photographs_and_labels_of_the_same_names_are_told_apart(tmp_path, known, given, own):
+    content = {} if known is None else {"content": {"01": known, "02": known}}
+    earlier = write_evaluation(tmp_path, dice(0.8, 0.9), **content) / "evaluation/drive-test"
+    place = place_of(earlier, DRIVE | {"content": {"01": given, "02": given}}, ["01", "02"])
+    assert (place == earlier) is own
+
+
 def test_a_broken_evaluation_is_replaced(earlier):
     (earlier / "metrics.json").write_text("{")
     assert place_of(earlier, DRIVE, ["01", "02"]) == earlier

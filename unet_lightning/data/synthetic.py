@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur, pil_to_tensor, to_pil_image
 
 from unet_lightning.data.drive import SIZE, DriveDataset, expected_files
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, DataError
 
 LEAST_SIDE = 16  # pixels: vessels and disc need some room
 OVERSAMPLING = 2  # lines are drawn on a finer grid and averaged
@@ -28,13 +28,20 @@ VESSEL_DEPTH = (0.25, 0.45, 0.30)  # share of the light that a full vessel takes
 class SyntheticDataset(DriveDataset):
     """40 drawn photographs with a field of view, a first and (in test) a second observer, named as DRIVE's are.
 
-    They are kept below `root`, in a folder for each seed and size (height, width), and drawn where they are missing.
+    They are kept below `root`, in a folder for each seed and size (height, width), and drawn where they are missing, or
+    else with `draw` false a DataError.
     """
 
     name = "synthetic"
 
     def __init__(
-        self, root: str | Path, split: str, seed: int = 0, size: Sequence[int] = SIZE, fov: str = "mask"
+        self,
+        root: str | Path,
+        split: str,
+        seed: int = 0,
+        size: Sequence[int] = SIZE,
+        fov: str = "mask",
+        draw: bool = True,
     ) -> None:
         if len(size) != 2 or not all(isinstance(side, int) and side >= LEAST_SIDE for side in size):
             raise ConfigError(
@@ -43,6 +50,11 @@ class SyntheticDataset(DriveDataset):
         size = (size[0], size[1])
         folder = Path(root) / f"seed-{seed}-{size[0]}x{size[1]}"
         if not folder.is_dir():
+            if not draw:
+                raise DataError(
+                    f"No drawn photographs in {folder}, where the run had its own. Name their folder, or one in which "
+                    "they are drawn anew, by data.root=<folder>."
+                )
             draw_dataset(folder, seed, size)
         super().__init__(folder, split, fov)
 

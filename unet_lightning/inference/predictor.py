@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -57,6 +57,11 @@ class PredictionOptions:
             raise ConfigError(f"tile must be auto, none or a number of pixels, found {self.tile}.")
         if scale not in ("auto", "none") and not (isinstance(scale, int | float) and 1 / FURTHEST <= scale <= FURTHEST):
             raise ConfigError(f"scale must be auto, none or a factor from 1/16 to 16, found {self.scale}.")
+
+    def unusual(self) -> dict[str, Any]:
+        """What is not the default, by name; without the device, which changes no figure."""
+        usual = {one.name: one.default for one in fields(self)}
+        return {key: value for key, value in vars(self).items() if key != "device" and value != usual[key]}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,7 @@ from unet_lightning.metrics.threshold import best_threshold
 from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.text import as_id
+from unet_lightning.training.config import without_drawing
 from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.leaks import (
     MAPS_UNKNOWN,
@@ -144,6 +145,7 @@ class NetworkSource:
         if same:  # the files may have moved since training
             changes = {"root": data["root"]} if section else {k: v for k, v in data.items() if v is not None}
             self.own = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(self.own, changes)))
+        self.own = self.own if data.get("root") else without_drawing(self.own)
         self.data = self.own if not section or (same and self.folds) else dict(data)
 
     def splits(self, split: str | None) -> list[str]:
@@ -154,10 +156,9 @@ class NetworkSource:
 
     def name(self, split: str, threshold: float | str | None = None) -> str:
         """The name of the evaluation of a split: the data set, the split, and the settings that are not the usual."""
-        checkpoint, usual_threshold = ("last", "val") if self.folds else ("best", USUAL_THRESHOLD)
-        usual = asdict(PredictionOptions()) | {"checkpoint": checkpoint, "threshold": usual_threshold}
-        given = asdict(self.options) | {"checkpoint": self.checkpoint, "threshold": threshold, "device": None}
-        settings = {name: value for name, value in given.items() if value not in (None, usual[name])}
+        usual = ("last", "val") if self.folds else ("best", USUAL_THRESHOLD)
+        given = zip(("checkpoint", "threshold"), (self.checkpoint, threshold), usual, strict=True)
+        settings = self.options.unusual() | {name: value for name, value, own in given if value not in (None, own)}
         return evaluation_name(open_photographs(self.data, split).name, split, settings)
 
     def maps(self, split: str, threshold: float | str | None = None) -> Maps:
@@ -227,9 +228,8 @@ class NetworkSource:
             )
         tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
         origin, maps, said, found = origin_of(self.networks, tta, scale, tiles), [], [], Findings()
-        # On stderr: what cannot be printed does not lose an evaluation.
-        shown = track(images_of(dataset), f"{dataset.name} {split}", console=Console(stderr=True), transient=True)
-        for index, image in enumerate(shown):
+        bar = partial(track, console=Console(stderr=True), transient=True)  # what cannot be printed loses no evaluation
+        for index, image in enumerate(bar(images_of(dataset), f"{dataset.name} {split}")):
             folds = self.networks if self.folds and split == "val" else []
             networks = [one for one in folds if find(image, one.watched)] or self.networks
             predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)

@@ -85,10 +85,25 @@ def held(run: Path, name: str) -> Iterator[Path]:
 
 def place_of(folder: Path, protocol: Mapping[str, Any], image_ids: Iterable[str]) -> Path:
     """`folder`, or one beside it where an evaluation of another protocol is there, such as of other photographs."""
-    mine = _identity(protocol, image_ids)
-    digest = hashlib.sha256(json.dumps(mine, default=str).encode()).hexdigest()[:6]
+    ids, contents = list(image_ids), protocol.get("content") or {}
+    mine, content = _identity(protocol, ids), {one: _pixels(contents[one]) for one in ids if one in contents}
+
+    def is_mine(place: Path) -> bool:
+        try:
+            stored = read_stored(place)
+        except RunError:  # none that could be read
+            return True
+        known = {one: _pixels(found) for one, found in stored.content.items()}  # empty of earlier versions
+        return mine == _identity(stored.protocol, stored.images) and (content == known or not (content and known))
+
+    digest = hashlib.sha256(json.dumps([mine, content], default=str).encode()).hexdigest()[:6]
     places = (folder, folder.with_name(f"{folder.name}_{digest}"))
-    return next((place for place in places if not place.exists() or _identity_of(place) in (mine, None)), places[-1])
+    return next((place for place in places if not place.exists() or is_mine(place)), places[-1])
+
+
+def _pixels(content: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The digests of a photograph and its label."""
+    return content.get("photograph"), content.get("label")
 
 
 def put_in_place(folder: Path, build: Callable[[Path], None]) -> bool:
@@ -175,15 +190,6 @@ def _files_of(folder: Path) -> set[Path]:
 def ending_of(observer: str) -> str:
     """What ends the names of a model's files: nothing, or `_<class>` for `model: <class>`."""
     return observer.removeprefix(MODEL).replace(": ", "_", 1)
-
-
-def _identity_of(folder: Path) -> list[Any] | None:
-    """What an evaluation on disk measured; None where that cannot be read."""
-    try:
-        stored = read_stored(folder)
-    except RunError:
-        return None
-    return _identity(stored.protocol, stored.images)
 
 
 def _identity(protocol: Mapping[str, Any], image_ids: Iterable[str]) -> list[Any]:

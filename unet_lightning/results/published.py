@@ -83,7 +83,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
     place = place_of(folder, protocol, evaluation.dataset.image_ids)
     words = f"Written to {place}" + ", in place of the earlier one of this protocol" * put_in_place(place, build)
     if place != folder:
-        words += f", as {folder.name} holds another protocol: other photographs, or another region, threshold or TTA"
+        words += f", as {folder.name} is of other photographs or labels, or of another region, threshold or TTA"
     return place, words
 
 

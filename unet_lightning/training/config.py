@@ -1,5 +1,6 @@
 """config.yaml of a run: plain values, whoever wrote them. Nothing in it is resolved, composed or called here."""
 
+import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from unet_lightning.errors import ConfigError, RunError
+from unet_lightning.specs import SECTIONS, find
 from unet_lightning.text import MASK
 
 MOST_BYTES = 1_000_000  # the config of a run has about 3,000
@@ -149,6 +151,15 @@ def check_secrets(config: Mapping[str, Any], prefix: str = "") -> None:
                 f"{prefix}{key} holds a password or a token, which a run folder does not keep: give it again, by "
                 f"{prefix}{key}=... or by the environment."
             )
+
+
+def without_drawing(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `data` of a run, which may be somebody else's: files are read where it says, and none are made."""
+    dataset = section.get("dataset")
+    target = dataset.get("_target_") if isinstance(dataset, Mapping) else None
+    if not isinstance(target, str) or "draw" not in inspect.signature(find(target, SECTIONS["data"])).parameters:
+        return dict(section)
+    return {**section, "dataset": {**section["dataset"], "draw": False}}
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:
