@@ -68,6 +68,7 @@ def test_of_several_classes_the_mask_holds_numbers_and_each_has_a_map(predictor,
     assert read_classes(tmp_path / "left/03_mask.png", "mask", pictures.classes).tolist() == [[1, 2, 0]]
     with Image.open(tmp_path / "left/03_mask.png") as mask:  # artery, vein and background as viewers show them
         assert np.asarray(mask.convert("RGB"))[0].tolist() == [[0x56, 0xB4, 0xE9], [0xE6, 0x9F, 0x00], [0, 0, 0]]
+    assert (tmp_path / "left/03_mask.png").read_bytes()[24] == 8  # bits a pixel
     assert "2 vein (#E69F00)" in (tmp_path / "legend.svg").read_text(encoding="utf-8")
     assert pixels(tmp_path / "left/03_overlay.png")[1] == [[103, 154, 198], [196, 173, 0], [10, 0, 0]]
     assert pixels(tmp_path / "left/03_probability_vein.png")[1] == [10 * 257, 250 * 257, 0]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageColor, PngImagePlugin
 from torch import Tensor
 
+from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.opening import open_image
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
@@ -45,10 +46,11 @@ def save_image(image: Tensor, path: Path, made_by: str | None = None) -> None:
     _save(Image.fromarray(pixels.contiguous().numpy()), path, made_by)
 
 
-def save_classes(numbers: Tensor, path: Path, classes: int, made_by: str | None = None) -> None:
+def save_classes(numbers: Tensor, path: Path, made_by: str | None = None) -> None:
     """Writes the number of each pixel's class, `(H, W)` uint8, as PNG with a palette that shows them in colours."""
     image = Image.fromarray(numbers.contiguous().numpy())
-    image.putpalette([level for colour in class_colours(classes) for level in ImageColor.getrgb(colour)])
+    # All colours that there are: for fewer Pillow writes fewer bits a pixel, which not every reader takes.
+    image.putpalette([level for colour in class_colours(IGNORE) for level in ImageColor.getrgb(colour)])
     _save(image, path, made_by)
 
 
@@ -128,5 +130,4 @@ def _save(image: Image.Image, path: Path, made_by: str | None) -> None:
     if made_by is not None:
         kept.add_text(MADE_BY, made_by, zip=True)
     with whole_file(path) as temporary:
-        # Of a palette: fewer bits would do for a few classes, but not for every reader.
-        image.save(temporary, compress_level=COMPRESSION, bits=8, pnginfo=kept)
+        image.save(temporary, compress_level=COMPRESSION, pnginfo=kept)

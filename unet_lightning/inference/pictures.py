@@ -75,7 +75,7 @@ class PictureFolder:
         if len(drawn) == 1:
             save_image(mask, path, made_by)
         else:
-            save_classes(mask, path, len(self.classes), made_by)
+            save_classes(mask, path, made_by)
 
     def _holds_pictures_made_alike(self) -> bool:
         path = self.path / SETTINGS
