@@ -1,11 +1,15 @@
 import io
 import logging
+import shlex
 import sys
 import unicodedata
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from unet_lightning import text
+from unet_lightning.training.folder import value_path
 
 
 @pytest.mark.parametrize(
@@ -132,3 +136,60 @@ def test_what_others_read_has_no_folders_of_this_machine(given, read):
 def test_the_working_folder_is_left_out_of_what_others_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert text.published(f"No file {tmp_path}/outputs/quick/x.csv") == "No file outputs/quick/x.csv"
+
+
+HOSTILE = [
+    "a b",
+    "runs [lr=1,wd=2]/a",
+    "it's",
+    'say "x"',
+    "a\\'b",
+    "x\\",
+    "{a: 1}",
+    "$HOME ${x} `y`",
+    "007",
+    "null",
+    "1e3",
+    "眼/é",
+    "a:b",
+]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "outputs/quick/2026-01-31_12-00-00", "a"])
+def test_hydra_reads_a_value_back_as_it_was(name):
+    (override,) = OverridesParser.create().parse_overrides([f"run={text.override_value(name)}"])
+    config = OmegaConf.create({"run": override.value()})
+    assert str(config.run) == name
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "-x", "~x"])
+def test_a_printed_folder_can_be_pasted_behind_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (word,) = shlex.split(f"run={value_path(tmp_path / name)}")
+    (override,) = OverridesParser.create().parse_overrides([word])
+    assert (tmp_path / str(OmegaConf.create({"run": override.value()}).run)).resolve() == (tmp_path / name).resolve()
+
+
+def test_a_tilde_is_the_home_folder_wherever_a_shell_leaves_it(monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, "/home/me, too")
+    words = [
+        "data.root=~/DRIVE",
+        "run=[~/a,'~/b']",
+        "--out=~/x",
+        "~/photo.png",
+        "~scheduler",
+        "name=a~b",
+        "--tta",
+        "d4",
+    ]
+    assert text.at_home(words) == [
+        "data.root='/home/me, too/DRIVE'",
+        "run=['/home/me, too/a','/home/me, too/b']",
+        "--out=/home/me, too/x",
+        "/home/me, too/photo.png",
+        "~scheduler",
+        "name=a~b",
+        "--tta",
+        "d4",
+    ]

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
+from unet_lightning.text import at_home
 from unet_lightning.training.folder import followed
 
 OPTIONS = ("tta", "scale", "tile", "blend", "device")  # how photographs pass through networks
@@ -113,7 +114,7 @@ def open_source(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> A
 @one_line_errors
 def cli() -> None:
     """The program: the command line, then Hydra, which would put `data=[drive,chase_db1]` together as one data set."""
-    sys.argv[1:] = [re.sub(r"^data=\[", "data_sets=[", word) for word in sys.argv[1:]]
+    sys.argv[1:] = [re.sub(r"^data=\[", "data_sets=[", word) for word in at_home(sys.argv[1:])]
     main()
 
 

@@ -1,10 +1,12 @@
 """Ranks runs: `python -m unet_lightning.leaderboard outputs/quick/latest outputs/sweep/2026-01-31_12-00-00`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.program import one_line_errors
+from unet_lightning.text import at_home
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,7 +28,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--figure", default="dice", help="to rank by: the mean over images (dice)")
     parser.add_argument("--class", dest="class_name", metavar="NAME", help="one of more than two classes (their mean)")
     parser.add_argument("--out", type=Path, default=Path("outputs/leaderboard"), help="folder (outputs/leaderboard)")
-    return parser.parse_args(arguments)
+    return parser.parse_args(at_home(sys.argv[1:] if arguments is None else arguments))
 
 
 @one_line_errors

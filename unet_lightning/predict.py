@@ -3,13 +3,14 @@
 import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, DataError, UserError
 from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
-from unet_lightning.text import shown
+from unet_lightning.text import at_home, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +55,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--overwrite", action="store_true", help="predict again what is there already")
     add("--submission", type=Path, metavar="ZIP", help="archive for the DRIVE challenge")
     # fmt: on
-    args = parser.parse_args(arguments)
+    args = parser.parse_args(at_home(sys.argv[1:] if arguments is None else arguments))
     if args.out is None and args.submission is None:
         parser.error("give --out, --submission or both")
     return args

@@ -1,10 +1,12 @@
 """Brings a data set in: `python -m unet_lightning.prepare drive training.zip test.zip --out data/`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.program import one_line_errors
+from unet_lightning.text import at_home
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -18,7 +20,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     drive = datasets.add_parser("drive", help="DRIVE, from https://drive.grand-challenge.org")
     drive.add_argument("archives", nargs="+", type=Path, metavar="ZIP", help="training.zip and test.zip")
     drive.add_argument("--out", type=Path, default=Path("data"), help="folder that gets DRIVE/ (data)")
-    return parser.parse_args(arguments)
+    return parser.parse_args(at_home(sys.argv[1:] if arguments is None else arguments))
 
 
 @one_line_errors
@@ -26,11 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     args = parse(arguments)
     from unet_lightning.data.archive import import_drive
+    from unet_lightning.training.folder import value_path
 
     folder = import_drive(args.archives, args.out)
     has_labels = (folder / "test" / "1st_manual").is_dir()
     print(f"{folder}: 20 images to train on, 20 to test{'' if has_labels else ' without labels, as downloaded today'}.")
-    print(f"Train: python -m unet_lightning.train data.root={folder}")
+    print(f"Train: python -m unet_lightning.train data.root={value_path(folder)}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
 from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
-from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed
+from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed, value_path
 from unet_lightning.training.state import State, read_state
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     if kind in ("resumed", "repeated"):
         check_secrets(config)
     # Later programs may start elsewhere, and `latest` will be another run.
-    config["data"]["root"] = str(Path(config["data"]["root"]).absolute())
+    config["data"]["root"] = os.path.abspath(os.path.expanduser(config["data"]["root"]))
     if weights := config["model"].get("weights"):
         if kind == "requeued" and LATEST in Path(weights).parts:  # which was another run when this one began
             weights = run.read_config(TRAINING)["model"].get("weights") or weights
@@ -176,7 +176,9 @@ def check_flags(arguments: Sequence[str]) -> None:
         name, _, joined = flag.partition("=")
         folder = Path(joined or value)
         if name in ("--config-dir", "-cd") and (folder / "repro.yaml").is_file():
-            raise ConfigError(f"{folder} is the folder of a run, not of configs: train it once more by rerun={folder}.")
+            raise ConfigError(
+                f"{folder} is the folder of a run, not of configs: train it once more by rerun={value_path(folder)}."
+            )
     if any(flag in SEVERAL for flag in arguments) and any(flag in ("--cfg", "-c") for flag in arguments):
         raise ConfigError("--cfg shows one configuration: leave -m out.")
 

@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 LONGEST = 200  # bytes of an id in UTF-8: files are called by it, with something behind, and 255 are allowed
 MASK = "***"
+# What Hydra reads as text without quotes.
+PLAIN_VALUE = re.compile(r"(?:[A-Za-z_]|[./]*/)[\w./@+-]*", re.ASCII)
 # user:password@ after ://, also where the password holds an @ or a slash; a token before the @, which a name is not.
 _USER = re.compile(r'(?<=://)(?:[^/:\s"]*:[^/\s"]*|[^/:@\s"]*:(?!\d*[/\s])[^\s"@]+|[^/:\s"]{16,})@')
 _NAME = re.compile(r'(?<=://)[^/\s"]+@')
@@ -73,6 +75,29 @@ def as_cell(value: Any) -> Any:
 def from_cell(cell: str) -> str:
     """What `as_cell` was given."""
     return cell[1:] if cell[:1] == "'" and as_cell(cell[1:]) == cell else cell
+
+
+def override_value(text: object) -> str:
+    """Text as the value of an override that Hydra reads back as it is: quoted where it would read something else."""
+    value = str(text)
+    if PLAIN_VALUE.fullmatch(value) and value.lower() not in ("null", "true", "false", "nan", "inf"):
+        return value
+    # Of backslashes Hydra takes those before a quote alone for escapes, of dollars OmegaConf those before a brace.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + "\\'" * bool(found[2]), value)
+    return f"'{escaped}'".replace("${", r"\${")
+
+
+def at_home(words: Iterable[str]) -> list[str]:
+    """A command line with ~ for the home folder where a shell leaves it: behind an equals sign, and within a list."""
+    return [_at_home(word) for word in words]
+
+
+def _at_home(word: str) -> str:
+    option, sign, value = word.partition("=")
+    if word.startswith(("~/", "~\\", "--")):
+        return f"{os.path.expanduser(option)}{sign}{os.path.expanduser(value)}"
+    found = re.sub(r"(?<=[=,\[])~[^,\[\]]*", lambda found: override_value(os.path.expanduser(found[0])), word)
+    return re.sub(r"(?<=[=,\[]['\"])~(?=[/\\])", lambda found: os.path.expanduser("~"), found)
 
 
 def masked(text: object) -> str:

@@ -16,6 +16,7 @@ from unet_lightning.sweeps import plugins
 from unet_lightning.sweeps.jobs import callbacks_for, in_sweep, recorded
 from unet_lightning.sweeps.record import is_sweep
 from unet_lightning.sweeps.sweeper import check_single, go_on
+from unet_lightning.text import at_home
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation."""
     from unet_lightning.training.attempt import Attempt
     from unet_lightning.training.build import build_run
-    from unet_lightning.training.folder import RunFolder, shell_path
+    from unet_lightning.training.folder import RunFolder, shell_path, value_path
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
     from unet_lightning.training.trackers.tracker import forget_names
@@ -88,7 +89,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             if best is not None:
                 log.info(f"Best {getattr(trainer.checkpoint_callback, 'monitor', '')}: {best:.4f}")
             log.info(f"Run folder: {shell_path(folder)}")
-            log.info(f"Evaluate it: python -m unet_lightning.evaluate run={shell_path(folder)}")
+            log.info(f"Evaluate it: python -m unet_lightning.evaluate run={value_path(folder)}")
         return best
 
 
@@ -97,6 +98,7 @@ def cli() -> None:
     """The program: the command line, then Hydra."""
     plugins.register()
     request.register_resolver()
+    sys.argv[1:] = at_home(sys.argv[1:])
     request.check_flags(sys.argv[1:])
     # Hydra takes -m before the values alone.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in request.SEVERAL)

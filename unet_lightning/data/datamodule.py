@@ -72,7 +72,8 @@ class SegmentationDataModule(L.LightningDataModule):
         if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
             raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
         self.most_foreground = checked_share(most_foreground)
-        self.dataset, self.root, self.augment = dataset, root, augment
+        self.dataset, self.augment = dataset, augment
+        self.root = root and os.path.expanduser(root)
         self.val_ids = val_ids and [as_id(one) if isinstance(one, str) else one for one in val_ids]
         self.folds, self.fold = folds, fold
         self.batch_size, self.repeats, self.num_workers, self.seed = batch_size, repeats, num_workers, seed

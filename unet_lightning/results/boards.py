@@ -15,7 +15,7 @@ from unet_lightning.results.leaderboard.entries import Run, make_entries, withou
 from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
-from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.folder import RunFolder, value_path
 from unet_lightning.training.state import FILE, state_or_fault
 
 EVALUATE = "python -m unet_lightning.evaluate"
@@ -87,7 +87,8 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
         raise RunError(
             f"{folder} has no evaluation: looked for {example}/evaluation/<data set>-<split>/metrics.json."
             + (f" Of its jobs did not finish: {states}." if states else "")
-            + f" Make it by {EVALUATE} run={example}, or predictions={folder} data=<data set> for probability maps."
+            + f" Make it by {EVALUATE} run={value_path(example)}, or predictions={value_path(folder)} data=<data set> "
+            "for probability maps."
         )
     return EvaluatedFolder(folder, jobs, holders, unfinished)
 

@@ -8,7 +8,6 @@ import hmac
 import logging
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import write_text
 from unet_lightning.text import MASK, masked, without_secrets
-from unet_lightning.training.folder import SWEEP, shell_path
+from unet_lightning.training.folder import SWEEP, value_path
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +82,11 @@ class Record:
             found, wanted = ("a search", "given values") if self.search else ("a sweep of given values", "a search")
             raise OtherRun(
                 f"{folder} holds {found}, and hydra/sweeper is that of {wanted}. Go on with it by "
-                f"resume={shell_path(folder)} alone, or choose another folder by hydra.sweep.dir."
+                f"resume={value_path(folder)} alone, or choose another folder by hydra.sweep.dir."
             )
         if {*map(masked, filter(is_tried, self.overrides))} != {*map(masked, filter(is_tried, overrides))}:
             raise OtherRun(
-                f"{folder} holds another sweep. Go on with it by resume={shell_path(folder)}, or choose another folder "
+                f"{folder} holds another sweep. Go on with it by resume={value_path(folder)}, or choose another folder "
                 "by hydra.sweep.dir."
             )
 
@@ -125,7 +124,7 @@ def read(folder: Path, own: bool = True) -> Record:
             raise RunError(
                 f"{path} does not carry your signature: the sweep was begun by somebody else or elsewhere, or the file "
                 "was edited. It is not gone on with, as it could run anything. Train the configuration of one of its "
-                f"jobs: python -m unet_lightning.train {shlex.quote(f'rerun={folder}/<job>')}"
+                f"jobs: python -m unet_lightning.train rerun={value_path(folder / '<job>')}"
             )
         return Record(**yaml.safe_load(body))
     except (OSError, RuntimeError, TypeError, ValueError, yaml.YAMLError) as error:

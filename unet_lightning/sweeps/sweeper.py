@@ -28,7 +28,7 @@ from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
 from unet_lightning.text import as_message, without_secrets
-from unet_lightning.training.folder import RunFolder, claimed, shell_path
+from unet_lightning.training.folder import RunFolder, claimed, shell_path, value_path
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
@@ -167,15 +167,15 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
         several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
         where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
         print(as_message(f"error: {several}: {error}{where}"), file=sys.stderr, flush=True)
-    train, place = "python -m unet_lightning.train", shell_path(folder)
+    train, place = "python -m unet_lightning.train", value_path(folder)
     if errors and record.search is not None:
         log.info(f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
     elif errors:
         log.info(f"Go on: {train} resume={place}")
-    log.info(f"Sweep folder: {place}")
+    log.info(f"Sweep folder: {shell_path(folder)}")
     if any(one.startswith("data.fold=") for one in record.overrides):
         log.info(f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={place}")
     else:
-        log.info(f"Compare them: python -m unet_lightning.leaderboard {place}")
+        log.info(f"Compare them: python -m unet_lightning.leaderboard {shell_path(folder)}")
     if errors:
         sys.exit(min(len(errors), 100))  # codes above 128 mean signals

@@ -21,7 +21,7 @@ from unet_lightning.text import as_lines
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
-from unet_lightning.training.folder import RunFolder, shell_path
+from unet_lightning.training.folder import RunFolder, value_path
 from unet_lightning.training.loggers import begin, described, end, group_of, past_rows, title_of
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
@@ -153,7 +153,7 @@ class Attempt(Callback):
         at_an_end = error is None or refused or isinstance(error, Diverged | Pruned)
         if self.run.config_file.is_file() and not at_an_end:
             kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
-            log.info(f"{kept} Go on: python -m unet_lightning.train resume={shell_path(self.sweep or self.run.path)}")
+            log.info(f"{kept} Go on: python -m unet_lightning.train resume={value_path(self.sweep or self.run.path)}")
         if not self.run.path.is_dir():  # where it is gone, it stays gone
             return
         word, code = outcome_of(error)

@@ -7,7 +7,7 @@ from typing import Any
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import shown
 from unet_lightning.training.config import ABSENT, within
-from unet_lightning.training.folder import shell_path
+from unet_lightning.training.folder import value_path
 
 # Of a file of conf/trainer: where it is trained.
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm")
@@ -42,7 +42,7 @@ def check_changes(changes: Mapping[str, tuple[Any, Any]], run: Path) -> None:
     other = {key: values for key, values in changes.items() if not _is_free(key)}
     if not other:
         return
-    place, more = shell_path(run), ", ..." if len(other) > 8 else ""
+    place, more = value_path(run), ", ..." if len(other) > 8 else ""
     said = [f"{key} was {_shown(was)}, now {_shown(now)}" for key, (was, now) in list(other.items())[:8]]
     raise ConfigError(
         f"resume goes on as the run began, and these values make another experiment: {'; '.join(said)}{more}. Leave "

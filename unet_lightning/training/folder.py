@@ -13,7 +13,7 @@ from yaml import YAMLError
 
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import leads_out, write_text
-from unet_lightning.text import without_secrets
+from unet_lightning.text import override_value, without_secrets
 from unet_lightning.training.config import as_yaml, differences, read_config, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
@@ -83,7 +83,8 @@ class RunFolder:
         """
         if self.config_file.exists() and not goes_on:
             raise OtherRun(
-                f"{self.path} already holds a run. Go on with it by resume={self.path}, or choose another folder."
+                f"{self.path} already holds a run. Go on with it by resume={value_path(self.path)}, or choose "
+                "another folder."
             )
         trained = [path.name for path in sorted(self.path.glob("checkpoints/*.ckpt"))]
         state = read_state(self.path)
@@ -134,7 +135,7 @@ class RunFolder:
         path = self.path / "repro.yaml"
         deterministic = bool(config["trainer"].get("deterministic") or config.get("deterministic"))
         found: Any = {"seed": config["seed"], "deterministic": deterministic}
-        found |= {"repeat": f"python -m unet_lightning.train {shlex.quote(f'rerun={self.path}')}", "attempts": []}
+        found |= {"repeat": f"python -m unet_lightning.train rerun={value_path(self.path)}", "attempts": []}
         with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
             found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
         found["attempts"].append(attempt)
@@ -149,7 +150,7 @@ class RunFolder:
         if other:
             raise OtherRun(
                 f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
-                f"folder, or go on with that run by resume={self.path}."
+                f"folder, or go on with that run by resume={value_path(self.path)}."
             )
 
     def read_config(self, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:
@@ -219,6 +220,7 @@ def claimed(folder: Path) -> Path:
 
 def followed(path: Path) -> Path:
     """The folder that a path names, where `latest` may be a text file that stands for a link."""
+    path = Path(os.path.expanduser(path))
     if path.name == LATEST and path.is_file():
         return path.parent / path.read_text(encoding="utf-8").strip()
     return path
@@ -226,5 +228,16 @@ def followed(path: Path) -> Path:
 
 def shell_path(folder: Path) -> str:
     """A folder as a person would type it in a shell."""
-    near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return shlex.quote(str(near))
+    return shlex.quote(_near(folder))
+
+
+def value_path(folder: Path) -> str:
+    """A folder as a person would type it behind `run=` in a shell; Hydra reads brackets and commas, too."""
+    value = override_value(_near(folder))
+    return shlex.quote(value) if set(value) & set('"`$!\\\n') or "'" not in value else f'"{value}"'
+
+
+def _near(folder: Path) -> str:
+    """A folder from the working folder on, where it lies in that; never the name of an option, or of a home."""
+    near = str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+    return f"./{near}" if near.startswith(("-", "~")) else near

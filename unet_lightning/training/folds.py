@@ -4,7 +4,7 @@ from pathlib import Path
 
 from unet_lightning.errors import RunError
 from unet_lightning.training.config import differences
-from unet_lightning.training.folder import RunFolder
+from unet_lightning.training.folder import RunFolder, shell_path, value_path
 from unet_lightning.training.trained import Trained
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
@@ -44,8 +44,9 @@ def folds_of(sweep: RunFolder) -> list[RunFolder]:
     folds = configs[0]["data"].get("folds")
     if folds is None:
         raise RunError(
-            f"{sweep.path} is a sweep without folds. Evaluate its jobs one by one, such as run={jobs[0].path}, or rank "
-            f"them: python -m unet_lightning.leaderboard {sweep.path}. A cross-validation is trained by {RECIPE}."
+            f"{sweep.path} is a sweep without folds. Evaluate its jobs one by one, such as "
+            f"run={value_path(jobs[0].path)}, or rank them: python -m unet_lightning.leaderboard "
+            f"{shell_path(sweep.path)}. A cross-validation is trained by {RECIPE}."
         )
     for job, config in zip(jobs, configs, strict=True):
         if other := sorted(set(differences(config, configs[0])) - {"data.fold"}):

@@ -6,6 +6,7 @@ from typing import Any
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.weights import read_checkpoint
+from unet_lightning.training.folder import value_path
 
 # What training goes on with.
 RESUMED = {
@@ -46,7 +47,7 @@ def check_checkpoint(path: Path, max_steps: int = -1, max_epochs: int | None = -
     if epochs[0] != epochs[1]:
         raise RunError(
             f"The run cannot go on from {path}: it was written before the end of its epoch, as best.ckpt is. Take "
-            f"last.ckpt, or begin a new run with model.weights={path}."
+            f"last.ckpt, or begin a new run with model.weights={value_path(path)}."
         )
     ends = {"max_epochs": (max_epochs, epochs[1]), "max_steps": (max_steps, step)}
     for name, (end, reached) in ends.items():
@@ -58,14 +59,14 @@ def check_checkpoint(path: Path, max_steps: int = -1, max_epochs: int | None = -
     if _inner(loop, "epoch_loop.batch_progress", "is_last_batch") is False and not 0 <= max_steps <= step:
         raise RunError(
             f"The run ended in the middle of an epoch, after step {step}, as trainer.max_steps said, and cannot go on "
-            f"exactly. Begin a new run with model.weights={path}."
+            f"exactly. Begin a new run with model.weights={value_path(path)}."
         )
     before = checkpoint.get("processes")  # which earlier versions do not tell
     if isinstance(before, int) and before != processes:
         raise RunError(
             f"The run trained in {before} processes of data.batch_size images each, now there are {processes}: a step "
             "would see another number of images. Resume with as many (trainer.devices, trainer.num_nodes), or begin a "
-            f"new run with model.weights={path}."
+            f"new run with model.weights={value_path(path)}."
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.inference.predictor import PredictionOptions
+from unet_lightning.training.folder import value_path
 from unet_lightning.training.trained import Trained
 
 FILE = "threshold.json"
@@ -30,7 +31,7 @@ def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
     Raises:
         ConfigError: there is none, it is broken, or it was chosen for something else than the fingerprint says.
     """
-    path, choose = run / FILE, f"python -m unet_lightning.evaluate run={run} threshold=val"
+    path, choose = run / FILE, f"python -m unet_lightning.evaluate run={value_path(run)} threshold=val"
     if not path.is_file():
         raise ConfigError(f"No threshold was chosen yet: looked for {path}. Choose it on validation: {choose}")
     try:

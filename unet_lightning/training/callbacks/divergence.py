@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unet_lightning.data.labels import Batch
 from unet_lightning.errors import UserError
+from unet_lightning.training.folder import value_path
 
 
 class Diverged(UserError):
@@ -67,4 +68,5 @@ def advice(trainer: L.Trainer) -> str:
     change = "a lower optimizer.lr, trainer.gradient_clip_val=1, or trainer.precision=bf16-mixed for 16-mixed"
     if not good.is_file():
         return f"There is no checkpoint yet. Begin anew with {change}."
-    return f"The last good checkpoint is {good}. Begin a new run from it, by model.weights={good}, with {change}."
+    begin = f"Begin a new run from it, by model.weights={value_path(good)}, with {change}."
+    return f"The last good checkpoint is {good}. {begin}"
