@@ -8,6 +8,7 @@ import pytest
 from evaluation_folders import PROTOCOL, dice, write_evaluation
 
 from unet_lightning.errors import OtherRun, RunError, UserError
+from unet_lightning.files import locked
 from unet_lightning.results import places
 from unet_lightning.results.places import evaluation_name, held, place_of, put_in_place
 from unet_lightning.results.stored import read_stored, stored_evaluations
@@ -181,6 +182,19 @@ def test_a_broken_evaluation_is_replaced(earlier):
     put_in_place(earlier, build)
     assert mean_dice(earlier.parents[1]) == 0.3
     assert set(OTHERS) <= set(names(earlier))
+
+
+def test_what_a_crash_left_of_other_evaluations_is_put_right_unless_somebody_makes_them(earlier):
+    run, home = earlier.parents[1], earlier.parent
+    earlier.rename(home / ".drive-test.old")
+    for name in (".drive-val.new", ".chase_db1-test.new"):
+        (home / name / "probabilities").mkdir(parents=True)
+    with held(run, "drive-val_tta-d4"):
+        assert earlier.is_dir() and not (home / ".drive-test.old").exists()
+        assert not (home / ".drive-val.new").exists()
+    (home / ".drive-val.new").mkdir()
+    with locked(home / ".drive-val.lock", OtherRun()), held(run, "drive-val_tta-d4"):
+        assert (home / ".drive-val.new").exists()
 
 
 @pytest.mark.parametrize("link", ["drive-test", ".drive-test.new", ".drive-test.old", ".drive-test.lock"])

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from unet_lightning.results.stored import (
     read_stored,
 )
 
+LEFT = re.compile(r"\.(.+)\.(new|old)")  # what a crash leaves of an evaluation
 # What makes figures those of another protocol, beside the settings in the name of the folder.
 MEASURED = ("dataset", "split", "reference", "region", "resolution", "threshold", "tta", "scale")
 
@@ -50,7 +52,9 @@ def _word(value: Any) -> str:
 
 @contextmanager
 def held(run: Path, name: str) -> Iterator[Path]:
-    """Keeps other processes from an evaluation of a run while it is made, and puts right what a crash has left.
+    """Keeps other processes from an evaluation of a run while it is made.
+
+    What a crash has left is put right first, of other evaluations too.
 
     Yields:
         the place of the evaluation, a folder that need not exist.
@@ -61,7 +65,7 @@ def held(run: Path, name: str) -> Iterator[Path]:
         UserError: nothing can be written there.
     """
     folder = run / "evaluation" / name
-    lock, old, new = folder.with_name(f".{name}.lock"), old_of(folder), _new_of(folder)
+    lock, old, new = _lock_of(folder), old_of(folder), _new_of(folder)
     for path in (folder, lock, old, new):
         if leads_out(path, run):
             raise RunError(
@@ -74,6 +78,11 @@ def held(run: Path, name: str) -> Iterator[Path]:
     with locked(lock, other):
         with _writing(folder):
             _put_right(folder)
+            for found in filter(None, [LEFT.fullmatch(path.name) for path in folder.parent.iterdir()]):
+                place = folder.with_name(found[1])
+                if not leads_out(_lock_of(place), run):
+                    with contextlib.suppress(OtherRun), locked(_lock_of(place), other):  # nobody is making it
+                        _put_right(place)
         try:
             yield folder
         finally:
@@ -126,6 +135,11 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> bool:
         finally:
             _put_right(folder)
     return earlier
+
+
+def _lock_of(folder: Path) -> Path:
+    """The file that is locked while an evaluation is made."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _new_of(folder: Path) -> Path:

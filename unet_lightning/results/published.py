@@ -1,5 +1,6 @@
 """Where an evaluation goes: its folder with figures, maps, table and report, the terminal, and trackers."""
 
+import contextlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -81,7 +82,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
             write_class_report(new / "report.html", title, evaluation, evaluation.classes, pages)
 
     place = place_of(folder, protocol, evaluation.dataset.image_ids)
-    words = f"Written to {place}" + ", in place of the earlier one of this protocol" * put_in_place(place, build)
+    with held(folder.parents[1], place.name) if place != folder else contextlib.nullcontext():
+        earlier = put_in_place(place, build)
+    words = f"Written to {place}" + ", in place of the earlier one of this protocol" * earlier
     if place != folder:
         words += f", as {folder.name} is of other photographs or labels, or of another region, threshold or TTA"
     return place, words
