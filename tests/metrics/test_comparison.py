@@ -149,3 +149,10 @@ def test_what_has_no_cost_or_no_figure_is_on_no_front():
 
 def test_the_front_goes_down_where_low_is_good():
     assert pareto_front([10, 20, 30], [0.2, 0.3, 0.1], lower_is_better=True) == [0, 2]
+
+
+def test_methods_with_no_image_in_common_are_ranked_and_not_compared():
+    # As of one class among several, which one finds in images where the other does not.
+    best, other = standings([{"01": 0.9}, {"02": 0.8}], [True, True])
+    assert (best.rank, other.rank, best.mean, other.mean) == (1, 2, 0.9, 0.8)
+    assert math.isnan(other.difference) and math.isnan(other.p)

@@ -177,3 +177,10 @@ def test_numbers_that_were_searched_have_a_correlation_beside_each_third():
 def test_entries_that_are_all_alike_have_no_correlation():
     assert math.isnan(spearman(pd.Series([1.0, 2.0, 3.0]), [images(0.5, 0.6)] * 3)[0])
     assert math.isnan(spearman(pd.Series([1.0, 2.0]), [images(0.5, math.nan)] * 2)[0])
+
+
+def test_jobs_without_an_image_in_common_have_means_and_no_intervals():
+    values = [{"01": 0.9}, {"02": 0.8}]
+    effects = main_effects(choices(size=["8", "16"]), values, [1, 1], balanced=False)
+    assert list(effects["mean"]) == [0.9, 0.8]
+    assert effects[["low", "high", "difference"]].isna().all(axis=None)
