@@ -75,12 +75,11 @@ def left_out(evaluation: Evaluation, figures: ClassFigures) -> list[str]:
     ]
     if called:
         said.append(f"In no label, and called falsely: {', '.join(called)}.")
-    rows = dict(zip(ids, evaluation.observers[MODEL].per_image, strict=True))
-    uncounted = [image_id for image_id, row in rows.items() if math.isnan(row["accuracy"])]
-    empty = [image_id for image_id, row in rows.items() if math.isnan(row["dice"]) and image_id not in uncounted]
-    for words, found in (("Of background alone, in label and map", empty), ("Without a counted pixel", uncounted)):
-        if found:
-            said.append(f"{words}, and left out of the {len(ids)} images: {', '.join(found)}.")
+    rows = evaluation.observers[MODEL].per_image
+    if empty := [image_id for image_id, row in zip(ids, rows, strict=True) if math.isnan(row["dice"])]:
+        said.append(
+            f"Of background alone, in label and map, and left out of the {len(ids)} images: {', '.join(empty)}."
+        )
     return said
 
 
