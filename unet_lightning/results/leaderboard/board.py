@@ -125,10 +125,11 @@ def make_leaderboard(
 def groups_of(entries: Sequence[Entry]) -> Groups:
     """The group of each image, as the evaluations say; None where no two images are said to be of one."""
     found: dict[str, str] = {}
-    for run in (run for entry in entries for run in entry.runs):
-        for image, known in (run.evaluation.protocol.get("content") or {}).items():
-            if "group" in known:
-                found.setdefault(image, str(known["group"]))
+    for evaluation in (run.evaluation for entry in entries for run in entry.runs):
+        content = evaluation.content
+        for image in evaluation.images:
+            if group := content.get(evaluation.written_as.get(image, image), {}).get("group"):
+                found.setdefault(image, group)
     if len({*found.values()}) == len(found):
         return None
     # An image without a group stands for itself, and for no group of its name.
