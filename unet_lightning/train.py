@@ -87,7 +87,8 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
                 score_best(run, trainer)
         if trainer.is_global_zero:
             if best is not None:
-                log.info(f"Best {getattr(trainer.checkpoint_callback, 'monitor', '')}: {best:.4f}")
+                monitor = getattr(trainer.checkpoint_callback, "monitor", "")
+                log.info(f"Best {monitor}: {best:.4f} (on the images that chose the epoch)")
             log.info(f"Run folder: {shell_path(folder)}")
             log.info(f"Evaluate it: python -m unet_lightning.evaluate run={value_path(folder)}")
         return best

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -26,7 +27,7 @@ def images(*values):
 def entry(name, leak=(), seeds=(0,), pooled=(("dice", 0.5),), protocol=(), **figures):
     """An entry of one or several seeds with the same figures."""
     table = pd.DataFrame(figures)
-    evaluation = StoredEvaluation(None, STAMP | dict(protocol), {"model": table}, {}, tuple(leak), None)
+    evaluation = StoredEvaluation(Path("drive-test"), STAMP | dict(protocol), {"model": table}, {}, tuple(leak), None)
     runs = [Run(f"{name}{seed}", {"seed": seed}, evaluation) for seed in seeds]
     return Entry(name, "model", figures, dict(pooled), runs, leak=leak)
 
@@ -92,6 +93,21 @@ def test_images_without_thin_vessels_do_not_count_for_them():
 def test_the_spread_is_that_of_the_seeds():
     board = make_leaderboard([entry("a", seeds=(0, 1), dice=LOW), entry("b", dice=LOW)], "dice")
     assert list(board.lines["spread"]) == pytest.approx([0.0, math.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "said"),
+    [
+        ([{"split": "val"}] * 2, "What is chosen by these figures was favoured by the chance of these images."),
+        ([{"watched": ["01"]}], "What is chosen by these figures was favoured by the chance of these images."),
+        ([{"split": "val"}], ""),  # nothing is chosen, and these images chose nothing
+        ([{}] * 2, ""),
+    ],
+)
+def test_what_is_ranked_on_validation_images_is_for_choosing(protocols, said):
+    entries = [entry(f"{n}", dice=LOW, protocol=protocol) for n, protocol in enumerate(protocols)]
+    lead = make_leaderboard(entries, "dice").lead
+    assert bool(lead) == bool(said) and said in lead
 
 
 def test_an_unknown_figure_is_refused_with_those_that_all_have():

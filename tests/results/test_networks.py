@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -79,6 +80,28 @@ def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny
     assert maps.leak == {Leak.EPOCH: ["25", "30", "35", "40"]}
     assert (maps.thresholds, maps.threshold_source) == ([0.5] * 4, "default")
     assert source.maps("val", 0.3).thresholds == [0.3] * 4
+
+
+def test_validation_images_are_named_where_another_checkpoint_than_the_chosen_one_is_measured(
+    tiny_run, tiny_drive, monkeypatch
+):
+    monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
+    last = NetworkSource(tiny_run, {}, "last", CPU).maps("val")
+    assert last.leak == {} and last.origin["watched"] == ["25", "30", "35", "40"]
+    assert NetworkSource(tiny_run, {}, "best", CPU).maps("val").origin["watched"] == []
+    assert NetworkSource(tiny_run, {}, "last", CPU).maps("test").origin["watched"] == []
+
+
+def test_a_threshold_that_the_images_chose_leaks_as_a_number_too(tiny_run, tiny_drive, tmp_path, monkeypatch):
+    monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    chosen = NetworkSource(run, {}, "last", CPU).maps("val", "val")
+    value = chosen.thresholds[0]
+    assert chosen.leak == {Leak.THRESHOLD: ["25", "30", "35", "40"]}
+    source = NetworkSource(run, {}, "last", CPU)
+    assert source.maps("val", value).leak == chosen.leak
+    assert source.maps("val", value / 2).leak == {}
+    assert source.maps("test", value).leak == {}
 
 
 def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):

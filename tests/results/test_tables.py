@@ -158,6 +158,12 @@ def test_unknown_training_is_marked_and_said(observers, changed):
     assert re.search("What .* trained on is unknown", " ".join(found.split()))
 
 
+def test_validation_images_are_marked_where_they_did_not_choose_the_checkpoint_too(observers):
+    marked = text(observers, watched=["01", "02"])
+    assert cells(marked)[0] == ["", "model (validation)", "second observer"]
+    assert "Validation images, which did not choose this checkpoint: 01, 02." in " ".join(marked.split())
+
+
 def test_no_leak_is_marked_where_there_is_none(observers):
     assert "LEAK" not in text(observers)
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.training.threshold import FILE, store_threshold, stored_threshold
+from unet_lightning.training.threshold import FILE, chosen_threshold, store_threshold, stored_threshold
 
 MADE_FOR = {"networks": ["0" * 64], "tta": "none", "scale": "auto"}
 
@@ -30,3 +30,11 @@ def test_a_broken_file_is_named(tmp_path, text):
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"threshold.json is broken"):
         stored_threshold(tmp_path, MADE_FOR)
+
+
+def test_the_number_that_was_chosen_is_known_whatever_it_was_chosen_for(tmp_path):
+    assert chosen_threshold(tmp_path) is None
+    store_threshold(tmp_path, 0.42, ["25"], MADE_FOR)
+    assert chosen_threshold(tmp_path) == 0.42
+    (tmp_path / FILE).write_text("[]", encoding="utf-8")
+    assert chosen_threshold(tmp_path) is None

@@ -32,7 +32,7 @@ from unet_lightning.training.leaks import (
     origin_of,
     read_made_by,
 )
-from unet_lightning.training.threshold import fingerprint, store_threshold
+from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
 
 USUAL_THRESHOLD = 0.5
 
@@ -179,7 +179,12 @@ class NetworkSource:
             maps = self._predict(open_photographs(self.data, split), split)
         if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
             return self._with_chosen_threshold(maps)
-        return with_threshold(maps, None if threshold is None else float(threshold))
+        maps = with_threshold(maps, None if threshold is None else float(threshold))
+        chosen = threshold is not None and threshold == chosen_threshold(self.folder)
+        watched = self._watched if chosen else []
+        if chosen_on := [one.image_id for one in images_of(maps.dataset) if find(one, watched)]:
+            maps = replace(maps, leak={**maps.leak, Leak.THRESHOLD: chosen_on})
+        return maps
 
     @property
     def _watched(self) -> list[Seen]:
@@ -239,7 +244,8 @@ class NetworkSource:
                 raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
             found.look(image, networks, partial(nearest, dataset.photo(index), networks))
             said.append(made_by(networks, origin, found.near.get(image.image_id)))
-        origin |= {"seen_as": found.seen_as, "near_duplicates": found.near}
+        watched = [] if self.folds and split == "val" else found.watched
+        origin |= {"seen_as": found.seen_as, "near_duplicates": found.near, "watched": watched}
         return Maps(dataset, split, maps, origin, found.reasons, said)
 
 

@@ -134,7 +134,8 @@ def score_best(run: RunFolder, trainer: Any) -> None:
         log.warning(f"Not kept: {error}")
     found = dice_with_interval(evaluation, mark_leak=False)
     several = evaluation.classes and f", the mean over {len(evaluation.images)} classes but the background"
-    log.info(f"Best network on {len(evaluation.dataset)} validation images: {found} Dice per image{several or ''}")
+    images = f"{len(evaluation.dataset)} validation images, which chose it"
+    log.info(f"Best network on {images}: {found} Dice per image{several or ''}")
     show_results(trainer.loggers, tracker_results(evaluation, "best", run.best), max(trainer.global_step - 1, 0))
 
 

@@ -37,6 +37,7 @@ NOT_LISTED = (
     "leak_by_names",
     "seen_as",
     "near_duplicates",
+    "watched",
     "unknown_training",
     "content",
     "label_doubts",

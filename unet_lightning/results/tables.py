@@ -100,8 +100,10 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
 
 
 def mark_of(protocol: Mapping[str, Any]) -> str:
-    """What stands beside the name of what was measured: `LEAK`, `(training unknown)`, or nothing."""
-    return "LEAK" if protocol["leak"] else "(training unknown)" if unknown_training(protocol) else ""
+    """What stands beside the name of what was measured: `LEAK`, `(training unknown)`, `(validation)`, or nothing."""
+    if protocol["leak"]:
+        return "LEAK"
+    return "(training unknown)" if unknown_training(protocol) else "(validation)" if protocol.get("watched") else ""
 
 
 def words_of(protocol: Mapping[str, Any]) -> str:
@@ -140,6 +142,11 @@ def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
             for reason, ids in protocol["leak_reasons"].items()
         )
         said.append(f"LEAK: {'; '.join(reasons)}.")
+    if watched := protocol.get("watched"):
+        said.append(
+            f"Validation images, which did not choose this checkpoint: {', '.join(watched)}. Whatever they chose, such "
+            "as settings or the number of epochs, has too good figures here: report those of images that chose nothing."
+        )
     if near := protocol.get("near_duplicates"):
         pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in near.items())
         said.append(f"Look like copies of images that the network has seen, changed or compressed with loss: {pairs}.")

@@ -143,6 +143,7 @@ class Findings:
         self.reasons: dict[Leak, list[str]] = {}
         self.seen_as: dict[str, str] = {}  # names of the images, where they have others now
         self.near: dict[str, str] = {}  # images seen that these look like
+        self.watched: list[str] = []  # images of validation that did not choose the epoch
 
     def look(self, image: Seen, networks: Iterable[Remembering], near: Callable[[], str | None]) -> None:
         """Notes why an image leaks; else which image it is nearly, as `near` finds."""
@@ -151,6 +152,8 @@ class Findings:
             self.reasons.setdefault(reason, []).append(image.image_id)
             if (seen.dataset, seen.image_id) != (image.dataset, image.image_id):
                 self.seen_as[image.image_id] = str(seen)
+        elif any(find(image, trained.watched) for trained in networks):
+            self.watched.append(image.image_id)
         elif copy := near():
             self.near[image.image_id] = copy
 

@@ -25,6 +25,14 @@ def store_threshold(run: Path, value: float, image_ids: Sequence[str], made_for:
     write_text(run / FILE, json.dumps({"threshold": value, "images": list(image_ids)} | dict(made_for), indent=2))
 
 
+def chosen_threshold(run: Path) -> float | None:
+    """The threshold that validation images of a run have chosen; None where they chose none, or none can be read."""
+    try:
+        return float(json.loads((run / FILE).read_text(encoding="utf-8"))["threshold"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
 def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
     """The threshold that is kept with a run.
 

@@ -25,6 +25,10 @@ VALIDATION = (
     "these images, so that all figures are too high. Measure what you choose on images that chose nothing: "
     "python -m unet_lightning.evaluate run=<folder>."
 )
+RANKED_ON_VALIDATION = (
+    "Validation: for choosing among these, not for reporting. What is chosen by these figures was favoured by the "
+    "chance of these images. Measure it on images that chose nothing: python -m unet_lightning.evaluate run=<folder>."
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ def make_leaderboard(
         raise ConfigError(f"--figure {figure} is not measured in {lacking}. All have: {', '.join(known) or 'none'}.")
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
+    watched = any(run.evaluation.protocol.get("watched") for entry in models for run in entry.runs)
+    for_choosing = watched or (len(models) > 1 and models[0].runs[0].evaluation.protocol["split"] == "val")
     rows = _ranked(entries, figure, validation, groups)
     names = {name for entry in entries for name in entry.per_image}
     figures = [*(name for name in FIGURES if name in names), *sorted(names - {*FIGURES})]
@@ -114,7 +120,7 @@ def make_leaderboard(
         f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
         lines,
         [*_notes(lines, models, figure, groups), *notes],
-        VALIDATION if validation else "",
+        VALIDATION if validation else RANKED_ON_VALIDATION if for_choosing else "",
         choices.set_axis([*trained]),
         main_effects(choices, values, jobs, balanced, lower, groups, bounds_of(figure)),
         balanced,

@@ -44,7 +44,7 @@ def say(study: optuna.Study, space: Space, monitor: str) -> None:
     """Says what came out, and how to repeat the best."""
     log.info(counted(study))
     if best := best_trial(study):
-        log.info(f"Best: trial {best.number}, {monitor} {best.value:.4f}")
+        log.info(f"Best: trial {best.number}, {monitor} {best.value:.4f} (on the images that chose it)")
         log.info(f"Train it by itself: {command(space, best.params)}")
     else:
         log.info("No trial was completed, so there is no best one.")
