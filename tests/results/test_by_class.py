@@ -11,7 +11,7 @@ from test_report import Page
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.inference.colours import class_colours
 from unet_lightning.results.by_class import class_table, confusion_table, fitting, left_out
-from unet_lightning.results.maps import Maps
+from unet_lightning.results.decided import Maps
 from unet_lightning.results.places import held
 from unet_lightning.results.published import dice_with_interval, tracker_results, write_evaluation
 from unet_lightning.results.scores import evaluate_maps

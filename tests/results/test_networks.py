@@ -8,7 +8,8 @@ import torch
 from unet_lightning.data.labels import Sample
 from unet_lightning.data.seen import Seen
 from unet_lightning.inference.predictor import PredictionOptions
-from unet_lightning.results.maps import Maps, NetworkSource, choose_threshold
+from unet_lightning.results.decided import Maps, choose_threshold
+from unet_lightning.results.maps import NetworkSource
 from unet_lightning.training.folds import load_networks
 from unet_lightning.training.leaks import Leak, why_it_leaks
 

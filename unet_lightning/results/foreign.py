@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.results.maps import USUAL_THRESHOLD, Maps, open_photographs, read_maps
+from unet_lightning.results.decided import USUAL_THRESHOLD, Maps
+from unet_lightning.results.maps import open_photographs, read_maps
 from unet_lightning.results.places import evaluation_name
 
 

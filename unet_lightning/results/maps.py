@@ -1,7 +1,7 @@
 """Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -9,14 +9,13 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.seen import Seen, find, images_of
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
-from unet_lightning.metrics.threshold import best_threshold
+from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
 from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.text import as_id
@@ -25,7 +24,6 @@ from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.leaks import (
     MAPS_UNKNOWN,
     Findings,
-    Leak,
     MadeBy,
     made_by,
     nearest,
@@ -33,22 +31,6 @@ from unet_lightning.training.leaks import (
     read_made_by,
 )
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
-
-USUAL_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Probability maps of the photographs of one split."""
-
-    dataset: SegmentationDataset
-    split: str  # its name in the protocol
-    probabilities: list[Tensor]  # (C - 1, H, W) float32 each, of each class but the background
-    origin: dict[str, Any]  # what the protocol says of where they come from
-    leak: Mapping[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing, by the reason
-    made_by: Sequence[MadeBy | None] = ()  # of each map what is known of its networks
-    thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
-    threshold_source: str = ""  # for the protocol
 
 
 def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
@@ -115,12 +97,6 @@ def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset
     return dataset
 
 
-def with_threshold(maps: Maps, value: float | None) -> Maps:
-    """The maps with one threshold for all photographs; None is the usual one."""
-    values = [USUAL_THRESHOLD if value is None else float(value)] * len(maps.dataset)
-    return replace(maps, thresholds=values, threshold_source="default" if value is None else "given")
-
-
 class NetworkSource:
     """A network, or the networks of a cross-validation: one ensemble, but for the images that a fold has held out.
 
@@ -181,10 +157,7 @@ class NetworkSource:
             return self._with_chosen_threshold(maps)
         maps = with_threshold(maps, None if threshold is None else float(threshold))
         chosen = threshold is not None and threshold == chosen_threshold(self.folder)
-        watched = self._watched if chosen else []
-        if chosen_on := [one.image_id for one in images_of(maps.dataset) if find(one, watched)]:
-            maps = replace(maps, leak={**maps.leak, Leak.THRESHOLD: chosen_on})
-        return maps
+        return chosen_on(self._watched, maps) if chosen else maps
 
     @property
     def _watched(self) -> list[Seen]:
@@ -217,11 +190,8 @@ class NetworkSource:
             thresholds = [values[image_id] for image_id in image_ids]
             return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched_ids)}"
-        leak = dict(maps.leak)
-        choosing = images_of(watched.dataset)
-        if chosen_on := [one.image_id for one in images if find(one, choosing)]:
-            leak[Leak.THRESHOLD] = chosen_on
-        return replace(maps, leak=leak, thresholds=[value] * len(image_ids), threshold_source=words)
+        maps = chosen_on(images_of(watched.dataset), maps)
+        return replace(maps, thresholds=[value] * len(image_ids), threshold_source=words)
 
     def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
@@ -247,10 +217,3 @@ class NetworkSource:
         watched = [] if self.folds and split == "val" else found.watched
         origin |= {"seen_as": found.seen_as, "near_duplicates": found.near, "watched": watched}
         return Maps(dataset, split, maps, origin, found.reasons, said)
-
-
-def choose_threshold(maps: Maps, image_ids: Iterable[str]) -> float:
-    """The threshold with the best Dice on some of the images."""
-    chosen = [maps.dataset.image_ids.index(image_id) for image_id in image_ids]
-    targets = [maps.dataset.samples[index].target for index in chosen]
-    return best_threshold([maps.probabilities[index][0] for index in chosen], targets)[0]

@@ -14,7 +14,7 @@ from unet_lightning.metrics.several import ClassFigures, summarise_classes
 from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.threshold import decide
-from unet_lightning.results.maps import Maps
+from unet_lightning.results.decided import Maps
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
 from unet_lightning.training.leaks import MadeBy
 from unet_lightning.training.provenance import commit, versions
