@@ -67,7 +67,7 @@ def run(tiny_drive, tmp_path, monkeypatch):
         data, task, trainer = build_run(config, folder, checkpoint)
         if kill:
             callbacks_of(trainer).append(Kill())
-        train(data, task, trainer, checkpoint)
+        start.best = train(data, task, trainer, checkpoint)
         return folder
 
     return start
@@ -131,3 +131,25 @@ def test_with_chance_of_the_network_and_of_the_loading_processes(ends_alike):
     network = [f"model._target_={__name__}.Forgetful"]
     augment = [f"~data.augment.{name}" for name in ("crop", "brightness", "contrast", "saturation")]
     ends_alike(*network, *augment, f"data.augment._target_={__name__}.Noise", "data.num_workers=2")
+
+
+def test_a_run_that_was_stopped_early_stays_so(run):
+    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/loss", "patience": 1}
+    settings = [f"+callbacks.stop.{name}={value}" for name, value in (stop | {"min_delta": 100}).items()]
+    found = [torch.load(run("run", *settings, "trainer.max_epochs=6") / "checkpoints/last.ckpt") for _ in range(2)]
+    assert [len(rows(one)) for one in found] == [2, 2]
+
+
+def test_the_best_figure_is_that_of_the_file_where_a_kill_has_left_a_later_best_checkpoint(run):
+    folder = run("run", "scheduler=none", "trainer.max_epochs=1")
+    early = (folder / "checkpoints/last.ckpt").read_bytes()
+    run("run", "scheduler=none")
+    path, figure = folder / "checkpoints/best.ckpt", torch.tensor(0.9)
+    best = torch.load(path)
+    (own,) = (state for key, state in best["callbacks"].items() if key.startswith("RunCheckpoint") and "val/" in key)
+    own |= {"best_model_score": figure, "best_k_models": {own["best_model_path"]: figure}, "kth_value": figure}
+    torch.save(best | {"global_step": 3}, path)  # of the second epoch, within which the run was killed
+    (folder / "checkpoints/last.ckpt").write_bytes(early)
+    run("run", "scheduler=none")
+    assert run.best == pytest.approx(0.9)
+    assert torch.load(path)["global_step"] == 3

@@ -89,6 +89,11 @@ class SafeStop(Callback):
         if again or not self.training:
             raise Stopped(signum)
 
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lets a run that early stopping has ended stay so; Lightning would train another epoch at each resume."""
+        states = [state for state in checkpoint["callbacks"].values() if isinstance(state, dict)]
+        trainer.should_stop = trainer.should_stop or any(state.get("stopped_epoch") for state in states)
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Takes the signals back from Lightning, which has just set handlers of its own."""
         if threading.current_thread() is threading.main_thread():

@@ -1,6 +1,7 @@
 """Checkpoints: files that are whole or not there, in a run folder that may be moved or come from somebody else."""
 
 import contextlib
+import math
 import os
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,6 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import whole_file
 from unet_lightning.models.contents import rename_data_state
+from unet_lightning.models.weights import read_checkpoint
 
 SCORES = ("best_model_score", "current_score", "kth_value")
 HERE = "checkpoints"  # stands for the folder in a checkpoint
@@ -66,6 +68,7 @@ class RunCheckpoint(ModelCheckpoint):
         if filename is not None and PurePath(filename).name != filename:
             raise ConfigError(f"A checkpoint is called by a name without a folder, found {filename}.")
         super().__init__(filename=filename, **arguments)
+        self.step = math.inf  # optimizer steps of the checkpoint that the run goes on from
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Chooses the folder; Lightning would take that of the first logger."""
@@ -80,12 +83,20 @@ class RunCheckpoint(ModelCheckpoint):
         state["best_k_models"] = {_moved(path, home, HERE): score for path, score in self.best_k_models.items()}
         return state | {"dirpath": HERE}
 
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Notes where the run goes on from."""
+        self.step = checkpoint["global_step"]
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on with the paths of the folder as it is called now.
+
+        A run that was killed after it had written best.ckpt, and before last.ckpt, has a best.ckpt of an epoch that is
+        trained again: its figure is then the one to beat, as it is that of the file.
 
         Raises:
             RunError: the checkpoint names a file outside its folder, or lacks what this callback keeps.
         """
+        state_dict = self._of_newer_file() or state_dict
         old, new = state_dict.get("dirpath"), str(self.dirpath)
         files = state_dict.get("best_k_models", {})
         if not isinstance(old, str) or not isinstance(files, dict) or "best_model_score" not in state_dict:
@@ -94,6 +105,16 @@ class RunCheckpoint(ModelCheckpoint):
         kept |= {name: _moved(state_dict[name], old, new) for name in PATHS if name in state_dict}
         kept["best_k_models"] = {_moved(path, old, new): score for path, score in files.items()}
         super().load_state_dict({"best_model_path": ""} | kept | {"dirpath": self.dirpath})
+
+    def _of_newer_file(self) -> dict[str, Any] | None:
+        """What the file of the best figure says of it, where it is of a later step than the run goes on from."""
+        path = Path(str(self.dirpath), f"{self.filename}{self.FILE_EXTENSION}")
+        if self.monitor is None or not path.is_file():
+            return None
+        found = read_checkpoint(path)
+        state = (found.get("callbacks") or {}).get(self.state_key)
+        newer = isinstance(found.get("global_step"), int) and found["global_step"] > self.step
+        return state if newer and isinstance(state, dict) else None
 
 
 def _moved(path: Any, old: str, new: str) -> str:
