@@ -3,7 +3,8 @@
     python experiments/reliability/kills.py --kills 20
 
 Half of the kills come at a random moment, half while a checkpoint is being written. Each trial is killed once or twice,
-then left to end. `kill -9` gives a process no time for anything.
+then left to end. `kill -9` gives a process no time for anything. Trials take the cases in turn: alone,
+with loading processes, with an end by optimizer steps within an epoch or at the end of one, on two ranks.
 """
 
 import argparse
@@ -15,12 +16,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 SIZE = (96, 92)  # (height, width) of the drawn photographs, pixels
-EPOCHS = 6
+EPOCHS = 6  # of eight steps
+CASES: dict[str, list[str]] = {
+    "alone": [],
+    "workers": ["data.num_workers=2"],
+    "steps": [f"trainer.max_steps={8 * EPOCHS - 3}", f"trainer.max_epochs={2 * EPOCHS}"],
+    "steps, workers": [f"trainer.max_steps={8 * EPOCHS}", f"trainer.max_epochs={2 * EPOCHS}", "data.num_workers=1"],
+    "ranks, workers": ["trainer=ddp_cpu", "data.num_workers=1", "data.batch_size=4"],
+}
 PATIENCE = 300.0  # seconds for one training
 
 
@@ -29,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--folder", type=Path, default=Path("outputs/kills"))
     args = parser.parse_args()
     from unet_lightning.data.synthetic import draw_dataset
@@ -36,20 +46,23 @@ def main() -> None:
     shutil.rmtree(args.folder, ignore_errors=True)
     root = args.folder.absolute() / "DRIVE"
     draw_dataset(root, seed=0, size=SIZE)
-    whole = args.folder / "whole"
-    began = time.monotonic()
-    finish(start(whole, root))
-    seconds = time.monotonic() - began
-    print(
-        f"undisturbed: {seconds:.1f} s, {EPOCHS} epochs, Dice of validation {rows(whole)[-1]['val/dice_per_image'][:6]}"
-    )
     chance, kills, trial, alike = random.Random(args.seed), 0, 0, 0
     while kills < args.kills:
+        case = args.cases[trial % len(args.cases)]
+        whole = args.folder / f"whole-{args.cases.index(case)}"
+        if not whole.exists():
+            began = time.monotonic()
+            finish(start(whole, root, CASES[case]))
+            print(
+                f"{case}, undisturbed: {time.monotonic() - began:.1f} s, {len(rows(whole))} epochs, "
+                f"Dice of validation {rows(whole)[-1]['val/dice_per_image'][:6]}",
+                flush=True,
+            )
         run = args.folder / f"trial-{trial}"
         said = []
         for _ in range(min(chance.choice((1, 2)), args.kills - kills)):
             writing = kills % 2 == 1
-            process = start(run, root)
+            process = start(run, root, CASES[case])
             begun = len(rows(run))
             if begun == EPOCHS or not wait(process, run, chance.randint(begun, EPOCHS - 1), writing, chance.random()):
                 break  # it was done before
@@ -59,18 +72,19 @@ def main() -> None:
             said.append(f"{'writing' if writing else 'random'} after {len(rows(run))} epochs")
             for checkpoint in (run / "checkpoints").glob("[!.]*.ckpt"):
                 torch.load(checkpoint, weights_only=True)  # a torn one raises
-        finish(start(run, root))
+        finish(start(run, root, CASES[case]))
         same = equal(run, whole)
         alike += same
         print(
-            f"trial {trial}: killed {'; '.join(said) or 'too late'}: {'the same' if same else 'DIFFERENT'}", flush=True
+            f"trial {trial} ({case}): killed {'; '.join(said) or 'too late'}: {'the same' if same else 'DIFFERENT'}",
+            flush=True,
         )
         trial += 1
     print(f"{kills} kills in {trial} trials, {alike} ended with the same bits and rows")
     sys.exit(alike != trial)
 
 
-def start(run: Path, root: Path) -> subprocess.Popen[bytes]:
+def start(run: Path, root: Path, settings: Sequence[str]) -> subprocess.Popen[bytes]:
     """Begins, or goes on."""
     command = [sys.executable, "-m", "unet_lightning.train", f"data.root={root}", "trainer=cpu", "callbacks=ema"]
     command += [
@@ -80,7 +94,7 @@ def start(run: Path, root: Path) -> subprocess.Popen[bytes]:
         f"trainer.max_epochs={EPOCHS}",
         "trainer.deterministic=true",
     ]
-    command += ["trainer.enable_progress_bar=false", f"hydra.run.dir={run}", "resume=auto"]
+    command += ["trainer.enable_progress_bar=false", f"hydra.run.dir={run}", "resume=auto", *settings]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
