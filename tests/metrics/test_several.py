@@ -5,7 +5,7 @@ import torch
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.metrics.several import summarise_classes
-from unet_lightning.metrics.summary import CALIBRES, TOPOLOGY, summarise
+from unet_lightning.metrics.summary import CALIBRES, SURFACE, TOPOLOGY, summarise
 
 # Class 3 is in no image. In the first class 1 has 2 true positives and a false one, class 2 is missed; in the second
 # class 1 is in neither, class 2 has 1 true positive and a false negative; the third is of background alone.
@@ -48,7 +48,17 @@ def test_what_a_class_has_no_figure_for_is_left_out(found):
     assert [row["sensitivity"] for row in two.per_image] == near([0, 1 / 2, math.nan])
     assert [row["precision"] for row in two.per_image] == near([math.nan, 1, math.nan])
     assert math.isnan(three.mean["dice"]) and math.isnan(three.pooled["dice"]) and three.mean["specificity"] == 1
-    assert all(math.isnan(three.mean[name]) for name in (*TOPOLOGY, *CALIBRES))
+    assert all(math.isnan(three.mean[name]) for name in (*TOPOLOGY, *CALIBRES, *SURFACE))
+
+
+def test_the_outlines_of_a_class_are_measured_where_label_or_map_has_it(found):
+    _, one, two, _ = found.each
+    # In the first image one of three pixels called class 1 is a pixel beside it: the 95th percentile is 0.9.
+    assert [row["hd95"] for row in one.per_image] == near([0.9, math.nan, math.nan])
+    # Class 2 is missed in the first, and half of it in the second.
+    assert [row["hd95"] for row in two.per_image] == near([math.hypot(1, 5), 0.95, math.nan])
+    assert [row["nsd"] for row in two.per_image] == near([0, 1, math.nan])
+    assert found.mean.per_image[0]["nsd"] == near((1 + 0) / 2)
 
 
 def test_the_confusion_matrix_and_the_shares_are_of_all_counted_pixels(found):

@@ -5,7 +5,7 @@ import math
 import operator
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 import torch
@@ -22,6 +22,7 @@ from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.pooled import Source, of_counts, of_probabilities
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
 from unet_lightning.metrics.statistics import Groups, mean_interval, pooled_interval, why_unknown
+from unet_lightning.metrics.surface import surface_distances
 from unet_lightning.metrics.topology import centreline_dice, component_error
 
 # The figures in the order of every table.
@@ -30,9 +31,14 @@ RANKINGS = ("auroc", "average_precision")  # need probabilities
 CALIBRATION = ("ece", "brier")  # need probabilities
 TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be pooled
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
+SURFACE = ("hd95", "nsd")  # of single images, of one of several classes
 FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *CALIBRES)
-LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error"})
-BOUNDS = {"mcc": (-1.0, 1.0), "component_error": (0.0, math.inf)}  # lowest and highest value; of all others 0 and 1
+LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error", "hd95"})
+BOUNDS = {
+    "mcc": (-1.0, 1.0),
+    "component_error": (0.0, math.inf),
+    "hd95": (0.0, math.inf),
+}  # lowest and highest value; of all others 0 and 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ def summarise(
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
     sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in CALIBRES}
     if one_of_several:
+        for row, pair in zip(per_image, pairs, strict=True):
+            row |= asdict(surface_distances(*pair))
         for row, found in zip([*per_image, pooled], [*counts, whole], strict=True):
             row |= dict.fromkeys(row.keys() & without_meaning(found), math.nan)
     return summary_of(per_image, pooled, one_of_several, groups, sources)
@@ -108,7 +116,7 @@ def without_meaning(counts: Counts) -> set[str]:
         "precision": called,
         "specificity": others,
     }
-    return {name for name in FIGURES if name not in CALIBRATION and not needed.get(name, there + called)}
+    return {name for name in (*FIGURES, *SURFACE) if name not in CALIBRATION and not needed.get(name, there + called)}
 
 
 def summary_of(

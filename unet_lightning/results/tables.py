@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.metrics.summary import TOPOLOGY, Summary
+from unet_lightning.metrics.summary import SURFACE, TOPOLOGY, Summary
 from unet_lightning.results.stored import MODEL, unknown_training
 from unet_lightning.text import published, shown
 from unet_lightning.training.leaks import Leak
@@ -30,9 +30,11 @@ NAMES = {
     "cldice": "clDice",
     "sensitivity_thin": "Sensitivity, thin vessels",
     "sensitivity_thick": "Sensitivity, thick vessels",
+    "hd95": "Hausdorff distance, 95th percentile, in pixels",
+    "nsd": "Normalised surface distance",
     "tta": "Test-time augmentation",
 }
-DECIMALS = {"component_error": 1, "rho": 2}  # a number of pieces, and a rank correlation; all others are rates
+DECIMALS = {"component_error": 1, "hd95": 1, "rho": 2}  # pieces, pixels, and a rank correlation; all others are rates
 WITH_INTERVAL = ("dice", "auroc", "average_precision")  # of the pooled figures in the table
 WIDE = 10_000  # characters: a row of Markdown is one line
 AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
@@ -91,7 +93,7 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     for observer, summary in observers.items():
         cells = {"dice_per_image": mean_and_sd(summary, "dice"), interval: interval_of(summary, "dice")}
         for name in ("dice", *(name for one in observers.values() for name in (*one.mean, *one.pooled))):
-            text = mean_and_sd(summary, name) if name in TOPOLOGY else readable(summary.pooled.get(name))
+            text = mean_and_sd(summary, name) if name in (*TOPOLOGY, *SURFACE) else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
             if name in WITH_INTERVAL:
                 cells[f"{interval} of {name}"] = pooled_interval_of(summary, name) or "-"
