@@ -171,8 +171,10 @@ def _check(run: Run, first: Run, class_name: str | None) -> None:
         raise RunError(f"{first.name} and {run.name} cannot be compared: they have {one}, and {other}.")
     if (MODEL if class_name is None else of_class(class_name)) not in run.evaluation.per_image:
         found = f"the classes {', '.join(classes)}" if classes else "two classes: leave --class out"
-        remedy = "" if class_name else " An earlier version wrote no mean over them: evaluate anew, or name a class"
-        raise ConfigError(f"{run.name} has {found}, found --class {class_name}.{remedy}")
+        remedy = f"found --class {class_name}."
+        if class_name is None:
+            remedy = "and no mean over them, as earlier versions wrote it: evaluate anew, or name one by --class."
+        raise ConfigError(f"{run.name} has {found}, {remedy}")
 
 
 def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
