@@ -62,6 +62,7 @@ class SegmentationTask(L.LightningModule):
         self.network, self.loss = _made(model), _made(loss)
         self.optimizer, self.scheduler = optimizer, scheduler
         self.weights_from: dict[str, Any] = {}  # state of the data module that trained the initial weights, if known
+        self.said_no_dice = False
         self.planned_steps: int | None = None  # optimizer steps of the run that is resumed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network.to(memory_format=self.memory_format)
@@ -191,7 +192,8 @@ class SegmentationTask(L.LightningModule):
             # All processes have the same figure already; sync_dist says so to Lightning.
             self.log(f"{split}/{name}", value, prog_bar=name == "dice_per_image", sync_dist=True)
             metric.reset()
-            if name == "dice_per_image" and value.isnan() and self.trainer.is_global_zero:
+            if name == "dice_per_image" and value.isnan() and self.trainer.is_global_zero and not self.said_no_dice:
+                self.said_no_dice = True
                 log.warning(
                     f"No {split} image of epoch {self.current_epoch} has a class but the background, in its label or "
                     "called by the network: there is no Dice, and such images cannot choose an epoch."

@@ -34,7 +34,7 @@ from unet_lightning.results.stored import (
     image_rows,
     write_stored,
 )
-from unet_lightning.results.tables import interval_of, many_of, mark_of, one_of, show
+from unet_lightning.results.tables import interval_of, many_of, mark_of, one_of, readable, show
 from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -116,7 +116,7 @@ def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
     """Mean Dice of the model: `0.8177 [0.8101 to 0.8254]`."""
     summary = evaluation.observers[MODEL]
     mark = mark_of(evaluation.protocol) if mark_leak else ""
-    return f"{summary.mean['dice']:.4f} [{interval_of(summary, 'dice')}] {mark}".rstrip()
+    return f"{readable(summary.mean['dice'])} [{interval_of(summary, 'dice')}] {mark}".rstrip()
 
 
 def score_best(run: RunFolder, trainer: Any) -> None:
