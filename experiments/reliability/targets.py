@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import drawn
 import mutations
 import numpy as np
 import torch
@@ -374,6 +375,10 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "evaluation folders": (evaluations, 8),
     "state, sweep and threshold files": (manifests, 6),
     "checkpoints": (checkpoints, 12),
+    "labels of two classes, drawn": (drawn.masks, 14),
+    "labels of several classes, drawn": (drawn.classes, 10),
+    "photographs and labels by name and turn, drawn": (drawn.pairs, 8),
+    "groups of images, drawn": (drawn.groups, 4),
 }
 
 

@@ -56,7 +56,9 @@ def test_without_a_mask_every_pixel_counts(files):
 
 def test_second_observer_is_read_within_the_same_field_of_view(files):
     save((1 - DRAWN) * 255, files.label.with_name("second.gif"))
-    dataset = SegmentationDataset([files, replace(files, second_label=files.label.with_name("second.gif"))])
+    dataset = SegmentationDataset(
+        [files, replace(files, image_id="22", second_label=files.label.with_name("second.gif"))]
+    )
     assert dataset.second_target(0) is None
     assert dataset.second_target(1).tolist() == [[255, 0, 1, 0], [1, 1, 0, 1], [255, 1, 1, 255]]
 
@@ -231,6 +233,13 @@ def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(files):
     assert (chosen.name, chosen.classes, chosen.fov) == ("mine", ["background", "vessel"], "none")
     assert [sample.image_id for sample in chosen.samples] == ["b"]
     assert [sample.image_id for sample in dataset.samples] == ["a", "b"]
+
+
+def test_an_image_that_is_given_twice_is_refused(files):
+    with pytest.raises(DataError, match=r"Images are given twice: 21\. Each counts once"):
+        SegmentationDataset([files, replace(files, photo=files.label)])
+    with pytest.raises(DataError, match=r"Images are given twice: 21\."):
+        SegmentationDataset([files]).subset(["21", "21"])
 
 
 @pytest.mark.parametrize("unknown", ["d", 1], ids=["text", "a-number-as-yaml-reads-it"])

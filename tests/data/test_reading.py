@@ -331,14 +331,24 @@ def test_a_palette_mask_whose_meaning_is_not_sure_is_refused(tmp_path, colours, 
         read_binary(tmp_path / "mask.png", "mask")
 
 
-def test_a_grey_image_that_became_a_gif_of_other_indices_is_refused_as_classes(tmp_path):
-    save(DRAWN * 2, tmp_path / "label.gif")  # Pillow makes indices 0 and 1 of 0 and 2
+@pytest.mark.parametrize("image", [Image.fromarray(DRAWN * 2), palette(DRAWN * 2, *VOC)], ids=["grey", "voc"])
+def test_a_gif_that_may_have_been_renumbered_is_refused_as_classes(tmp_path, image):
+    image.save(tmp_path / "label.gif")  # Pillow makes indices 0 and 1 of 0 and 2
     with pytest.raises(
-        DataError, match=r"indices that name one class and grey levels that name another: \S*label\.gif"
+        DataError, match=r"label may have been renumbered, as GIF does .*\S*label\.gif holds the indices 0, 1"
     ):
         read_classes(tmp_path / "label.gif", "label", CLASSES)
+
+
+def test_a_gif_whose_greys_are_its_indices_is_read_as_classes(tmp_path):
     save(DRAWN, tmp_path / "label.gif")
     assert read_classes(tmp_path / "label.gif", "label", CLASSES).tolist() == DRAWN.tolist()
+
+
+def test_a_palette_of_greys_that_are_numbers_of_other_classes_is_refused(tmp_path):
+    palette(DRAWN, (0, 0, 0), (2, 2, 2)).save(tmp_path / "label.png")
+    with pytest.raises(DataError, match=r"may have been renumbered"):
+        read_classes(tmp_path / "label.png", "label", CLASSES)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -382,6 +392,16 @@ def test_the_numbers_of_a_pgm_count_not_their_greys(tmp_path, white, plain):
 def test_a_file_that_may_have_changed_the_numbers_of_classes_is_refused(tmp_path, write):
     with pytest.raises(DataError, match=r"label does not surely hold the numbers that were drawn \((JPEG|white)"):
         read_classes(write(tmp_path), "label", CLASSES)
+
+
+@pytest.mark.parametrize("name", ["mask.jpg", "mask.webp", "mask.tif"])
+def test_of_a_mask_that_lost_its_values_no_empty_label_is_made(tmp_path, name):
+    faint = np.repeat((np.indices((32, 32)).sum(0) == 20).astype(np.uint8)[..., None], 3, axis=2)
+    how = {"compression": "jpeg"} if name == "mask.tif" else {"quality": 10}
+    path = save(faint, tmp_path / name, **how)
+    assert not read_photo(path).any()  # its line is gone
+    with pytest.raises(DataError, match=rf"mask has grey values: \S*{name} holds 1 \(0\).* saved as JPEG or WebP"):
+        read_binary(path, "mask")
 
 
 @pytest.mark.parametrize("channels", [2, 3])

@@ -52,6 +52,10 @@ NAMES = [
     "evaluation folders",
     "state, sweep and threshold files",
     "checkpoints",
+    "labels of two classes, drawn",
+    "labels of several classes, drawn",
+    "photographs and labels by name and turn, drawn",
+    "groups of images, drawn",
 ]
 
 
@@ -61,7 +65,7 @@ def test_every_target_is_here(targets):
 
 @pytest.mark.filterwarnings("ignore")  # of libraries about a file that is refused, or not
 @pytest.mark.parametrize("target", NAMES)
-def test_spoilt_inputs_end_well_or_in_one_of_our_errors(targets, material, monkeypatch, target):
+def test_inputs_end_well_or_in_one_of_our_errors_and_none_is_read_wrong(targets, material, monkeypatch, target):
     monkeypatch.chdir(material.work.parent)
     share = targets.TARGETS[target][1]
     for seed in range(3 * share):

@@ -1,6 +1,7 @@
 """Photographs with labels: read once, checked, kept in memory as uint8."""
 
 import copy
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,11 @@ class SegmentationDataset(Dataset[Sample]):
         if fov not in REGIONS:
             raise ConfigError(f"data.dataset.fov must be mask, auto or none, found {fov}.")
         self.files = list(files)
+        counts = Counter(image.image_id for image in self.files)
+        if twice := [image_id for image_id, count in counts.items() if count > 1]:
+            raise DataError(
+                f"Images are given twice: {', '.join(twice)}. Each counts once: give each an id of its own."
+            )
         self.fov = fov
         self.patients: dict[str, str] = {}  # of images whose person is not known by a rule of the subclass
         self._photos: dict[int, Tensor] = {}

@@ -25,6 +25,8 @@ MAX_SIDE = 32_768  # pixels: a photograph of any camera is shorter, and rows of 
 MAX_GUNZIPPED = 256 * 1024**2  # bytes: the size in 8-bit RGB of the 89 million pixels that Pillow allows
 SIGNED_WHITE = 32767  # of 16 bits
 TURNED_ASIDE = (5, 6, 7, 8)  # orientations by which height and width change places
+LOSSY = ("JPEG", "MPO", "WEBP")  # WebP can do without loss, which Pillow does not tell
+LOSSY_IN_TIFF = ("jpeg", "tiff_jpeg", "webp")
 SMALL_GREYS = re.compile(r"L;([24])")  # Pillow's raw modes of 2 and 4 bits, which it spreads over 0 to 255
 INVERTED = re.compile(r"[1L];[24]?I")  # its raw modes of files that store white as 0
 
@@ -47,7 +49,7 @@ def open_image(path: Path, what: str) -> Picture:
         kind, *rest = given if isinstance(given, tuple) else (given,)
         small = SMALL_GREYS.match(str(kind))
         scaled = image.format == "PPM" and rest and image.mode in ("L", "I")
-        exact = image.format not in ("JPEG", "MPO")
+        exact = image.format not in LOSSY and image.info.get("compression") not in LOSSY_IN_TIFF
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # otherwise even an upright photograph is copied
         whites = {"I;12": 4095, "I;16S": SIGNED_WHITE, "I;16BS": SIGNED_WHITE}

@@ -38,19 +38,21 @@ def white_indices(palette: Sequence[int], used: Collection[int]) -> set[int] | N
     return readings[0] if readings and all(one == readings[0] for one in readings) else None
 
 
-def numbers_in_colours(palette: Sequence[int], used: Collection[int], known: Collection[int]) -> bool:
-    """Whether the colours of the used indices are greys whose levels are numbers of classes too, but other ones.
+def renumbered(palette: Sequence[int], used: Collection[int], known: Collection[int], by_format: bool) -> bool:
+    """Whether the indices of an image of several classes may be others than were drawn.
 
-    So a grey image of 0 and 2 is a GIF of the indices 0 and 1.
+    Programs leave unused colours out of a GIF: of 0 and 2 they make the indices 0 and 1. Greys tell, whose levels are
+    the numbers of classes.
 
     Args:
         palette: red, green and blue of each index.
         used: the indices that the image holds.
         known: the numbers that stand for a class.
+        by_format: whether the format is one in which colours are left out.
     """
     colours = _colours(palette, used)
-    greys = {index: colours[index][0] for index in used if len({*colours[index]}) == 1}
-    return len(greys) == len(used) and {*greys.values()} <= {*known} and any(i != grey for i, grey in greys.items())
+    levels = [colours[index][0] if len({*colours[index]}) == 1 else None for index in sorted(used)]
+    return levels != sorted(used) and (by_format or {*levels} <= {*known})
 
 
 def _colours(palette: Sequence[int], used: Collection[int]) -> list[Colour]:

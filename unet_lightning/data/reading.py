@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.opening import SIGNED_WHITE, Picture, open_image
-from unet_lightning.data.palette import numbers_in_colours, white_indices
+from unet_lightning.data.palette import renumbered, white_indices
 from unet_lightning.errors import DataError
 
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits a channel once decoded
@@ -90,7 +90,9 @@ def read_binary(path: Path, what: str) -> Tensor:
         return np.where((colours == colours[..., :1]).all(axis=2), red, COLOURED)
 
     white, values = _mask(image, grey_of, bool)
-    if not any(values <= {0, level} for level in (1, 255, picture.stored, 65535)):
+    if not any(values <= {0, level} for level in (1, 255, picture.stored, 65535)) or not (
+        picture.exact or values == {0, 255}
+    ):
         raise DataError(_no_mask(path, what, values))
     return white
 
@@ -119,7 +121,7 @@ def _no_mask(path: Path, what: str, values: Collection[float]) -> str:
     levels = sorted({*values} - {COLOURED})
     return (
         f"The {what} has grey values: {path} holds {_number_of(values)} ({_some(levels)}), expected 0 and 255. A mask "
-        "saved as JPEG gets them; threshold it and save it as PNG."
+        "saved as JPEG or WebP gets them; threshold it and save it as PNG."
     )
 
 
@@ -137,7 +139,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
             f"values {expected}."
         )
     if picture.inverted or not picture.exact:
-        why = "white stored as 0" if picture.inverted else "JPEG, which changes values"
+        why = "white stored as 0" if picture.inverted else "JPEG or WebP, which change values"
         raise DataError(
             f"The {what} does not surely hold the numbers that were drawn ({why}): {path}. Save it as PNG, with "
             f"values {expected}."
@@ -148,11 +150,11 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
             f"The {what} holds the values {_some(sorted(values))}: {path}, expected {expected}. Renumber them, "
             "or name all classes in data.dataset.classes."
         )
-    used = {int(value) for value in values}
-    if image.mode == "P" and numbers_in_colours(image.getpalette() or [], used, {*range(len(classes)), IGNORE}):
+    used, known = {int(value) for value in values}, {*range(len(classes)), IGNORE}
+    if image.mode == "P" and renumbered(image.getpalette() or [], used, known, image.format == "GIF"):
         raise DataError(
-            f"The {what} has indices that name one class and grey levels that name another: {path} holds the indices "
-            f"{_some(sorted(used))}. Save it as grey PNG (GIF renumbers), with values {expected}."
+            f"The {what} may have been renumbered, as GIF does with a palette: {path} holds the indices "
+            f"{_some(sorted(used))}. Save it as grey PNG, with values {expected}."
         )
     return indices
 
