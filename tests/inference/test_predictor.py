@@ -309,11 +309,14 @@ def test_a_given_factor_scales_what_the_network_sees(network):
 
 
 def test_the_given_field_of_view_sets_the_scale(network):
-    fov = torch.zeros(40, 30, dtype=torch.bool)
-    fov[10:30, 5:25] = True
-    predictor = predictor_of(network, scale="auto", diameter=30)
-    assert predictor.predict(photograph((40, 30)), fov).scale == 1.5
-    assert predictor.predict(photograph((40, 30))).scale == 1  # noise from edge to edge: no dark ground
+    rows, cols = torch.meshgrid(torch.arange(40), torch.arange(30), indexing="ij")
+    fov = (rows - 20) ** 2 + (cols - 15) ** 2 <= 10**2  # 21 pixels across
+    predictor = predictor_of(network, scale="auto", diameter=42)
+    assert predictor.predict(photograph((40, 30)), fov).scale == pytest.approx(2, rel=0.15)
+    found = predictor.predict(photograph((40, 30)))  # noise from edge to edge: no dark ground
+    assert found.scale == 1 and str(found).endswith(
+        "at its own scale: no field of view was found, by which to scale it"
+    )
     assert predictor_of(network, diameter=30, scale="none").predict(photograph((40, 30)), fov).scale == 1
 
 

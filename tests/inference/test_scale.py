@@ -5,35 +5,43 @@ from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.inference.scale import scale_for, scaled, scaled_back
 
-WIDE = torch.zeros(60, 80, dtype=torch.bool)
-WIDE[10:50, 20:70] = True  # 50 pixels wide, 40 high
+ROWS, COLS = torch.meshgrid(torch.arange(60), torch.arange(80), indexing="ij")
+WIDE = ((ROWS - 30) ** 2 + (COLS - 40) ** 2 <= 24.5**2) & (ROWS >= 10) & (ROWS < 50)  # 49 pixels wide, cut off to 40
 PHOTO = torch.full((3, 60, 80), 100, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(
-    ("trained", "factor"), [(100, 2.0), (25, 0.5), (50, 1.0), (52, 1.0), (48, 1.0), (53, 1.06), (47, 0.94)]
+    ("trained", "factor"), [(100, 2.0), (25, 0.5), (50, 1.0), (51, 1.0), (48, 1.0), (54, 1.09), (45, 0.91)]
 )
 def test_the_field_of_view_is_brought_to_the_diameter_of_training_if_it_differs_by_5_percent(trained, factor):
-    assert scale_for(PHOTO, WIDE, trained) == pytest.approx(factor)
+    assert scale_for(PHOTO, WIDE, trained) == (pytest.approx(factor, rel=0.03), None)
 
 
 def test_without_a_mask_the_field_of_view_is_found():
     photo = torch.where(WIDE, 200, 0).to(torch.uint8).expand(3, -1, -1)
-    assert scale_for(photo, None, 100) == pytest.approx(2.0, rel=0.1)
+    assert scale_for(photo, None, 100) == (pytest.approx(2.0, rel=0.1), None)
 
 
 @pytest.mark.parametrize("fov", [None, torch.ones(60, 80, dtype=torch.bool)], ids=["found", "given"])
-def test_a_photograph_without_a_dark_ground_stays_as_it_is(fov):
-    assert scale_for(PHOTO, fov, 100) == 1
+def test_a_photograph_without_a_dark_ground_stays_as_it_is_and_it_is_said(fov):
+    assert scale_for(PHOTO, fov, 100) == (1, "no field of view was found, by which to scale it")
+
+
+def test_a_field_of_view_that_is_not_round_is_not_followed():
+    square = torch.zeros_like(WIDE)
+    square[10:50, 20:60] = True
+    assert scale_for(PHOTO, square, 100) == (1, "the field of view is not round, by which to scale it")
 
 
 def test_without_a_field_of_view_in_training_a_photograph_stays_as_it_is():
-    assert scale_for(PHOTO, WIDE, None) == 1
+    assert scale_for(PHOTO, WIDE, None) == (1, None)
 
 
 @pytest.mark.parametrize("trained", [3, 801])
 def test_two_fields_of_view_that_no_two_cameras_have_are_refused(trained):
-    with pytest.raises(ConfigError, match=rf"is 50 pixels wide, that of the training photographs {trained}: a factor"):
+    with pytest.raises(
+        ConfigError, match=rf"is (49|50) pixels wide, that of the training photographs {trained}: a factor"
+    ):
         scale_for(PHOTO, WIDE, trained)
 
 

@@ -72,11 +72,13 @@ class Prediction:
     tiles: str  # `whole image`, or the tiles in words
     scale: float  # by which the sides of the photograph were multiplied for the network
     milliseconds: float  # of the forward passes alone
+    doubt: str | None = None  # why scale=auto has left the photograph at its own scale, in words
 
     def __str__(self) -> str:
         scale = "" if self.scale == 1 else f", scaled by {self.scale:.3f}"
         tiles = "" if self.tiles == "whole image" else f", {self.tiles}"
-        return f"{self.milliseconds:.0f} ms forward{scale}{tiles}"
+        doubt = "" if self.doubt is None else f", at its own scale: {self.doubt}"
+        return f"{self.milliseconds:.0f} ms forward{scale}{tiles}{doubt}"
 
 
 class Predictor:
@@ -123,7 +125,9 @@ class Predictor:
         Raises:
             DataError: the network answers with NaN or infinite numbers.
         """
-        scale = scale_for(photo, fov, self.diameter) if self.options.scale == "auto" else self.options.scale
+        scale, doubt = self.options.scale, None
+        if scale == "auto":
+            scale, doubt = scale_for(photo, fov, self.diameter)
         factor = 1.0 if scale == "none" else float(scale)
         seen, seconds = scaled(photo, factor), list[float]()
         views = VIEWS[self.options.tta]
@@ -132,7 +136,7 @@ class Predictor:
             total += view.back(self._map(view.of(seen), warm_up, seconds))
         total /= len(views)
         tiles = "whole image" if len(seconds) == len(views) else str(self.tiling)
-        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds))
+        return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds), doubt)
 
     def prepare(self, photo: Tensor) -> Tensor:
         """What the network sees: `(3, H, W)` uint8 in, `(1, 3, H, W)` float32 on the device, normalised, out."""
@@ -180,7 +184,7 @@ class Ensemble:
         return self.predict(photo, fov).probabilities
 
     def predict(self, photo: Tensor, fov: Tensor | None = None, warm_up: bool = False) -> Prediction:
-        """See `Predictor`; the milliseconds are the sum, the scale that of the first."""
+        """See `Predictor`; the milliseconds are the sum, scale and doubt those of the first."""
         mean = self.predictors[0].predict(photo, fov, warm_up)
         for predictor in self.predictors[1:]:
             found = predictor.predict(photo, fov, warm_up)

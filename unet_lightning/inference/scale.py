@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from unet_lightning.data.fov import diameter, find_field_of_view
+from unet_lightning.data.fov import diameter, doubt, find_field_of_view
 from unet_lightning.errors import ConfigError, DataError
 
 SLACK = 0.05  # within it a photograph stays as it is: resampling would cost more than it gains
@@ -11,10 +11,11 @@ FURTHEST = 16.0  # a greater factor, or a smaller one than 1 / 16, is a mistake
 MOST_PIXELS = 100_000_000  # after scaling; a photograph of more would be a mistake too
 
 
-def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -> float:
-    """The factor that brings a photograph's field of view to the diameter of those in training.
+def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -> tuple[float, str | None]:
+    """The factor that brings a photograph's field of view to the diameter of those in training, and a doubt in words.
 
-    It is 1 where either has no field of view, or the two differ by 5 % at most.
+    It is 1 where either has no field of view, or the two differ by 5 % at most. A field of view that is no disc tells
+    no scale: the factor is 1, and the doubt says so.
 
     Args:
         photo: `(3, H, W)` uint8.
@@ -25,20 +26,20 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
         UserError: an empty field of view, or one that differs more than any two cameras.
     """
     if trained_diameter is None:
-        return 1.0
+        return 1.0, None
     fov = find_field_of_view(photo) if fov is None else fov
     if not fov.any():
         raise DataError("The field-of-view mask is empty: its diameter, to which the photograph is scaled, is 0.")
-    if fov.all():
-        return 1.0
     found = diameter(fov)
+    if found is None:
+        return 1.0, f"{doubt(fov)}, by which to scale it"
     factor = trained_diameter / found
     if not 1 / FURTHEST <= factor <= FURTHEST:
         raise ConfigError(
             f"The field of view is {found} pixels wide, that of the training photographs {trained_diameter}: a factor "
             f"of {factor:.3g}, expected 1/16 to 16. Check the field-of-view mask, or set scale to a factor or none."
         )
-    return 1.0 if abs(factor - 1) <= SLACK else factor
+    return (1.0 if abs(factor - 1) <= SLACK else factor), None
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:

@@ -203,17 +203,23 @@ class NetworkSource:
             )
         tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
         origin, maps, said, found = origin_of(self.networks, tta, scale, tiles), [], [], Findings()
+        doubts: dict[str, list[str]] = {}
         bar = partial(track, console=Console(stderr=True), transient=True)  # what cannot be printed loses no evaluation
         for index, image in enumerate(bar(images_of(dataset), f"{dataset.name} {split}")):
             folds = self.networks if self.folds and split == "val" else []
             networks = [one for one in folds if find(image, one.watched)] or self.networks
             predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)
             try:
-                maps.append(predictor(dataset.photo(index), dataset.field_of_view(index)))
+                prediction = predictor.predict(dataset.photo(index), dataset.field_of_view(index))
             except DataError as error:
                 raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
+            maps.append(prediction.probabilities)
+            if prediction.doubt is not None:
+                doubts.setdefault(prediction.doubt, []).append(image.image_id)
             found.look(image, networks, partial(nearest, dataset.photo(index), networks))
             said.append(made_by(networks, origin, found.near.get(image.image_id)))
+        for doubt, image_ids in doubts.items():
+            print(f"Warning: at their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
         watched = [] if self.folds and split == "val" else found.watched
         origin |= {"seen_as": found.seen_as, "near_duplicates": found.near, "watched": watched}
         return Maps(dataset, split, maps, origin, found.reasons, said)
