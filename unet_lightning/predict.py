@@ -4,11 +4,11 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unet_lightning.errors import ConfigError, DataError, UserError
+from unet_lightning.errors import ConfigError, DataError, UserError, one_line
 from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
 from unet_lightning.text import at_home, shown
 
@@ -34,15 +34,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m unet_lightning.predict",
         description="Finds the vessels of photographs. For each it writes NAME_mask.png (vessels 255), "
-        "NAME_probability.png (16-bit, 65535 is probability 1) and NAME_overlay.png. Photographs that are there "
-        "already are left alone, so that a stopped command goes on; one that cannot be read is named at the end.",
+        "NAME_probability.png (16-bit, 65535 is probability 1) and NAME_overlay.png. Pictures of the same photographs "
+        "and settings are left alone, so that a stopped command goes on; what cannot be predicted is named at the end.",
     )
     add = parser.add_argument
     add("photos", nargs="+", metavar="PHOTO", help="file, folder (with subfolders) or data set: data=drive split=test")
     add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
-    add("--fov", default="auto", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a "
-        "folder of masks named as the photographs, auto (found in each; a data set's own; the default) or none")
+    add("--fov", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a folder of masks "
+        "named as the photographs, auto (found in each; a data set's own) or none (as in training, which is none where "
+        "it was on whole images, else auto)")
     add("--threshold", type=number, help="vessel from it on (0.5), or val: by evaluate threshold=val; "
         "none with more than two classes, where a mask holds numbers in the colours that legend.svg names")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
@@ -67,8 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     if args.config_dir is not None:
         trust_files(args.config_dir)
-    from rich.progress import Progress
-
     from unet_lightning.inference.pictures import PictureFolder, predict_photograph
     from unet_lightning.inference.predictor import PredictionOptions, make_predictor
     from unet_lightning.inference.submission import check_ids, write_submission
@@ -77,11 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.training.leaks import made_by, nearest, origin_of
     from unet_lightning.training.threshold import fingerprint
 
-    photographs = find_photographs(args.photos, args.fov, args.out)
-    if args.submission is not None:
-        check_ids(str(photograph.name) for photograph in photographs)
     args.run = followed(args.run)
     networks = load_networks(args.run, args.checkpoint)
+    if args.fov is None:
+        args.fov = "none" if all(one.fov == "none" for one in networks) else "auto"
+    photographs, lost = find_photographs(args.photos, args.fov, args.out)
+    if args.submission is not None:
+        check_ids(str(photograph.name) for photograph in photographs)
     options = PredictionOptions(args.device, args.tile, args.blend, args.tta, args.scale)
     made_for = fingerprint(networks, options)
     threshold = threshold_of(args, len(networks[0].classes), made_for)
@@ -91,32 +92,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         decided = threshold if len(networks[0].classes) == 2 else "argmax"
         settings = made_for | {"threshold": decided, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
-        pictures.check(photograph.name for photograph in photographs)
     origin = origin_of(networks, options.tta, options.scale, predictor.describe())
 
-    def said_by_maps(photo: "Tensor") -> str:
-        return made_by(networks, origin, nearest(photo, networks)).written()
+    def predict(photograph: "Photograph") -> "tuple[Tensor | None, str]":
+        return predict_photograph(
+            photograph,
+            predictor,
+            threshold,
+            pictures,
+            warm_up=len(photographs) == 1,
+            made_by=lambda photo: made_by(networks, origin, nearest(photo, networks)).written(),
+            again=args.submission is not None,
+        )
 
-    failed, submitted = [], {}
-    with Progress(transient=True) as progress:
-        for photograph in progress.track(photographs, description="photographs"):
-            words = "there already"
-            if pictures is None or args.submission is not None or not pictures.done(photograph.name):
-                try:
-                    drawn, words = predict_photograph(
-                        photograph, predictor, threshold, pictures, len(photographs) == 1, said_by_maps
-                    )
-                except (UserError, OSError) as error:
-                    failed.append(str(error))
-                    continue
-                if args.submission is not None:
-                    submitted[str(photograph.name)] = drawn[0]
-                del drawn  # before the next photograph is read
-            progress.print(
-                shown(f"{photograph.name}: {words}"), markup=False, emoji=False, highlight=False, soft_wrap=True
-            )
-    if failed:
-        raise DataError(f"{len(failed)} of {len(photographs)} photographs were not predicted: {' '.join(failed)}")
+    submitted: dict[str, Any] = {}
+    with contextlib.nullcontext() if pictures is None else pictures.held():
+        failed = predict_all(photographs, predict, submitted if args.submission is not None else None)
+    if lost := [*lost, *failed]:
+        given = len(photographs) + len(lost) - len(failed)
+        raise DataError(f"{len(lost)} of {given} photographs were not predicted: {' '.join(lost)}")
     if args.submission is not None:
         write_submission(submitted, args.submission)
         print(f"Submission: {args.submission}")
@@ -124,13 +118,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"Pictures: {args.out}/NAME_{{mask,probability,overlay}}.png")
 
 
-def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = None) -> "list[Photograph]":
-    """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`)."""
-    from unet_lightning.inference.photographs import photographs_in, photographs_of
+def predict_all(
+    photographs: "Sequence[Photograph]",
+    predict: "Callable[[Photograph], tuple[Tensor | None, str]]",
+    submitted: "dict[str, Tensor] | None",
+) -> list[str]:
+    """Predicts one photograph after another, whatever becomes of any; why some were not, in words.
+
+    Into `submitted` goes what was drawn of the first class, by the photograph's name.
+    """
+    from rich.progress import Progress
+
+    failed = []
+    with Progress(transient=True) as progress:
+        for photograph in progress.track(photographs, description="photographs"):
+            try:
+                drawn, words = predict(photograph)
+                if submitted is not None and drawn is not None:
+                    submitted[str(photograph.name)] = drawn[0]
+                del drawn  # before the next photograph is read
+            except (UserError, OSError, RuntimeError, MemoryError) as error:  # torch lacks memory by a RuntimeError
+                words = one_line(error)
+                failed.append(words if photograph.source in words else f"{photograph.source}: {words}")
+                words = "not predicted"
+            said = shown(f"{photograph.name}: {words}")
+            progress.print(said, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return failed
+
+
+def find_photographs(
+    named: Sequence[str], fov: str, pictures: Path | None = None
+) -> "tuple[list[Photograph], list[str]]":
+    """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`).
+
+    And in words what lies at the paths and is none.
+    """
+    from unet_lightning.inference.given import given
+    from unet_lightning.inference.photographs import check_outside, photographs_in, photographs_of
 
     words = [name for name in named if "=" in name and not os.path.exists(name)]
     if not words:
-        return photographs_in(named, fov, pictures)
+        if pictures is not None:
+            check_outside(named, pictures)
+        found = given(named)
+        if found.left_out:
+            print(f"Left out: {', '.join(shown(path) for path in found.left_out)}")
+        if not found.files and not found.lost:
+            raise ConfigError(f"No photograph in {', '.join(named)}: no file is there that is not hidden.")
+        return photographs_in(found, fov), found.lost
     from hydra import compose, initialize_config_dir
 
     from unet_lightning.results.maps import open_photographs
@@ -148,7 +183,7 @@ def find_photographs(named: Sequence[str], fov: str, pictures: Path | None = Non
         raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
     if "_target_" not in config["data"]:
         raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
-    return photographs_of(open_photographs(config["data"], config["split"] or "test"), fov)
+    return photographs_of(open_photographs(config["data"], config["split"] or "test"), fov), []
 
 
 def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:

@@ -9,7 +9,14 @@ from PIL import Image
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.photographs import as_photograph, photographs_in, photographs_of, read_with_fov
+from unet_lightning.inference.given import given
+from unet_lightning.inference.photographs import (
+    as_photograph,
+    check_outside,
+    photographs_in,
+    photographs_of,
+    read_with_mask,
+)
 
 
 @pytest.fixture
@@ -29,38 +36,30 @@ def save(path, box, size=(46, 48)):
 
 
 def test_a_folder_keeps_its_subfolders(folder):
-    found = photographs_in([str(folder)], "none")
-    assert [photograph.name for photograph in found] == [Path("01_test"), Path("left/02_test"), Path("left/03_test")]
-    photo, fov = found[2].read()
+    found = photographs_in(given([str(folder)]), "none")
+    names = ["01_test", "notes.txt", "left/02_test", "left/03_test"]
+    assert [photograph.name for photograph in found] == list(map(Path, names))
+    with pytest.raises(DataError, match=r"is not an image: .*notes\.txt"):  # when its turn comes
+        found[1].read()
+    photo, fov = found[3].read()
     assert torch.equal(photo, read_photo(folder / "left/03_test.tif")) and fov is None
 
 
 def test_files_and_folders_may_be_named_together(folder):
-    found = photographs_in([str(folder / "01_test.tif"), str(folder / "left")], "none")
+    found = photographs_in(given([str(folder / "01_test.tif"), str(folder / "left")]), "none")
     assert [str(photograph.name) for photograph in found] == ["01_test", "02_test", "03_test"]
 
 
 @pytest.mark.parametrize("pictures", [".", "left", "left/deeper"])
 def test_pictures_within_a_folder_of_photographs_are_refused(folder, pictures):
     with pytest.raises(ConfigError, match=r"give --out a folder outside .*photos"):
-        photographs_in([str(folder)], "auto", folder / pictures)
-    assert len(photographs_in([str(folder)], "auto", folder.parent / "out")) == 3
-
-
-def test_two_photographs_of_one_name_are_refused(folder, tmp_path):
-    other = shutil.copy(folder / "01_test.tif", tmp_path)
-    with pytest.raises(ConfigError, match="Two photographs are called 01_test: their pictures would overwrite"):
-        photographs_in([str(folder), other], "none")
-
-
-def test_a_folder_without_photographs_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"No photograph in .*: looked for \.bmp, "):
-        photographs_in([str(tmp_path)], "none")
+        check_outside([str(folder)], folder / pictures)
+    check_outside([str(folder)], folder.parent / "out")
 
 
 @pytest.mark.parametrize("name", ["nowhere.tif", "x" * 300 + ".tif"])
 def test_a_file_that_is_not_there_is_named_when_its_turn_comes(name):
-    (photograph,) = photographs_in([name], "none")
+    (photograph,) = photographs_in(given([name]), "none")
     with pytest.raises(DataError, match=f"No photograph: looked for {name}"):
         photograph.read()
 
@@ -68,18 +67,18 @@ def test_a_file_that_is_not_there_is_named_when_its_turn_comes(name):
 def test_the_field_of_view_is_found_given_or_none(folder, tmp_path):
     path = folder / "01_test.tif"
     save(tmp_path / "mask.png", (10, 10, 30, 20))
-    found = read_with_fov(path, "auto")[1]
-    assert found[24, 23] and not found[0, 0]
-    given = read_with_fov(path, str(tmp_path / "mask.png"))[1]
-    assert given.sum() == 200 and given[10:20, 10:30].all()
-    assert read_with_fov(path, "none")[1] is None
+    for rule in ("auto", "none"):
+        (photograph,) = photographs_in(given([str(path)]), rule)
+        assert photograph.find_fov == (rule == "auto") and photograph.read()[1] is None
+    mask = read_with_mask(path, str(tmp_path / "mask.png"))[1]
+    assert mask.sum() == 200 and mask[10:20, 10:30].all()
 
 
 def test_masks_in_a_folder_belong_to_photographs_of_their_name(folder, tmp_path):
     (tmp_path / "fov").mkdir()
     save(tmp_path / "fov/01_test_mask.png", (10, 10, 30, 20))
     save(tmp_path / "fov/02_test.png", (0, 0, 46, 48))
-    first, second, third = photographs_in([str(folder)], str(tmp_path / "fov"))
+    first, _, second, third = photographs_in(given([str(folder)]), str(tmp_path / "fov"))
     assert first.read()[1].sum() == 200
     assert second.read()[1].all()
     with pytest.raises(DataError, match=r"0 field-of-view masks for .*03_test"):
@@ -89,18 +88,18 @@ def test_masks_in_a_folder_belong_to_photographs_of_their_name(folder, tmp_path)
 def test_an_empty_mask_is_refused(folder, tmp_path):
     Image.new("L", (46, 48)).save(tmp_path / "fov.png")
     with pytest.raises(DataError, match=r"The field-of-view mask \S*fov\.png of the photograph \S* is empty"):
-        read_with_fov(folder / "01_test.tif", str(tmp_path / "fov.png"))
+        read_with_mask(folder / "01_test.tif", str(tmp_path / "fov.png"))
 
 
 def test_what_is_wrong_with_a_photograph_is_said_before_what_is_with_its_mask(folder, tmp_path):
     with pytest.raises(DataError, match=r"looked for \S*none\.tif"):
-        read_with_fov(folder / "none.tif", str(tmp_path))
+        read_with_mask(folder / "none.tif", str(tmp_path))
 
 
 def test_a_mask_of_another_size_is_refused(folder, tmp_path):
     save(tmp_path / "fov.png", (0, 0, 20, 20), (20, 20))
     with pytest.raises(DataError, match=r"fov\.png is \(20, 20\), the photograph .* \(48, 46\) \(height, width\)"):
-        read_with_fov(folder / "01_test.tif", str(tmp_path / "fov.png"))
+        read_with_mask(folder / "01_test.tif", str(tmp_path / "fov.png"))
 
 
 def test_a_data_set_gives_its_photographs_with_its_own_masks(tiny_drive, tmp_path):

@@ -72,7 +72,7 @@ def test_of_several_classes_the_mask_holds_numbers_and_each_has_a_map(predictor,
     assert "2 vein (#E69F00)" in (tmp_path / "legend.svg").read_text(encoding="utf-8")
     assert pixels(tmp_path / "left/03_overlay.png")[1] == [[103, 154, 198], [196, 173, 0], [10, 0, 0]]
     assert pixels(tmp_path / "left/03_probability_vein.png")[1] == [10 * 257, 250 * 257, 0]
-    assert pictures.done(NAME) and (tmp_path / "left/03_probability_artery.png").is_file()
+    assert (tmp_path / "left/03_probability_artery.png").is_file()
 
 
 def test_without_a_folder_no_picture_is_written(predictor, tmp_path, monkeypatch):
@@ -82,36 +82,70 @@ def test_without_a_folder_no_picture_is_written(predictor, tmp_path, monkeypatch
     assert drawn.all() and not list(tmp_path.iterdir())
 
 
-def write_all(pictures):
-    maps = torch.zeros(1, 2, 2)
-    pictures.save_maps(NAME, maps, maps > 0.5)
-    pictures.file(NAME, "overlay").touch()
+def write(predictor, pictures, photo=None, fov=None):
+    photo = torch.zeros(3, 2, 2, dtype=torch.uint8) if photo is None else photo
+    return predict_photograph(photograph(photo, fov), predictor, 0.5, pictures, again=False)[1]
 
 
-def test_a_folder_goes_on_where_it_was(tmp_path):
-    write_all(folder_of(tmp_path))
-    assert folder_of(tmp_path).done(NAME)
-    folder_of(tmp_path).check([NAME])
-    assert not folder_of(tmp_path, overwrite=True).done(NAME)
-    (tmp_path / "left/03_overlay.png").unlink()
-    assert not folder_of(tmp_path).done(NAME)
+def test_a_folder_goes_on_where_it_was(predictor, tmp_path):
+    write(predictor, folder_of(tmp_path))
+    assert write(predictor, folder_of(tmp_path)) == "there already"
+    assert write(predictor, folder_of(tmp_path, overwrite=True)) == "7 ms forward"
+    for kind in ("overlay", "mask", "probability"):
+        folder_of(tmp_path).file(NAME, kind).unlink()
+        assert write(predictor, folder_of(tmp_path)) == "7 ms forward"
+    assert write(predictor, folder_of(tmp_path)) == "there already"
 
 
-def test_pictures_made_in_two_ways_do_not_lie_side_by_side(tmp_path):
-    write_all(folder_of(tmp_path))
+@pytest.mark.parametrize("change", ["photograph", "mask", "settings"])
+def test_pictures_of_something_else_are_neither_passed_over_nor_written_over(predictor, tmp_path, change):
+    photo, fov, pictures = (
+        torch.zeros(3, 2, 2, dtype=torch.uint8),
+        torch.ones(2, 2, dtype=torch.bool),
+        folder_of(tmp_path),
+    )
+    write(predictor, pictures, photo, fov)
+    before = pictures.file(NAME, "probability").read_bytes()
+    if change == "photograph":
+        photo = photo + 1
+    elif change == "mask":
+        fov = fov.logical_and(torch.tensor([[True], [False]]))
+    else:  # one that was stopped after some pictures of other settings were overwritten
+        pictures = folder_of(tmp_path, overwrite=True, threshold=0.3)
+        pictures.overwrite = False
+    with pytest.raises(
+        ConfigError, match=r"03_mask\.png is there already, and predict has not made it of this photograph"
+    ):
+        write(predictor, pictures, photo, fov)
+    assert pictures.file(NAME, "probability").read_bytes() == before
+
+
+def test_pictures_made_in_two_ways_do_not_lie_side_by_side(predictor, tmp_path):
+    write(predictor, folder_of(tmp_path))
     with pytest.raises(ConfigError, match=r"holds pictures made with another threshold: .* or give --overwrite"):
         folder_of(tmp_path, threshold=0.3)
-    write_all(folder_of(tmp_path, threshold=0.3, overwrite=True))
-    assert folder_of(tmp_path, threshold=0.3).done(NAME)
+    write(predictor, folder_of(tmp_path, threshold=0.3, overwrite=True))
+    assert write(predictor, folder_of(tmp_path, threshold=0.3)) == "there already"
 
 
-def test_files_that_are_not_ours_are_not_overwritten(tmp_path):
+def test_files_that_are_not_ours_are_not_overwritten(predictor, tmp_path):
     (tmp_path / "left").mkdir()
     (tmp_path / "left/03_mask.png").write_bytes(b"drawn by hand")
-    with pytest.raises(ConfigError, match=r"03_mask\.png is there already and was not made by predict"):
-        folder_of(tmp_path).check([NAME])
-    folder_of(tmp_path).check([Path("04")])
-    folder_of(tmp_path, overwrite=True).check([NAME])
+    with pytest.raises(ConfigError, match=r"03_mask\.png is there already, and predict has not made it"):
+        write(predictor, folder_of(tmp_path))
+    assert (tmp_path / "left/03_mask.png").read_bytes() == b"drawn by hand"
+    write(predictor, folder_of(tmp_path, overwrite=True))
+    assert write(predictor, folder_of(tmp_path)) == "there already"
+
+
+def test_two_commands_do_not_write_into_one_folder_at_once(predictor, tmp_path):
+    first, second = folder_of(tmp_path / "out"), folder_of(tmp_path / "out", threshold=0.3)
+    with first.held():
+        write(predictor, first)
+        with pytest.raises(ConfigError, match="Another command is writing into"), second.held():
+            pass
+    with pytest.raises(ConfigError, match="made with another threshold"), second.held():
+        pass  # what was there by then counts
 
 
 @pytest.mark.parametrize("content", ["[]", "{"])

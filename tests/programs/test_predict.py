@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import sys
@@ -5,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import TINY_RUN
 from PIL import Image
 
 from unet_lightning.data.reading import read_binary
@@ -84,24 +86,62 @@ def folder(tiny_drive, tmp_path):
 def test_a_stopped_command_goes_on_where_it_was(predict, in_process, tiny_run, folder, tmp_path):
     predict(folder, "--out", "out")
     kept, removed = tmp_path / "out/01_test_mask.png", tmp_path / "out/left/02_test_overlay.png"
-    kept.write_bytes(b"as it was")
+    before = kept.stat().st_mtime_ns
     removed.unlink()
     said = predict(folder, "--out", "out")
     assert (said.count("there already"), said.count("ms forward")) == (2, 1)
     assert removed.is_file()
-    assert kept.read_bytes() == b"as it was"
+    assert kept.stat().st_mtime_ns == before
     # Pictures made in two ways must not lie side by side.
     arguments = ["predict", folder, "--run", tiny_run, "--out", "out", "--threshold", "0.3"]
     assert "pictures made with another threshold" in in_process(*arguments)
     predict(folder, "--out", "out", "--threshold", "0.3", "--overwrite")
-    assert kept.read_bytes() != b"as it was"
+    assert kept.stat().st_mtime_ns != before
+
+
+def test_another_photograph_of_the_same_name_is_named_and_the_rest_is_predicted(
+    predict, in_process, tiny_run, folder, tmp_path
+):
+    predict(folder, "--out", "out")
+    before = (tmp_path / "out/left/02_test_mask.png").read_bytes()
+    shutil.copy(folder / "01_test.tif", folder / "left/02_test.tif")  # another clinic's
+    shutil.copy(folder / "01_test.tif", folder / "left/new.tif")
+    said = in_process("predict", folder, "--run", tiny_run, "--out", "out")
+    assert "1 of 4 photographs were not predicted: " in said and str(folder / "left/02_test.tif") in said
+    assert (tmp_path / "out/left/02_test_mask.png").read_bytes() == before
+    assert (tmp_path / "out/left/new_mask.png").is_file()
+
+
+def test_what_is_given_and_no_photograph_is_named_and_the_rest_is_predicted(in_process, tiny_run, folder, tmp_path):
+    (folder / "notes.txt").write_text("not a photograph", encoding="utf-8")
+    (folder / "gone.png").symlink_to("/nowhere/gone.png")
+    (folder / "@eaDir").mkdir()
+    said = in_process("predict", folder, "--run", tiny_run, "--out", "out")
+    assert "2 of 5 photographs were not predicted: " in said
+    assert (
+        f"{folder / 'gone.png'}: a link that leads nowhere" in said
+        and f"is not an image: {folder / 'notes.txt'}" in said
+    )
+    assert len(list((tmp_path / "out").rglob("*_mask.png"))) == 3
+
+
+def test_a_network_of_whole_images_sees_whole_images(program, in_process, tiny_run, photo, tmp_path):
+    run, options = tmp_path / "run", (*TINY_RUN, "data.dataset.fov=none")
+    done = program("train", *options, f"hydra.run.dir={run}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    predict = ["predict", photo, "--run", run, "--threshold", "0"]
+    for rule, everywhere in ((), True), (("--fov", "auto"), False):
+        done = program(*predict, *rule, "--out", tmp_path / f"out{len(rule)}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert bool(read_binary(tmp_path / f"out{len(rule)}/03_test_mask.png", "mask").all()) == everywhere
+    assert json.loads((tmp_path / "out0/predict.json").read_text(encoding="utf-8"))["fov"] == "none"
 
 
 def test_files_that_are_not_ours_are_not_overwritten(predict, in_process, tiny_run, photo, tmp_path):
     mine = tmp_path / "03_test_mask.png"
     mine.write_bytes(b"drawn by hand")
     message = in_process("predict", photo, "--run", tiny_run, "--out", tmp_path)
-    assert "03_test_mask.png is there already and was not made by predict" in message
+    assert "03_test_mask.png is there already, and predict has not made it of this photograph" in message
     assert mine.read_bytes() == b"drawn by hand"
     predict(photo, "--out", tmp_path, "--overwrite")
     assert mine.read_bytes() != b"drawn by hand"

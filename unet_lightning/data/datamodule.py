@@ -154,6 +154,7 @@ class SegmentationDataModule(L.LightningDataModule):
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
+            "fov": self.train.fov_rule if self.train else None,
             "diameter": median_diameter(map(self.train.field_of_view, range(len(self.train)))) if self.train else None,
         }
 

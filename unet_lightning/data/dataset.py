@@ -100,10 +100,15 @@ class SegmentationDataset(Dataset[Sample]):
         return found if len({*found}) < len(found) else None
 
     @property
+    def fov_rule(self) -> str:
+        """Where pixels count: `fov`, but `none` where masks are meant and there are none."""
+        unmasked = self.fov == "mask" and all(image.fov is None for image in self.files)
+        return "none" if unmasked else self.fov
+
+    @property
     def region(self) -> str:
         """Where pixels count, in words for a table."""
-        unmasked = self.fov == "mask" and all(image.fov is None for image in self.files)
-        return REGIONS["none" if unmasked else self.fov]
+        return REGIONS[self.fov_rule]
 
     def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
         """The named images, in that order; ConfigError where the data set has no image of such a name."""

@@ -1,6 +1,7 @@
 """Masks and probability maps as image files; of a large grey one no second copy is made."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from unet_lightning.inference.colours import class_colours
 
 BAND = 64  # rows
 COMPRESSION = 4  # of a PNG's compression: half the time of Pillow's 6 for files larger by 2 to 6 %
-MADE_BY = "unet_lightning"  # the keyword of a text in a PNG
+MADE_BY, MADE_OF = "unet_lightning", "photograph"  # the keywords of texts in a PNG
 WHITE = {"L": 255, "I;16": 65535, "I;16B": 65535}  # Pillow's modes of grey, and their greatest value
 ROUNDING = 1e-6  # that a float32 softmax may leave [0, 1]
 OPACITY = 0.85
@@ -37,36 +38,36 @@ def overlay(photo: Tensor, drawn: Tensor) -> Tensor:
     return photo
 
 
-def save_image(image: Tensor, path: Path, made_by: str | None = None) -> None:
+def save_image(image: Tensor, path: Path, made_by: str | None = None, made_of: str | None = None) -> None:
     """Writes `(H, W)` or `(3, H, W)` uint8 in the format of the suffix, whole or not at all.
 
-    `made_by` is text that a PNG keeps: see `text_in`.
+    `made_by` (what) and `made_of` (which photograph) are texts that a PNG keeps: see `text_in`.
     """
     pixels = image.permute(1, 2, 0) if image.ndim == 3 else image  # of a photograph as it was read: (H, W, 3)
-    _save(Image.fromarray(pixels.contiguous().numpy()), path, made_by)
+    _save(Image.fromarray(pixels.contiguous().numpy()), path, {MADE_BY: made_by, MADE_OF: made_of})
 
 
-def save_classes(numbers: Tensor, path: Path, made_by: str | None = None) -> None:
+def save_classes(numbers: Tensor, path: Path, made_by: str | None = None, made_of: str | None = None) -> None:
     """Writes the number of each pixel's class, `(H, W)` uint8, as PNG with a palette that shows them in colours."""
     image = Image.fromarray(numbers.contiguous().numpy())
     # All colours that there are: for fewer Pillow writes fewer bits a pixel, which not every reader takes.
     image.putpalette([level for colour in class_colours(IGNORE) for level in ImageColor.getrgb(colour)])
-    _save(image, path, made_by)
+    _save(image, path, {MADE_BY: made_by, MADE_OF: made_of})
 
 
-def save_probability(probability: Tensor, path: Path, made_by: str | None = None) -> None:
-    """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1; `made_by` as in `save_image`."""
+def save_probability(probability: Tensor, path: Path, made_by: str | None = None, made_of: str | None = None) -> None:
+    """Writes `(H, W)` float32 in [0, 1] as 16-bit grey PNG: 65535 is probability 1; see `save_image` on the texts."""
     levels = np.empty(tuple(probability.shape), dtype=np.uint16)
     for top in range(0, len(probability), BAND):
         levels[top : top + BAND] = (probability[top : top + BAND] * WHITE["I;16"]).round().numpy()
-    _save(Image.fromarray(levels), path, made_by)
+    _save(Image.fromarray(levels), path, {MADE_BY: made_by, MADE_OF: made_of})
 
 
-def text_in(path: Path) -> str | None:
-    """The text that a map of ours keeps of what made it; None where the file has none, whatever it is."""
+def text_in(path: Path, keyword: str = MADE_BY) -> str | None:
+    """The text that a picture of ours keeps of what made it, or of what; None where it has none, whatever it is."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            found = image.info.get(MADE_BY)
+            found = image.info.get(keyword)
     except Exception:  # it is no PNG, or a broken one: who reads the map itself says so
         return None
     return found if isinstance(found, str) else None
@@ -125,9 +126,10 @@ def _read_array(path: Path) -> Tensor:
     return probability.clamp_(0, 1)
 
 
-def _save(image: Image.Image, path: Path, made_by: str | None) -> None:
+def _save(image: Image.Image, path: Path, texts: Mapping[str, str | None]) -> None:
     kept = PngImagePlugin.PngInfo()
-    if made_by is not None:
-        kept.add_text(MADE_BY, made_by, zip=True)
+    for keyword, text in texts.items():
+        if text is not None:
+            kept.add_text(keyword, text, zip=True)
     with whole_file(path) as temporary:
         image.save(temporary, compress_level=COMPRESSION, pnginfo=kept)

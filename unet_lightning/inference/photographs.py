@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.fov import find_field_of_view
-from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.opening import check_turns
 from unet_lightning.data.reading import read_binary, read_photo
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.given import Given
 from unet_lightning.text import as_id
 
 
@@ -25,36 +24,26 @@ class Photograph:
     """One photograph, read when its turn comes."""
 
     name: Path  # of its pictures, below the output folder and without a suffix
-    read: Callable[[], tuple[Tensor, Tensor | None]]  # photo (3, H, W) uint8, field of view (H, W) bool or None: all
+    # Photo (3, H, W) uint8; the field of view that comes with it (H, W) bool, or None.
+    read: Callable[[], tuple[Tensor, Tensor | None]]
+    source: str = ""  # what was given: a file, or an image of a data set
+    find_fov: bool = False  # whether the field of view is looked for in the photograph
 
 
-def photographs_in(paths: Sequence[str], fov: str, pictures: Path | None = None) -> list[Photograph]:
-    """The photographs of files and of folders with their subfolders, sorted within a folder.
+def photographs_in(found: Given, fov: str) -> list[Photograph]:
+    """The photographs of files; `fov` is `auto`, `none`, the path of a mask, or a folder of masks of their names."""
+    return [
+        Photograph(name, partial(read_with_mask, file, fov), str(file), fov == "auto") for name, file in found.files
+    ]
 
-    Args:
-        paths: of files and folders.
-        fov: `auto`, `none`, the path of a mask, or a folder of masks named as the photographs.
-        pictures: the folder that the pictures are written to; in a folder of photographs it is refused.
-    """
-    found: dict[Path, Photograph] = {}
-    for path in map(Path, paths):
-        files = [path]
-        is_folder = os.path.isdir(path)  # Path.is_dir raises where a name is too long
-        if is_folder:
-            if pictures is not None and pictures.resolve().is_relative_to(path.resolve()):
-                raise ConfigError(
-                    f"The pictures would be photographs of the next command: give --out a folder outside {path}."
-                )
-            folders = [path, *(folder for folder in sorted(path.rglob("*")) if folder.is_dir())]
-            files = [file for folder in folders for file in image_files(folder).values()]
-            if not files:
-                raise ConfigError(f"No photograph in {path}: looked for {', '.join(IMAGE_SUFFIXES)}.")
-        for file in files:
-            name = file.relative_to(path).with_suffix("") if is_folder else Path(path.stem)
-            if name in found:
-                raise ConfigError(f"Two photographs are called {name}: their pictures would overwrite one another.")
-            found[name] = Photograph(name, partial(read_with_fov, file, fov))
-    return list(found.values())
+
+def check_outside(paths: Sequence[str], pictures: Path) -> None:
+    """Raises ConfigError where the folder of pictures lies in a folder of photographs."""
+    for path in paths:
+        if os.path.isdir(path) and pictures.resolve().is_relative_to(Path(path).resolve()):
+            raise ConfigError(
+                f"The pictures would be photographs of the next command: give --out a folder outside {path}."
+            )
 
 
 def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
@@ -62,18 +51,21 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
 
     def read(index: int) -> tuple[Tensor, Tensor | None]:
         if fov not in ("auto", "none"):
-            return read_with_fov(dataset.files[index].photo, fov)
+            return read_with_mask(dataset.files[index].photo, fov)
         single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
         return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 
-    return [Photograph(Path(image_id), partial(read, index)) for index, image_id in enumerate(dataset.image_ids)]
+    return [
+        Photograph(Path(image_id), partial(read, index), f"image {image_id} of {dataset.name}")
+        for index, image_id in enumerate(dataset.image_ids)
+    ]
 
 
-def read_with_fov(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
-    """Photo and field of view of a file; see `photographs_in`."""
+def read_with_mask(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
+    """Photo and mask of a file; see `photographs_in`."""
     photo = read_photo(path)
     if fov in ("auto", "none"):
-        return photo, find_field_of_view(photo) if fov == "auto" else None
+        return photo, None
     mask_path = Path(fov)
     if os.path.isdir(mask_path):
         name = as_id(path.stem)

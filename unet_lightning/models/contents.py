@@ -108,5 +108,6 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "classes": lambda value: _is_names(value) and not set("".join(value)) & set("/\\:\0"),  # parts of names of files
     "mean": _is_moments,
     "std": lambda value: _is_moments(value) and 0 not in (value or ()),
+    "fov": lambda value: value in (None, "mask", "auto", "none"),
     "diameter": lambda value: value is None or (_is_number(value, 20_000) and value > 0),  # pixels
 }

@@ -25,6 +25,7 @@ class Trained:
     mean: list[float]  # of each channel of the training photographs, in [0, 1]
     std: list[float]
     diameter: int | None  # of the field of view of the training photographs, pixels; None where they have none
+    fov: str  # where pixels counted: `mask`, `auto` (found in each photograph) or `none` (in the whole image)
     dataset: str  # name of the data set trained on
     learned: list[Seen]  # images learned from, with all that the initial weights have seen
     watched: list[Seen]  # images of the data set that validation watched
@@ -80,6 +81,8 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         mean=data["mean"],
         std=data["std"],
         diameter=data.get("diameter"),
+        # Earlier versions kept the diameter alone.
+        fov=data.get("fov") or ("none" if data.get("diameter", 0) is None else "auto"),
         dataset=data["dataset"],
         learned=[*inherited, *own_images(data, "train_ids")],
         watched=own_images(data, "val_ids"),
