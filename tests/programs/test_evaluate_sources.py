@@ -174,7 +174,10 @@ def test_two_valued_maps_have_no_auroc(program, maps, tmp_path):
         (lambda maps: shutil.copy(maps / "07.png", maps / "07_test.png"), "Two maps of image 07"),
         (lambda maps: Image.new("L", (48, 46)).save(maps / "07.png"), "is (46, 48), the photograph of image 07 (48, 4"),
         (lambda maps: (maps / "07.png").write_bytes(b"no picture"), "07.png"),
-        (lambda maps: Image.new("L", (46, 48), 1).save(maps / "07.png"), "holds 0 and 1 of 255"),
+        (
+            lambda maps: Image.new("L", (46, 48), 1).save(maps / "07.png"),
+            "hold 1 to 1: of another scale, as 255 is probability 1",
+        ),
     ],
 )
 def test_a_bad_map_is_named_and_nothing_is_written(in_process, maps, change, message):

@@ -74,7 +74,13 @@ def text_in(path: Path, keyword: str = MADE_BY) -> str | None:
 
 
 def read_probability(path: Path) -> Tensor:
-    """A probability map that this or another program has written, `(H, W)` float32 in [0, 1].
+    """A probability map that this program has written, `(H, W)` float32 in [0, 1]; see `read_levels`."""
+    levels, white = read_levels(path)
+    return levels.div_(white)
+
+
+def read_levels(path: Path) -> tuple[Tensor, int]:
+    """A probability map that this or another program has written, `(H, W)` float32, and what is probability 1 in it.
 
     Args:
         path: grey image of 8 or 16 bits, whose white is probability 1; or a `.npy` file of floats in [0, 1], `(H, W)`
@@ -84,20 +90,14 @@ def read_probability(path: Path) -> Tensor:
         DataError: no such file, broken, or anything else in it.
     """
     if path.suffix == ".npy" and os.path.isfile(path):  # Path.is_file raises where a name is too long
-        return _read_array(path)
+        return _read_array(path), 1
     image = open_image(path, "probability map").image
     if image.mode not in WHITE:
         raise DataError(
             f"The probability map {path} has Pillow mode {image.mode}, expected grey of 8 or 16 bits (L or I;16). Save "
             "the probability alone, without colours or transparency."
         )
-    levels, white = torch.from_numpy(np.array(image).astype(np.float32)), WHITE[image.mode]
-    if levels.max() == 1:
-        raise DataError(
-            f"The probability map {path} holds 0 and 1 of {white}: no vessel would be found. Write a mask as 0 and "
-            f"{white}."
-        )
-    return levels.div_(white)
+    return torch.from_numpy(np.array(image).astype(np.float32)), WHITE[image.mode]
 
 
 def _read_array(path: Path) -> Tensor:

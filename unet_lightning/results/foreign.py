@@ -1,14 +1,24 @@
 """Probability maps of another program, as `evaluate` measures them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.errors import ConfigError
-from unet_lightning.results.decided import USUAL_THRESHOLD, Maps
-from unet_lightning.results.maps import open_photographs, read_maps
+from unet_lightning.data.labels import VESSEL
+from unet_lightning.data.seen import images_of
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.inference.maps import read_levels
+from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, with_threshold
+from unet_lightning.results.maps import open_photographs
 from unet_lightning.results.places import evaluation_name
+from unet_lightning.text import as_id, shown
+from unet_lightning.training.leaks import MAPS_UNKNOWN, Findings, MadeBy, read_made_by
+
+FAINT = 16  # times that the white of maps exceeds all that they hold: they have another white
+# What else programs take for probability 1 in 8 and in 16 bits: percent, signed numbers, 14 bits, parts in 10,000.
+OTHER_WHITES = {255: (100, 127, 128), 65535: (10_000, 16_383, 16_384, 32_767, 32_768)}
 
 
 @dataclass(frozen=True)
@@ -40,3 +50,92 @@ class MapSource:
     def maps(self, split: str, threshold: float | None = None) -> Maps:
         """The maps of a split, see `read_maps`."""
         return read_maps(self.folder, self.data, split, threshold)
+
+
+def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
+    """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
+
+    Raises:
+        ConfigError: the data set has more than two classes.
+        DataError: a photograph has no map or two, or one that is broken or of another size; see `check_scale`.
+    """
+    dataset = open_photographs(data, split)
+    if len(dataset.classes) > 2:
+        raise ConfigError(
+            f"A folder of probability maps has one map an image, of one class beside the background; {dataset.name} "
+            f"has the classes {', '.join(dataset.classes)}. Measure such a network by its run folder: run=<run folder>."
+        )
+    maps, said = [], []
+    ranges: dict[Path, tuple[int, float, float]] = {}
+    files = {as_id(path.stem) + path.suffix: path for path in folder.iterdir() if path.is_file()}
+    for index, record in enumerate(dataset.files):
+        stems = dict.fromkeys((record.image_id, as_id(record.photo.stem)))
+        names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
+        found = [files[name] for name in names if name in files]
+        if len(found) != 1:
+            raise DataError(
+                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
+                f"{', '.join(names)}, expected one of them."
+            )
+        levels, white = read_levels(found[0])
+        ranges[found[0]] = (white, float(levels.min()), float(levels.max()))
+        maps.append(levels.div_(white)[None])
+        said.append(read_made_by(found[0]))
+        size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
+        if size != expected:
+            raise DataError(
+                f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
+                "both must have one size."
+            )
+    check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
+    faint = {path.name for path, (white, _, high) in ranges.items() if white > 1 and high * FAINT <= white}
+    for (path, (white, low, high)), sample in zip(ranges.items(), dataset.samples, strict=True):
+        if path.name in faint and bool((sample.target == VESSEL).any()):
+            print(f"Warning: {shown(path.name)} holds {low:g} to {high:g} of {white}, and its label has vessels.")
+    origin, leaks = origin_of_maps(folder, dataset.image_ids, said), Findings()
+    for image, one in zip(images_of(dataset), said, strict=True):
+        if one is not None:
+            leaks.look(image, [one], partial(getattr, one, "near"))
+    origin |= {"seen_as": leaks.seen_as, "near_duplicates": leaks.near}
+    return with_threshold(Maps(dataset, split, maps, origin, leaks.reasons, said), threshold)
+
+
+def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy | None]) -> dict[str, Any]:
+    """What the protocol says of where the maps of a folder come from, by what they say themselves."""
+    origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
+    origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
+    known = [one.origin for one in said if one is not None]
+    unknown = list(dict.fromkeys(words for one in known for words in one["unknown_training"]))
+    if known and len(known) == len(said) and all(one == known[0] for one in known):
+        origin |= known[0]
+    origin["leak_by_names"] = any(one["leak_by_names"] for one in known)
+    silent = [image_id for image_id, one in zip(image_ids, said, strict=True) if one is None]
+    if silent:
+        some = f"what the maps of {', '.join(silent)} were trained on is unknown"
+        unknown.append(some if known else MAPS_UNKNOWN)
+    return origin | {"unknown_training": unknown}
+
+
+def check_scale(ranges: Mapping[Path, tuple[int, float, float]], threshold: float) -> None:
+    """Raises DataError where maps of one kind, taken together, hold numbers of another scale than that of their files.
+
+    A single map may be faint, such as that of a photograph without vessels. Where the threshold parts nothing in any of
+    them, a warning is printed.
+
+    Args:
+        ranges: of each file the number that is probability 1, the least and the greatest number.
+        threshold: at which the maps are measured.
+    """
+    for white in dict.fromkeys(white for white, _, _ in ranges.values()):
+        group = {path: ends for path, (one, *ends) in ranges.items() if one == white}
+        low, high = min(ends[0] for ends in group.values()), max(ends[1] for ends in group.values())
+        kind = "floats" if white == 1 else f"{white.bit_length()} bits"
+        found = f"The maps of {kind} in {next(iter(group)).parent} hold {low:g} to {high:g}"
+        faint = high * FAINT <= white and (white > 1 or high < threshold)  # floats cannot have another white
+        if faint or high in OTHER_WHITES.get(white, ()):
+            raise DataError(
+                f"{found}: of another scale, as {white} is probability 1. Save probabilities from 0 to 1 as floats by "
+                f"numpy.save, or as grey of 8 or 16 bits whose white is probability 1."
+            )
+        if high < threshold * white or low >= threshold * white > 0:
+            print(f"Warning: {shown(found)}, all on one side of the threshold {threshold:g}. Is their scale right?")

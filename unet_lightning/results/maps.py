@@ -1,6 +1,6 @@
 """Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,80 +13,19 @@ from rich.progress import track
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.seen import Seen, find, images_of
 from unet_lightning.errors import ConfigError, DataError, RunError
-from unet_lightning.inference.maps import read_probability
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
 from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
-from unet_lightning.text import as_id
 from unet_lightning.training.config import without_drawing
 from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.leaks import (
-    MAPS_UNKNOWN,
     Findings,
-    MadeBy,
     made_by,
     nearest,
     origin_of,
-    read_made_by,
 )
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
-
-
-def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: float | None = None) -> Maps:
-    """Maps of another program: `<image id or name of the photograph>.png` or `.npy` in a folder.
-
-    Raises:
-        ConfigError: the data set has more than two classes.
-        DataError: a photograph has no map or two, or one that is broken or of another size.
-    """
-    dataset = open_photographs(data, split)
-    if len(dataset.classes) > 2:
-        raise ConfigError(
-            f"A folder of probability maps has one map an image, of one class beside the background; {dataset.name} "
-            f"has the classes {', '.join(dataset.classes)}. Measure such a network by its run folder: run=<run folder>."
-        )
-    maps, said = [], []
-    files = {as_id(path.stem) + path.suffix: path for path in folder.iterdir() if path.is_file()}
-    for index, record in enumerate(dataset.files):
-        stems = dict.fromkeys((record.image_id, as_id(record.photo.stem)))
-        names = [f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")]
-        found = [files[name] for name in names if name in files]
-        if len(found) != 1:
-            raise DataError(
-                f"{'Two maps' if found else 'No map'} of image {record.image_id} in {folder}: looked for "
-                f"{', '.join(names)}, expected one of them."
-            )
-        maps.append(read_probability(found[0])[None])
-        said.append(read_made_by(found[0]))
-        size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
-        if size != expected:
-            raise DataError(
-                f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
-                "both must have one size."
-            )
-    origin, leaks = origin_of_maps(folder, dataset.image_ids, said), Findings()
-    for image, one in zip(images_of(dataset), said, strict=True):
-        if one is not None:
-            leaks.look(image, [one], partial(getattr, one, "near"))
-    origin |= {"seen_as": leaks.seen_as, "near_duplicates": leaks.near}
-    return with_threshold(Maps(dataset, split, maps, origin, leaks.reasons, said), threshold)
-
-
-def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy | None]) -> dict[str, Any]:
-    """What the protocol says of where the maps of a folder come from, by what they say themselves."""
-    origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
-    origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
-    known = [one.origin for one in said if one is not None]
-    unknown = list(dict.fromkeys(words for one in known for words in one["unknown_training"]))
-    if known and len(known) == len(said) and all(one == known[0] for one in known):
-        origin |= known[0]
-    origin["leak_by_names"] = any(one["leak_by_names"] for one in known)
-    silent = [image_id for image_id, one in zip(image_ids, said, strict=True) if one is None]
-    if silent:
-        some = f"what the maps of {', '.join(silent)} were trained on is unknown"
-        unknown.append(some if known else MAPS_UNKNOWN)
-    return origin | {"unknown_training": unknown}
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
