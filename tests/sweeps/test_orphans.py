@@ -7,8 +7,11 @@ import time
 
 import psutil
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 
+from unet_lightning.sweeps.jobs import launch, recorded
 from unet_lightning.sweeps.orphans import SWEEP, announced, ends_with_its_sweep, is_gone
+from unet_lightning.sweeps.record import Record
 
 # A sweep that starts a job, which says when it is told to stop and would go on all the same; and then waits.
 PROGRAM = """
@@ -70,3 +73,31 @@ def test_a_run_without_a_sweep_and_the_process_of_a_sweep_are_left_alone(monkeyp
         monkeypatch.setenv(SWEEP, f"{os.getpid()} 1.0")
     with ends_with_its_sweep():
         pass
+
+
+class Beside:
+    """A launcher of processes, which notes what they would find in their environment."""
+
+    def launch(self, jobs, number):
+        self.found = os.environ.get(SWEEP)
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in jobs]
+
+
+class SlurmLauncher(Beside):
+    """As that of Slurm is called."""
+
+
+@pytest.mark.parametrize(("launcher", "told"), [(Beside(), True), (SlurmLauncher(), False)])
+def test_jobs_beside_the_sweep_are_told_whose_they_are(tmp_path, launcher, told):
+    record = Record("train", ".", "train", jobs={"0": ["seed=0"], "1": ["seed=1"]})
+    assert launch(launcher, record, ["0", "1"], tmp_path) == {}
+    assert (launcher.found is not None) == told
+    assert SWEEP not in os.environ
+
+
+def test_a_job_whose_sweep_is_gone_already_does_not_begin(tmp_path, monkeypatch):
+    monkeypatch.setenv(SWEEP, f"{os.getppid()} 1.0")
+    monkeypatch.setattr("os._exit", sys.exit)
+    with pytest.raises(SystemExit):
+        recorded(pytest.fail, tmp_path, rank=0, has_ranks=False)
+    assert not list(tmp_path.iterdir())
