@@ -26,6 +26,13 @@ def test_a_record_comes_back_as_it_was(tmp_path):
     assert yaml.safe_load((tmp_path / "sweep.yaml").read_text(encoding="utf-8"))["jobs"] == {"0": ["seed=1"]}
 
 
+def test_of_two_sweeps_that_begin_in_one_folder_the_second_is_refused(tmp_path):
+    RECORD.begin(tmp_path / "sweep")
+    with pytest.raises(OtherRun, match="Another sweep has just begun in"):
+        Record("other", "..", "train").begin(tmp_path / "sweep")
+    assert read(tmp_path / "sweep") == RECORD
+
+
 def test_a_search_is_told_from_a_sweep_of_values(tmp_path):
     Record("quick", "..", "train", overrides=["search: x"], search={"study": "search"}).write(tmp_path)
     assert is_search(tmp_path)
@@ -100,9 +107,11 @@ def test_without_a_key_a_sweep_begins_all_the_same(tmp_path, monkeypatch, caplog
 
 
 def test_how_to_search_and_where_to_run_may_change(tmp_path):
-    RECORD.check_same(["sweep.n_trials=3", "seed=1,2", "hydra/launcher=joblib", "sweep/pruner=none"], tmp_path)
+    RECORD.check_same(["sweep.n_trials=3", "seed=1,2", "hydra/launcher=joblib", "sweep/pruner=none"], tmp_path, False)
     with pytest.raises(OtherRun, match="holds another sweep"):
-        RECORD.check_same(["seed=1,3"], tmp_path)
+        RECORD.check_same(["seed=1,3"], tmp_path, False)
+    with pytest.raises(OtherRun, match="holds a sweep of given values, and hydra/sweeper is that of a search"):
+        RECORD.check_same(["seed=1,2"], tmp_path, True)
 
 
 @pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "both\\'", "end\\", "a,b", "[x]", "${y}"])

@@ -53,6 +53,17 @@ class Record:
             signature = "none"
         write_text(folder / SWEEP, f"{body}{SIGNATURE}{signature}\n")
 
+    def begin(self, folder: Path) -> None:
+        """Puts it into a folder that is none of a sweep yet; OtherRun where another command has just begun one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / SWEEP).touch(exist_ok=False)
+        except FileExistsError as error:
+            raise OtherRun(
+                f"Another sweep has just begun in {folder}: choose another folder by hydra.sweep.dir."
+            ) from error
+        self.write(folder)
+
     def with_secrets(self, typed: Iterable[str]) -> "Record":
         """The record with the overrides that it keeps without their secrets as they were typed again.
 

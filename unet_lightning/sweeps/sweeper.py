@@ -90,7 +90,7 @@ class RecordedSweeper(Sweeper):
         else:
             record = replace(record_of(self.master_config, folder), jobs=self.expand(arguments))
             left = list(record.jobs)
-            record.write(folder)
+            record.begin(folder)
             config: Any = OmegaConf.to_container(self.master_config)
             write_text(folder / "multirun.yaml", OmegaConf.to_yaml(without_secrets(config)))
         RunFolder(folder).link_latest(record.name)
