@@ -184,7 +184,9 @@ def test_a_job_that_is_refused_leaves_the_run_of_its_folder_as_it_is(program, ti
 def test_a_folder_goes_on_with_the_same_configuration_alone(in_process, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     here = f"hydra.run.dir={run}"
-    assert "another configuration: seed differ" in in_process("train", *TINY_RUN, here, "resume=auto", "seed=3")
+    assert "another configuration: seed is 0 there, 3 here" in in_process(
+        "train", *TINY_RUN, here, "resume=auto", "seed=3"
+    )
     assert (run / "metrics.csv").read_text() == (tiny_run / "metrics.csv").read_text()
 
 

@@ -133,6 +133,15 @@ def test_with_chance_of_the_network_and_of_the_loading_processes(ends_alike):
     ends_alike(*network, *augment, f"data.augment._target_={__name__}.Noise", "data.num_workers=2")
 
 
+def test_a_run_that_has_come_to_its_steps_at_the_end_of_an_epoch_takes_more(run):
+    settings = ["scheduler=none", "trainer.max_epochs=20"]
+    whole = torch.load(run("whole", *settings, "trainer.max_steps=4") / "checkpoints/last.ckpt")
+    for steps in (2, 2, 4):  # the second time there is nothing to do
+        parted = run("parted", *settings, f"trainer.max_steps={steps}") / "checkpoints/last.ckpt"
+    torch.testing.assert_close(whole["state_dict"], torch.load(parted)["state_dict"], rtol=0, atol=0)
+    assert rows(whole) == rows(torch.load(parted))
+
+
 def test_a_run_that_was_stopped_early_stays_so(run):
     stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val/loss", "patience": 1}
     settings = [f"+callbacks.stop.{name}={value}" for name, value in (stop | {"min_delta": 100}).items()]

@@ -6,7 +6,7 @@ from typing import Any
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import shown
-from unet_lightning.training.config import ABSENT, within
+from unet_lightning.training.config import within
 from unet_lightning.training.folder import value_path
 
 # Of a file of conf/trainer: where it is trained.
@@ -61,5 +61,5 @@ def _is_free(key: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = "not there" if value is ABSENT else shown(value)
+    text = shown(value)
     return text if len(text) <= 100 else text[:100] + "..."

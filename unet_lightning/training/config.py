@@ -22,7 +22,16 @@ RUN_FOLDER = "${hydra:runtime.output_dir}"
 RENAMED = {"unet_lightning.data.datamodule.RetinalDataModule": "unet_lightning.data.datamodule.SegmentationDataModule"}
 # Fields of loggers that say where to send or to write: only the present command says that.
 ADDRESSES = ("tracking_uri", "artifact_location", "base_url", "host", "save_dir", "dir")
-ABSENT = object()
+
+
+class Absent:
+    """Stands for a field that is not there."""
+
+    def __str__(self) -> str:
+        return "not there"
+
+
+ABSENT = Absent()
 
 
 def as_yaml(config: Mapping[str, Any]) -> str:
@@ -86,7 +95,7 @@ def typed_changes(
         typed: the dotted fields and sections that were.
     """
     found = [key for key in differences(recorded, config) if any(within(key, one) or within(one, key) for one in typed)]
-    return {key: (_select(recorded, key), _select(config, key)) for key in found}
+    return {key: (select(recorded, key), select(config, key)) for key in found}
 
 
 def within(key: str, section: str) -> bool:
@@ -116,7 +125,7 @@ def continued(recorded: Mapping[str, Any] | None, known: Mapping[str, Any], grou
     return {name: _with_values(known[name], (recorded or {})[name]) for name in names}
 
 
-def _select(config: Mapping[str, Any], key: str) -> Any:
+def select(config: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted field; ABSENT where there is none."""
     value: Any = config
     for part in key.split("."):

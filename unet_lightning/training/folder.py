@@ -14,7 +14,7 @@ from yaml import YAMLError
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import leads_out, write_text
 from unet_lightning.text import override_value, without_secrets
-from unet_lightning.training.config import as_yaml, differences, read_config, upgraded
+from unet_lightning.training.config import as_yaml, differences, read_config, select, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
 
@@ -148,9 +148,10 @@ class RunFolder:
             one["data"] = {key: value for key, value in one["data"].items() if key != "root"}
         other = [key for key in differences(wanted, written) if key != "trainer.max_time"]
         if other:
+            said = [f"{key} is {select(written, key)} there, {select(wanted, key)} here" for key in other[:8]]
             raise OtherRun(
-                f"{self.path} holds a run of another configuration: {', '.join(other)} differ. Choose another "
-                f"folder, or go on with that run by resume={value_path(self.path)}."
+                f"{self.path} holds a run of another configuration: {'; '.join(said)}{', ...' * (len(other) > 8)}. "
+                f"Choose another folder, or go on with that run by resume={value_path(self.path)}."
             )
 
     def read_config(self, needed: Sequence[str] = ("data", "model")) -> dict[str, Any]:

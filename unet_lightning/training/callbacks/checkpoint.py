@@ -112,9 +112,9 @@ class RunCheckpoint(ModelCheckpoint):
         if self.monitor is None or not path.is_file():
             return None
         found = read_checkpoint(path)
-        state = (found.get("callbacks") or {}).get(self.state_key)
-        newer = isinstance(found.get("global_step"), int) and found["global_step"] > self.step
-        return state if newer and isinstance(state, dict) else None
+        step, states = found.get("global_step"), found.get("callbacks")
+        state = states.get(self.state_key) if isinstance(states, dict) else None
+        return state if isinstance(state, dict) and isinstance(step, int) and step > self.step else None
 
 
 def _moved(path: Any, old: str, new: str) -> str:

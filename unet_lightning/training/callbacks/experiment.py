@@ -33,5 +33,6 @@ class Experiment(Callback):
         """
         before, now = state_dict.get("values"), self.values
         if isinstance(before, Mapping):
-            other = differences(before, now)
+            # A field of a later version is null where it changes nothing.
+            other = [key for key in differences(before, now) if (before.get(key), now.get(key)) != (None, None)]
             check_changes({key: (before.get(key, ABSENT), now.get(key, ABSENT)) for key in other}, self.folder)
