@@ -108,6 +108,9 @@ def explain(error: Exception, config_name: str, given: Sequence[str] = ()) -> st
     The choices of files among the `given` overrides tell what fields there are.
     """
     said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if "Config group override must be a string or a list" in said:
+        null = next((word for word in given if word.endswith("=null")), "null")
+        return f"{null}: a group takes the name of a file. Without any: ~{null.removesuffix('=null')}, or logger=csv."
     unknown = re.search(r"Could not override '([^']+)'", said) or re.search(r"Key '([^']+)' is not in struct", said)
     if unknown is None:
         return said

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 SEVERAL = ("-m", "--multirun")
 LOOK_ONLY = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help")  # flags of Hydra's that run nothing
+NONE = {"scheduler": None, "callbacks": None, "logger": None}  # where ~scheduler and the like take them away
 COMMANDS = ("resume", "rerun", "sweep")  # fields of a command, not of a run
 
 
@@ -66,7 +67,9 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     A job of a sweep goes on where it finds itself begun.
     """
     resume, rerun = composed["resume"], composed["rerun"]
-    present = {key: value for key, value in composed.items() if key not in COMMANDS}
+    present = {key: value for key, value in (NONE | composed).items() if key not in COMMANDS}
+    if lacking := [name for name in TRAINING if not isinstance(present.get(name), dict)]:
+        raise ConfigError(f"Training needs {', '.join(lacking)}: choose a file, such as {lacking[0]}=<file>.")
     _check(resume, rerun)
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"

@@ -161,8 +161,22 @@ class SegmentationTask(L.LightningModule):
         return [winner == number for number in range(1, logits.shape[1])]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
-        loss, _ = self.shared_step(batch, "train")
+        """The loss of one batch.
+
+        Raises:
+            ConfigError: BatchNorm has a single value a channel.
+        """
+        try:
+            loss, _ = self.shared_step(batch, "train")
+        except ValueError as error:
+            if "Expected more than 1 value per channel" not in str(error):
+                raise
+            crop = " x ".join(map(str, batch.image.shape[-2:]))
+            raise ConfigError(
+                f"BatchNorm has a single value a channel: of {len(batch.image)} crop of {crop} pixels the deepest "
+                "level of the network keeps one pixel. Take a larger data.batch_size that leaves no single image at "
+                "the end of an epoch, a larger crop (data.augment.crop), or model.norm=group."
+            ) from error
         size = len(batch.target)
         self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=size)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])

@@ -79,7 +79,8 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             if trainer.is_global_zero:
                 log.info(describe(task, data))
             best = train(data, task, trainer, checkpoint)
-            if trainer.is_global_zero:
+            rehearsal = config["trainer"].get("fast_dev_run")  # of a few batches; Lightning keeps no checkpoint of it
+            if trainer.is_global_zero and not rehearsal:
                 run.check_trained()
             if config["score"] and trainer.is_global_zero and run.best.is_file():
                 from unet_lightning.results.published import score_best
@@ -90,7 +91,10 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
                 monitor = getattr(trainer.checkpoint_callback, "monitor", "")
                 log.info(f"Best {monitor}: {best:.4f} (on the images that chose the epoch)")
             log.info(f"Run folder: {shell_path(folder)}")
-            log.info(f"Evaluate it: python -m unet_lightning.evaluate run={value_path(folder)}")
+            if rehearsal:
+                log.info("No checkpoint was kept (trainer.fast_dev_run): there is nothing to evaluate.")
+            else:
+                log.info(f"Evaluate it: python -m unet_lightning.evaluate run={value_path(folder)}")
         return best
 
 

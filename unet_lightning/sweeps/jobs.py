@@ -71,6 +71,9 @@ def launch(
     for start in range(0, len(names), size):
         some = names[start : start + size]
         given = [[*record.jobs[name], f"hydra.sweep.subdir={as_value(name)}"] for name in some]
+        if record.search is None:
+            places = dict.fromkeys(str(numbers.index(name) + 1) for name in (some[0], some[-1]))
+            log.info(f"Job{'s' * (len(some) > 1)} {' to '.join(places)} of {len(numbers)}")
         with contextlib.nullcontext() if here or outlive_the_sweep(launcher) else announced():
             found = launcher.launch(given, numbers.index(some[0]))
         for name, ended in zip(some, found, strict=True):

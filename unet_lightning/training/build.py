@@ -1,6 +1,7 @@
 """Data, task and Trainer from the plain values of a configuration."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
 from unet_lightning.training.callbacks.experiment import Experiment
+from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
 from unet_lightning.training.config import leaves
 from unet_lightning.training.loggers import build_loggers
@@ -41,6 +43,17 @@ QUIET = (
     r"The '\w+_dataloader' does not have many workers",
     SRUN_HINT,
 )
+
+# Arguments of the Trainer that a run has from elsewhere, and what to do instead.
+OWNED = {
+    "callbacks": "they are entries of callbacks, +callbacks.<name>._target_=...",
+    "logger": "loggers are entries of logger, such as logger=tensorboard",
+    "plugins": "processes and checkpoints have theirs; say trainer.precision and trainer.strategy",
+    "default_root_dir": "the folder of a run is hydra.run.dir=...",
+    "overfit_batches": "it would take away the order and the augmentation that a seed repeats. To see whether a "
+    "network learns a few images by heart, train on these alone: name all others in data.val_ids, and give "
+    "trainer.limit_val_batches=1",
+}
 
 
 def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
@@ -94,6 +107,7 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
     """The Trainer of a config with its callbacks and loggers, and what every run has."""
     settings = dict(config["trainer"])
     check_numbers(settings)
+    check_owned(settings)
     accelerator = settings.get("accelerator", "auto")
     if accelerator in ("gpu", "cuda", "mps") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         raise ConfigError(
@@ -114,6 +128,9 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
         *build_section(config["callbacks"], "callbacks"),
         timer(most),
     ]
+    if settings.get("enable_progress_bar", True) and not sys.stdout.isatty():
+        settings["enable_progress_bar"] = False
+        callbacks.append(EpochLines())
     trainer: L.Trainer = build(
         settings,
         SECTIONS["trainer"],
@@ -142,6 +159,13 @@ def check_numbers(trainer: Mapping[str, Any]) -> None:
         endless = name.startswith("max") and value == -1
         if value is not None and (not isinstance(value, int) or (value < 1 and not endless)):
             raise ConfigError(f"trainer.{name} must be a whole number from 1, found {value}.")
+
+
+def check_owned(trainer: Mapping[str, Any]) -> None:
+    """Raises ConfigError for arguments of the Trainer that a run has from elsewhere, or that take its order away."""
+    for name, remedy in OWNED.items():
+        if trainer.get(name):
+            raise ConfigError(f"trainer.{name} is not for a run here, found {trainer[name]}: {remedy}.")
 
 
 def timer(most: Any) -> Timer:
