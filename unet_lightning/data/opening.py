@@ -59,17 +59,20 @@ def open_image(path: Path, what: str) -> Picture:
 
 
 def check_turns(photo: Path, other: Path, what: str) -> None:
-    """Raises DataError where photograph and mask have unlike orientation tags, and nothing tells which is right.
+    """Raises DataError where photograph and mask (or map) have unlike orientation tags, and nothing tells which holds.
 
     Both are read upright, and then have one size. Where one tag changes height and width and the other does not, the
     sizes prove that both are right, unless the picture is a square.
     """
-    turns, asides, square = [], [], False
+    turns, square = [], False
     for path, name in ((photo, "photograph"), (other, what)):
+        if path.suffix == ".npy":  # an array has no tag
+            turns.append(1)
+            continue
         with _checked(path, name) as image:
             turns.append(_turn(image))
-            asides.append(turns[-1] in TURNED_ASIDE)
-            square = image.width == image.height
+            square = square or image.width == image.height
+    asides = [turn in TURNED_ASIDE for turn in turns]
     if turns[0] != turns[1] and (asides[0] == asides[1] or square):
         raise DataError(
             f"The photograph {photo} has orientation tag {turns[0]} and the {what} {other} {turns[1]} (1: upright): "

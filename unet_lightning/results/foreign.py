@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unet_lightning.data.labels import VESSEL
+from unet_lightning.data.opening import check_turns
 from unet_lightning.data.seen import images_of
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.maps import read_levels
@@ -87,6 +88,8 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
                 f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
                 "both must have one size."
             )
+        if said[-1] is None:  # ours are of photographs as they are shown
+            check_turns(record.photo, found[0], "probability map")
     check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
     faint = {path.name for path, (white, _, high) in ranges.items() if white > 1 and high * FAINT <= white}
     for (path, (white, low, high)), sample in zip(ranges.items(), dataset.samples, strict=True):
