@@ -192,6 +192,18 @@ def test_a_wide_table_keeps_a_row_a_line():
     assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
 
+@pytest.mark.parametrize(("width", "tables"), [(60, 3), (80, 2), (200, 1)])
+def test_a_terminal_gets_as_many_tables_as_it_takes_and_no_figure_is_broken(width, tables, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = {f"data set {number} test": "0.8177 [0.8101, 0.8254]" for number in range(3)}
+    show(pd.DataFrame([row], ["outputs/2026-01-31_12-00-00"]), "what it is")
+    out = capsys.readouterr().out
+    assert out.count("\n|--") == tables
+    assert out.count("0.8177 [0.8101, 0.8254]") == 3
+    assert out.count("…") == 0
+    assert max(map(len, out.splitlines())) <= width
+
+
 def test_runs_are_down_and_data_sets_across(tmp_path, monkeypatch):
     def evaluation(data_set, dice):
         summary = Summary([], {"dice": dice}, {}, {"dice": (0.5, 1.0)}, {})

@@ -160,7 +160,8 @@ def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
 def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
     if terminal:
-        Console().print(_grid(frame, shown))
+        for part in in_width(frame, Console().width):
+            Console().print(_grid(part, shown))
         Console(highlight=False).print(shown(caption), markup=False)
     text = io.StringIO()
     Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(_grid(frame, markdown_text))
@@ -169,8 +170,30 @@ def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
     return "\n".join([*rows, "", *(AT_START.sub(r"\\\g<0>", line) for line in lines)]) + "\n"
 
 
+def in_width(frame: pd.DataFrame, width: int) -> list[pd.DataFrame]:
+    """The columns of a table on as many tables as it takes that none is wider than a terminal; a figure is not broken.
+
+    Headings are broken between words, the names of rows where they take more than half of the width.
+    """
+    home = min(max((len(str(name)) for name in frame.index), default=0), width // 2) + 4  # with the lines beside it
+    groups: list[list[int]] = [[]]
+    room = width - home
+    for place, name in enumerate(frame):
+        wide = max(map(len, (*frame.iloc[:, place].map(str), *str(name).split()))) + 3
+        if groups[-1] and wide > room:
+            groups.append([])
+            room = width - home
+        groups[-1].append(place)
+        room -= wide
+    return [frame.iloc[:, group] for group in groups]
+
+
 def _grid(frame: pd.DataFrame, as_text: Callable[[str], str]) -> Table:
-    table = Table("", *(Column(escape(as_text(name)), justify="right") for name in frame), box=box.MARKDOWN)
+    table = Table(
+        Column("", overflow="fold"),
+        *(Column(escape(as_text(name)), justify="right") for name in frame),
+        box=box.MARKDOWN,
+    )
     for row in frame.itertuples():
         table.add_row(*(escape(as_text(cell)) for cell in row))
     return table
