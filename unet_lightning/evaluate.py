@@ -1,5 +1,6 @@
 """Measures runs: `python -m unet_lightning.evaluate run=outputs/quick/latest`."""
 
+import math
 import re
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
             source = open_source(config, folder, data)
             for split in source.splits(config["split"]):
                 with held(folder, source.name(split, config["threshold"])) as place:
-                    evaluation = evaluate_maps(source.maps(split, config["threshold"]))
+                    evaluation = evaluate_maps(source.maps(split, config["threshold"]), config["surface_tolerance"])
                     written, words = write_evaluation(evaluation, place, config["report"])
                     show_evaluation(evaluation, words)
                     publish_evaluation(config["logger"], written, evaluation, folder)
@@ -60,11 +61,15 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
     threshold, data_sets, has_maps = config["threshold"], config["data_sets"], config["predictions"] is not None
     has_run, of_validation = config["run"] is not None, threshold == "val"
+    tolerance = config["surface_tolerance"]
     number = type(threshold) in (int, float) and 0 <= threshold <= 1
     useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
     one_set = any(word.startswith("data.") for word in overrides)
     wrong = {
         f"threshold must be from 0 to 1, or val, found {threshold}.": not number and threshold not in (None, "val"),
+        f"surface_tolerance must be a number of pixels from 0 on, found {tolerance}.": type(tolerance)
+        not in (int, float)
+        or not 0 <= tolerance < math.inf,
         "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": has_maps == has_run,
         "threshold=val needs a run: maps from elsewhere have no validation images here.": has_maps and of_validation,
         f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": has_maps and useless,

@@ -57,8 +57,8 @@ def test_the_outlines_of_a_class_are_measured_where_label_or_map_has_it(found):
     assert [row["hd95"] for row in one.per_image] == near([0.9, math.nan, math.nan])
     # Class 2 is missed in the first, and half of it in the second.
     assert [row["hd95"] for row in two.per_image] == near([math.hypot(1, 5), 0.95, math.nan])
-    assert [row["nsd"] for row in two.per_image] == near([0, 1, math.nan])
-    assert found.mean.per_image[0]["nsd"] == near((1 + 0) / 2)
+    assert [row["nsd_2px"] for row in two.per_image] == near([0, 1, math.nan])
+    assert found.mean.per_image[0]["nsd_2px"] == near((1 + 0) / 2)
 
 
 def test_the_confusion_matrix_and_the_shares_are_of_all_counted_pixels(found):

@@ -81,9 +81,9 @@ def test_the_order_of_the_figures_is_that_of_every_table():
     assert FIGURES == (
         *("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "mcc"),
         *("auroc", "average_precision", "ece", "brier"),
-        *("cldice", "component_error", "sensitivity_thin", "sensitivity_thick"),
+        *("cldice", "component_error", "hd95", "nsd_2px", "sensitivity_thin", "sensitivity_thick"),
     )
-    assert {*FIGURES, *SURFACE} > LOWER_IS_BETTER == {"ece", "brier", "component_error", "hd95"}
+    assert set(FIGURES) > LOWER_IS_BETTER == {"ece", "brier", "component_error", "hd95"}
 
 
 def test_every_part_has_every_figure_and_pooled_pixels_have_no_topology():
@@ -94,7 +94,7 @@ def test_every_part_has_every_figure_and_pooled_pixels_have_no_topology():
 
 def test_a_human_observer_has_no_figures_of_probabilities():
     summary = summarise(VESSELS, TARGETS)
-    assert {tuple(row) for row in columns(summary)} == {RATES + TOPOLOGY + CALIBRES}
+    assert {tuple(row) for row in columns(summary)} == {RATES + TOPOLOGY + SURFACE + CALIBRES}
     assert tuple(summary.pooled) == RATES + CALIBRES
     assert summary.mean["dice"] == pytest.approx(0.7)
 
@@ -138,6 +138,14 @@ def test_ignored_pixels_do_not_count(drawn):
     flipped = [map_ ^ outside for map_, outside in zip(vessels, ignored, strict=True)]
     other = [torch.where(outside, 1 - p, p) for p, outside in zip(probabilities, ignored, strict=True)]
     assert summarise(flipped, targets, other) == summarise(*drawn)
+
+
+def test_another_tolerance_is_said_in_the_name_of_the_figure(drawn):
+    vessels, targets, _ = drawn
+    wide = summarise(vessels, targets, tolerance=4.5)
+    assert "nsd_4.5px" in wide.mean and "nsd_2px" not in wide.mean
+    assert wide.mean["nsd_4.5px"] >= summarise(vessels, targets).mean["nsd_2px"]
+    assert wide.mean["hd95"] > 0 and "hd95" not in wide.pooled
 
 
 def test_intervals_are_by_group_where_images_have_groups(drawn):

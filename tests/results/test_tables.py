@@ -91,7 +91,9 @@ def test_a_column_has_dice_as_mean_and_sd_and_the_rest_pooled(observers):
         "auroc": [few, none],
         "average_precision": [few, none],
     }
-    assert list(rows)[-4:] == ["cldice", "component_error", "sensitivity_thin", "sensitivity_thick"]
+    assert list(rows)[-6:-2] == ["cldice", "component_error", "hd95", "nsd_2px"]
+    # The first map is its target; in the second an outline of 3 and one of 2 pixels, all within 2 of the other.
+    assert rows["nsd_2px"] == ["1.0000 (0.0000)"] * 2
 
 
 def test_the_table_is_markdown_with_the_caption_as_a_paragraph_of_its_own(observers):
@@ -107,7 +109,7 @@ def test_the_stamp_says_what_was_measured_how(observers):
     for said in (
         "DRIVE test, 2 images; against the first observer; field of view, masks of the data set; resolution: the "
         "photographs' own; threshold 0.42 (given); TTA flips; scale auto; whole photographs.",
-        "dice_per_image, cldice and component_error are the mean (SD) over images",
+        "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images",
         "Network: run/checkpoints/best.ckpt (0123456789ab), epoch 7, seed 3, trained on DRIVE.",
         "Commit abc; torch 2.6.",
     ):

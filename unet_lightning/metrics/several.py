@@ -19,6 +19,7 @@ from unet_lightning.metrics.classes import confusion_matrix, counts_of
 from unet_lightning.metrics.pooled import of_classes
 from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import RATES, Summary, summarise, summary_of, without_meaning
+from unet_lightning.metrics.surface import TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def summarise_classes(
     probabilities: Sequence[Tensor],
     classes: int,
     groups: Groups = None,
+    tolerance: float = TOLERANCE,
 ) -> ClassFigures:
     """Figures of maps of several classes; there must be an image.
 
@@ -51,6 +53,7 @@ def summarise_classes(
         probabilities: of each class but the background, `(C - 1, H, W)` float32 in [0, 1]; none where there are none.
         classes: how many, with the background.
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
+        tolerance: of the normalised surface distance, pixels.
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
@@ -59,7 +62,7 @@ def summarise_classes(
     each = [summary_of(background, rates_of(confusion, 0), True, groups, sources)]
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
-        each.append(summarise(found, there, [one[number - 1] for one in probabilities], True, groups))
+        each.append(summarise(found, there, [one[number - 1] for one in probabilities], True, groups, tolerance))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])

@@ -5,7 +5,7 @@ import math
 import operator
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
@@ -22,7 +22,7 @@ from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.pooled import Source, of_counts, of_probabilities
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
 from unet_lightning.metrics.statistics import Groups, mean_interval, pooled_interval, why_unknown
-from unet_lightning.metrics.surface import surface_distances
+from unet_lightning.metrics.surface import TOLERANCE, names, surface_distances
 from unet_lightning.metrics.topology import centreline_dice, component_error
 
 # The figures in the order of every table.
@@ -30,15 +30,12 @@ RATES = ("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "
 RANKINGS = ("auroc", "average_precision")  # need probabilities
 CALIBRATION = ("ece", "brier")  # need probabilities
 TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be pooled
+SURFACE = names()  # of single images; of another tolerance the second has another name
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
-SURFACE = ("hd95", "nsd")  # of single images, of one of several classes
-FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *CALIBRES)
+FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *SURFACE, *CALIBRES)
 LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error", "hd95"})
-BOUNDS = {
-    "mcc": (-1.0, 1.0),
-    "component_error": (0.0, math.inf),
-    "hd95": (0.0, math.inf),
-}  # lowest and highest value; of all others 0 and 1
+# Lowest and highest value; of all others 0 and 1.
+BOUNDS = {"mcc": (-1.0, 1.0)} | dict.fromkeys(("component_error", "hd95"), (0.0, math.inf))
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,7 @@ def summarise(
     probabilities: Sequence[Tensor] = (),
     one_of_several: bool = False,
     groups: Groups = None,
+    tolerance: float = TOLERANCE,
 ) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
@@ -78,6 +76,7 @@ def summarise(
         one_of_several: of several classes figures without a meaning in an image are NaN: all but those of pixels that
             are of other classes where neither map nor target has it.
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
+        tolerance: of the normalised surface distance, pixels.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -95,14 +94,14 @@ def summarise(
         sources |= of_probabilities(probabilities, targets, bins)
     for row, pair, calibre in zip(per_image, pairs, calibres, strict=True):
         row |= {"cldice": centreline_dice(*pair), "component_error": component_error(*pair)}
-        row |= _rates(calibre, CALIBRES)
+        row |= surface_distances(*pair, tolerance).named(tolerance) | _rates(calibre, CALIBRES)
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
     sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in CALIBRES}
     if one_of_several:
-        for row, pair in zip(per_image, pairs, strict=True):
-            row |= asdict(surface_distances(*pair))
         for row, found in zip([*per_image, pooled], [*counts, whole], strict=True):
-            row |= dict.fromkeys(row.keys() & without_meaning(found), math.nan)
+            absent = without_meaning(found)
+            absent |= {*names(tolerance)} if "hd95" in absent else set()
+            row |= dict.fromkeys(row.keys() & absent, math.nan)
     return summary_of(per_image, pooled, one_of_several, groups, sources)
 
 
@@ -116,7 +115,7 @@ def without_meaning(counts: Counts) -> set[str]:
         "precision": called,
         "specificity": others,
     }
-    return {name for name in (*FIGURES, *SURFACE) if name not in CALIBRATION and not needed.get(name, there + called)}
+    return {name for name in FIGURES if name not in CALIBRATION and not needed.get(name, there + called)}
 
 
 def summary_of(
@@ -142,6 +141,11 @@ def summary_of(
         if reason := why_unknown(values, their):
             summary.why_unknown[name] = reason
     return summary
+
+
+def of_images_alone(figure: str) -> bool:
+    """Whether a figure is of single images, so that pooled pixels have none."""
+    return figure in (*TOPOLOGY, *SURFACE) or figure.startswith("nsd_")
 
 
 def bounds_of(figure: str) -> tuple[float, float]:

@@ -4,7 +4,7 @@ Maps are `(H, W)` bool, targets `(H, W)` integers: BACKGROUND, VESSEL or IGNORE.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,15 @@ class SurfaceDistances:
 
     hd95: float  # pixels; 0 is best
     nsd: float  # from 0 to 1, the best
+
+    def named(self, tolerance: float = TOLERANCE) -> dict[str, float]:
+        """By their names."""
+        return dict(zip(names(tolerance), astuple(self), strict=True))
+
+
+def names(tolerance: float = TOLERANCE) -> tuple[str, str]:
+    """What the two figures are called: that of the second says its tolerance, as `nsd_2px` does."""
+    return "hd95", f"nsd_{tolerance:g}px"
 
 
 def surface_distances(vessels: Tensor, target: Tensor, tolerance: float = TOLERANCE) -> SurfaceDistances:

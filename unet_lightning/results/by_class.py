@@ -8,7 +8,6 @@ from rich.console import Console
 
 from unet_lightning.metrics.several import ClassFigures
 from unet_lightning.metrics.summary import Summary
-from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.stored import MODEL, TRUE_BY_CALLED
 from unet_lightning.results.tables import mark_of, mean_and_sd, readable, results_table, show, words_of
@@ -20,9 +19,8 @@ HEADLINE = (
     "Figures of the model are means over the classes but the background, of each image first and then over images; a "
     "class that is in neither label nor map of an image is left out of that image, and an image that has none is left "
     "out. accuracy is the share of the pixels that have their class; miou_with_background is the mean over the classes "
-    f"with the background, of the pooled pixels. hd95, in pixels, and nsd, within {TOLERANCE:g} pixels where its name "
-    "says nothing, are of outlines and means over images; where label or map alone has the class they are the diagonal "
-    "of the image and 0."
+    "with the background, of the pooled pixels. hd95, in pixels, and nsd, whose tolerance is in its name, are of outlines "
+    "and means over images; where label or map alone has the class they are the diagonal of the image and 0."
 )
 
 
@@ -49,6 +47,7 @@ def class_table(evaluation: Evaluation, figures: ClassFigures) -> pd.DataFrame:
         cells |= {figure: readable(summary.pooled.get(figure)) for figure in OVERLAP}
         cells |= {"dice_pooled": readable(summary.pooled.get("dice")), "images": str(images_with(summary))}
         further = [figure for figure in figures.each[1].mean if figure not in ("dice", *OVERLAP, *POOLED_ALONE)]
+        further.sort(key=lambda figure: not figure.startswith(("hd95", "nsd_")))  # outlines first
         cells |= {figure: mean_and_sd(summary, figure) for figure in further}
         rows[name] = cells
     return pd.DataFrame(rows).T

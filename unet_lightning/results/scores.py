@@ -13,6 +13,7 @@ from unet_lightning.data.shares import doubts, shares_of
 from unet_lightning.metrics.several import ClassFigures, summarise_classes
 from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import Summary, summarise
+from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.decided import Maps
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
@@ -46,8 +47,13 @@ class Evaluation:
     made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
 
-def evaluate_maps(maps: Maps) -> Evaluation:
-    """Scores maps inside the field of view, at the photographs' own resolution."""
+def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE) -> Evaluation:
+    """Scores maps inside the field of view, at the photographs' own resolution.
+
+    Args:
+        maps: with their thresholds.
+        tolerance: of the normalised surface distance, pixels.
+    """
     dataset, classes = maps.dataset, maps.dataset.classes
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
@@ -60,24 +66,29 @@ def evaluate_maps(maps: Maps) -> Evaluation:
     if len(classes) > 2:
         if any(one.second_label is not None for one in dataset.files):
             print("No figures of the second observer: they are measured with two classes alone.")
-        figures = class_figures(dataset, images, maps.probabilities)
+        figures = class_figures(dataset, images, maps.probabilities, tolerance)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
         return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures, maps.made_by)
     first = [one.target for one in images[MODEL]]
-    observers = {MODEL: figures_of(images[MODEL], first, dataset.groups)}
+    observers = {MODEL: figures_of(images[MODEL], first, dataset.groups, tolerance)}
     if second := second_observer(dataset):
-        observers[SECOND] = summarise([target == VESSEL for target in second], first, groups=dataset.groups)
-        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, dataset.groups)
+        observers[SECOND] = summarise(
+            [target == VESSEL for target in second], first, groups=dataset.groups, tolerance=tolerance
+        )
+        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, dataset.groups, tolerance)
     return Evaluation(dataset, images, observers, protocol_of(maps), made_by=maps.made_by)
 
 
 def class_figures(
-    dataset: SegmentationDataset, images: dict[str, list[MeasuredImage]], probabilities: Sequence[Tensor]
+    dataset: SegmentationDataset,
+    images: dict[str, list[MeasuredImage]],
+    probabilities: Sequence[Tensor],
+    tolerance: float,
 ) -> ClassFigures:
     """The figures of several classes, from what was called each but the background, in the order of the classes."""
     called = [called_of(one) for one in zip(*images.values(), strict=True)]
     targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
-    return summarise_classes(called, targets, probabilities, len(dataset.classes), dataset.groups)
+    return summarise_classes(called, targets, probabilities, len(dataset.classes), dataset.groups, tolerance)
 
 
 def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
@@ -88,12 +99,12 @@ def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
     return called
 
 
-def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor], groups: Groups = None) -> Summary:
-    """The figures of the model against an observer's targets; `groups` are those of the images, such as patients."""
+def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor], groups: Groups, tolerance: float) -> Summary:
+    """The figures of the model against an observer's targets; see `summarise` for the rest."""
     probabilities = [one.probability for one in images]
     # Two-valued maps are decisions: ranking and calibration would be of no probability.
     soft = any(len(torch.unique(one)) > 2 for one in probabilities)
-    return summarise([one.vessels for one in images], targets, probabilities if soft else [], groups=groups)
+    return summarise([one.vessels for one in images], targets, probabilities if soft else [], False, groups, tolerance)
 
 
 def second_observer(dataset: SegmentationDataset) -> list[Tensor]:

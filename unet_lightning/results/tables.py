@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.metrics.summary import SURFACE, TOPOLOGY, Summary
+from unet_lightning.metrics.summary import Summary, of_images_alone
 from unet_lightning.results.stored import MODEL, unknown_training
 from unet_lightning.text import published, shown
 from unet_lightning.training.leaks import Leak
@@ -28,10 +28,9 @@ NAMES = {
     "ece": "Expected calibration error",
     "brier": "Brier score",
     "cldice": "clDice",
+    "hd95": "Hausdorff distance, 95th percentile, pixels",
     "sensitivity_thin": "Sensitivity, thin vessels",
     "sensitivity_thick": "Sensitivity, thick vessels",
-    "hd95": "Hausdorff distance, 95th percentile, in pixels",
-    "nsd": "Normalised surface distance",
     "tta": "Test-time augmentation",
 }
 DECIMALS = {"component_error": 1, "hd95": 1, "rho": 2}  # pieces, pixels, and a rank correlation; all others are rates
@@ -42,6 +41,8 @@ AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would
 
 def readable_name(name: str, thing: str = "vessel") -> str:
     """A figure of a class, or an entry of the protocol: `average_precision` becomes `Average precision`."""
+    if name.startswith("nsd_"):
+        return f"Normalised surface distance, tolerance {name.removeprefix('nsd_')}"
     named = NAMES.get(name, name.replace("_", " ").capitalize())
     return named.replace("vessels", "parts") if thing != "vessel" else named
 
@@ -93,7 +94,7 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     for observer, summary in observers.items():
         cells = {"dice_per_image": mean_and_sd(summary, "dice"), interval: interval_of(summary, "dice")}
         for name in ("dice", *(name for one in observers.values() for name in (*one.mean, *one.pooled))):
-            text = mean_and_sd(summary, name) if name in (*TOPOLOGY, *SURFACE) else readable(summary.pooled.get(name))
+            text = mean_and_sd(summary, name) if of_images_alone(name) else readable(summary.pooled.get(name))
             cells["dice_pooled" if name == "dice" else name] = text
             if name in WITH_INTERVAL:
                 cells[f"{interval} of {name}"] = pooled_interval_of(summary, name) or "-"
@@ -114,8 +115,8 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
         f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
         f"({protocol['threshold_source']}); TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}.",
-        f"dice_per_image, {' and '.join(TOPOLOGY)} are the mean (SD) over images; the other figures are of the "
-        f"pooled pixels. Intervals: 95 %, {METHOD}.",
+        "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
+        f"of the pooled pixels. Intervals: 95 %, {METHOD}.",
     ]
     if "labels" in protocol:
         said.append(f"Labels: {protocol['labels']}.")
