@@ -37,7 +37,7 @@ def test_figures_of_counts():
 
 def test_figures_of_outlines():
     # The target's outline are its 15 pixels but the 3 inside; the map's are all 10. From the map's to the target's: 5
-    # at 0 and 5 at 1; the other way 5 at 0, 6 at 1, and a corner at sqrt(2), 0.45 of the way to which the percentile is.
+    # at 0 and 5 at 1; the other way 5 at 0, 6 at 1 and a corner at sqrt(2): the percentile is 0.45 of the way to it.
     found = surface_distances(FOUND == 1, TARGET, tolerance=1)
     assert found.hd95 == pytest.approx(1 + 0.45 * (math.sqrt(2) - 1))
     assert found.nsd == (10 + 11) / 22

@@ -19,8 +19,8 @@ HEADLINE = (
     "Figures of the model are means over the classes but the background, of each image first and then over images; a "
     "class that is in neither label nor map of an image is left out of that image, and an image that has none is left "
     "out. accuracy is the share of the pixels that have their class; miou_with_background is the mean over the classes "
-    "with the background, of the pooled pixels. hd95, in pixels, and nsd, whose tolerance is in its name, are of outlines "
-    "and means over images; where label or map alone has the class they are the diagonal of the image and 0."
+    "with the background, of the pooled pixels. hd95, in pixels, and nsd, whose tolerance is in its name, are of "
+    "outlines and means over images; where label or map alone has the class they are the diagonal of the image and 0."
 )
 
 
