@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
-SWEEP = "UNET_LIGHTNING_SWEEP"  # in the environment of such a job: the process of the sweep, and when it began
+SWEEP = "UNET_LIGHTNING_SWEEP"  # in the environment of such a job: the number of the sweep's process
 POLL = 0.5  # seconds between two looks
 GRACE = 20.0  # seconds that a job has to end by itself: a batch, its state, its loggers
 GONE = 1  # exit code of the process
@@ -17,7 +17,7 @@ GONE = 1  # exit code of the process
 @contextmanager
 def announced() -> Iterator[None]:
     """Tells the processes that are started within the block whose they are."""
-    os.environ[SWEEP] = f"{os.getpid()} {psutil.Process().create_time()}"
+    os.environ[SWEEP] = str(os.getpid())
     try:
         yield
     finally:
@@ -25,12 +25,15 @@ def announced() -> Iterator[None]:
 
 
 def is_gone(sweep: str) -> bool:
-    """Whether the process that `announced` itself has ended; another may have its number."""
-    number, _, began = sweep.partition(" ")
+    """Whether the process of a number has ended.
+
+    When it began is not asked for: by the system's clock, which may be set while a sweep runs.
+    """
     try:
-        process = psutil.Process(int(number))
-        return bool(process.create_time() != float(began) or process.status() == psutil.STATUS_ZOMBIE)
-    except (psutil.Error, ValueError):
+        return bool(psutil.Process(int(sweep)).status() == psutil.STATUS_ZOMBIE)
+    except psutil.AccessDenied:
+        return False
+    except (psutil.NoSuchProcess, ValueError):
         return True
 
 
@@ -41,7 +44,7 @@ def ends_with_its_sweep() -> Iterator[None]:
     Nothing happens in the process of the sweep itself, and in jobs of Slurm, which outlive it.
     """
     sweep = os.environ.get(SWEEP, "")
-    if not sweep or sweep.startswith(f"{os.getpid()} "):
+    if sweep in ("", str(os.getpid())):
         yield
         return
     if is_gone(sweep):  # the last job has ended after it
