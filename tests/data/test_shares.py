@@ -129,3 +129,9 @@ def test_another_share_is_refused(data, value):
 def test_an_id_that_is_given_twice_counts_once(data):
     module = data(RIGHT, RIGHT, RIGHT, val_ids=["2", "2"])
     assert (module.train.image_ids, module.val.image_ids) == (["1", "3"], ["2"])
+
+
+@pytest.mark.parametrize("ids", ["2", [{"2": 1}], [["2"]], [None], [True]], ids=str)
+def test_ids_that_are_no_names_are_refused(data, ids):
+    with pytest.raises(ConfigError, match=r"data\.val_ids must be a list of names"):
+        data(RIGHT, RIGHT, val_ids=ids)

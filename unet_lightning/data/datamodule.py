@@ -58,7 +58,9 @@ class SegmentationDataModule(L.LightningDataModule):
                 "data needs dataset (_target_, and _partial_: true), augment (_target_) and root (a folder), found "
                 f"{type(dataset).__name__}, {type(augment).__name__} and {type(root).__name__}."
             )
-        if not isinstance(val_ids, list | tuple | None):
+        if not (
+            val_ids is None or (isinstance(val_ids, list | tuple) and all(type(one) in (str, int) for one in val_ids))
+        ):
             raise ConfigError(f'data.val_ids must be a list of names, as text ["21", "22"], found {val_ids}.')
         for name, value in (("batch_size", batch_size), ("repeats", repeats)):
             if not isinstance(value, int) or value < 1:
