@@ -129,6 +129,15 @@ def test_the_terminal_keeps_to_the_main_columns(board):
     assert "l|eaky <b>[x] LEAK" in text.getvalue()
 
 
+def test_the_terminal_says_below_a_name_what_was_measured_otherwise(board):
+    text = io.StringIO()
+    Console(file=text, width=100).print(terminal(board, 100))
+    table = text.getvalue().split("drive test:")[0]
+    assert "tta=flips" in table and table.count("tta=none") == 2  # of the best, and of the leak
+    assert "threshold=" not in table and "scale=" not in table  # the same in all rows
+    assert "tta=" not in markdown(board)  # which has a column for it
+
+
 def test_csv_holds_everything_in_full(board, tmp_path):
     write_rows(csv_rows(board), tmp_path / "t.csv")
     with (tmp_path / "t.csv").open() as file:

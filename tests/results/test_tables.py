@@ -166,6 +166,13 @@ def test_validation_images_are_marked_where_they_did_not_choose_the_checkpoint_t
     assert "Validation images, which did not choose this checkpoint: 01, 02." in " ".join(marked.split())
 
 
+def test_maps_of_another_program_have_a_sentence_too(observers):
+    elsewhere = dict.fromkeys(("tta", "scale", "tiles"), "-")
+    said = " ".join(text(observers, **elsewhere, predictions="their maps").split())
+    assert "(given); maps of another program, read from their maps. dice_per_image" in said
+    assert "TTA" not in said and " -" not in said.split("|")[-1]
+
+
 def test_no_leak_is_marked_where_there_is_none(observers):
     assert "LEAK" not in text(observers)
 
@@ -194,7 +201,7 @@ def test_a_wide_table_keeps_a_row_a_line():
     assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
 
-@pytest.mark.parametrize(("width", "tables"), [(60, 3), (80, 2), (200, 1)])
+@pytest.mark.parametrize(("width", "tables"), [(60, 3), (90, 2), (200, 1)])
 def test_a_terminal_gets_as_many_tables_as_it_takes_and_no_figure_is_broken(width, tables, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(width))
     row = {f"data set {number} test": "0.8177 [0.8101, 0.8254]" for number in range(3)}

@@ -111,10 +111,13 @@ def mark_of(protocol: Mapping[str, Any]) -> str:
 
 def words_of(protocol: Mapping[str, Any]) -> str:
     """The protocol as a paragraph, with LEAK where it applies."""
+    how = f"TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}"
+    if protocol["tiles"] == "-":
+        how = f"maps of another program, read from {protocol.get('predictions') or 'a folder'}"
     said = [
         f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
         f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
-        f"({protocol['threshold_source']}); TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}.",
+        f"({protocol['threshold_source']}); {how}.",
         "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
         f"of the pooled pixels. Intervals: 95 %, {METHOD}.",
     ]

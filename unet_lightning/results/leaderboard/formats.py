@@ -30,7 +30,7 @@ def terminal(board: Leaderboard, width: int) -> Group:
     places = list(range(len(kinds)))[:ROWS]
     if "human" in kinds[ROWS:]:
         places[-1] = kinds.index("human")
-    table = _table(ranking(board), width, places)
+    table = _table(ranking(board, narrow=True), width, places)
     for row, place in zip(table.rows, places, strict=True):
         row.style = "dim" if kinds[place] == "leak" else ""
     parts: list[RenderableType] = [Text(f"{board.lead}\n", "bold")] if board.lead else []

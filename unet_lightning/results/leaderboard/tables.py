@@ -26,10 +26,13 @@ FURTHER = ("dice", "cldice")  # means over images beside the figure of the ranki
 Columns = dict[str, tuple[Iterable[str], int | None]]  # cells and level
 
 
-def ranking(board: Leaderboard) -> pd.DataFrame:
-    """The lines of a leaderboard; figures that nobody has are left out."""
+def ranking(board: Leaderboard, narrow: bool = False) -> pd.DataFrame:
+    """The lines of a leaderboard; figures that nobody has are left out.
+
+    Where the columns are `narrow`, below the names stands in what ways of measuring rows differ, too.
+    """
     lines = board.lines
-    columns = _places(board, lines, 0) | {
+    columns = _places(board, lines, 0, narrow) | {
         "runs": (map(_averaged, *(lines[name] for name in ("runs", "seeds", "folds", "networks"))), 2),
         "spread": ([readable(spread, board.figure) for spread in lines["spread"]], 3),
     }
@@ -123,14 +126,14 @@ def _table(name: str, title: str, columns: Columns, notes: Sequence[str] = ()) -
     return table
 
 
-def _places(board: Leaderboard, lines: pd.DataFrame, level: int) -> Columns:
+def _places(board: Leaderboard, lines: pd.DataFrame, level: int, measured: bool = False) -> Columns:
     """Rank (of a level), name with its mark and the settings that tell it apart, and the figure of the ranking."""
-    entries = []
-    for entry, kind, settings, unknown in lines[["entry", "kind", "settings", "unknown_training"]].itertuples(
-        index=False
+    entries, ways = [], _ways(lines) if measured else [""] * len(lines)
+    for way, (entry, kind, settings, unknown) in zip(
+        ways, lines[["entry", "kind", "settings", "unknown_training"]].itertuples(index=False), strict=True
     ):
         pairs = [setting.partition("=") for setting in settings]
-        below = " ".join(f"{key}{sign}{brief(value)}" for key, sign, value in pairs)
+        below = " ".join([*(f"{key}{sign}{brief(value)}" for key, sign, value in pairs), way]).strip()
         mark = " LEAK" if kind == "leak" else " (training unknown)" if unknown else ""
         entries.append(entry + mark + f"\n{below}" * bool(below))
     means = lines[[f"{board.figure}_{end}" for end in ("per_image", "low", "high")]]
@@ -139,6 +142,15 @@ def _places(board: Leaderboard, lines: pd.DataFrame, level: int) -> Columns:
         "entry": (entries, 0),
         f"{board.figure}_per_image{INTERVAL}": (_with_intervals(means, board.figure), 0),
     }
+
+
+def _ways(lines: pd.DataFrame) -> list[str]:
+    """Of each row the threshold, test-time augmentation and scale that others do not share, such as `tta=flips`."""
+    models = lines["kind"] != "human"
+    texts = {key: lines[key].map(_protocol) for key in ("threshold", "tta", "scale")}
+    differing = {key: cells for key, cells in texts.items() if cells[models].nunique() > 1}
+    said = [" ".join(f"{key}={cells.loc[row]}" for key, cells in differing.items()) for row in lines.index]
+    return [one if model else "" for one, model in zip(said, models, strict=True)]
 
 
 def _averaged(runs: int, seeds: int, folds: int, networks: int) -> str:
