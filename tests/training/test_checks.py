@@ -32,7 +32,6 @@ def check(train=8, val=4, processes=1, limits=(1.0, 1.0), callbacks=(BEST, LAST)
         {"val": 0, "callbacks": [LAST, TRAIN_STOP]},
         {"callbacks": [BEST]},
     ],
-    ids=str,
 )
 def test_what_trains_and_leaves_a_checkpoint_is_taken(run):
     check(**run)
@@ -56,7 +55,6 @@ def test_what_trains_and_leaves_a_checkpoint_is_taken(run):
         ({"callbacks": []}, r"No callback would write best.ckpt or last.ckpt"),
         ({"callbacks": [ModelCheckpoint()]}, r"No callback would write best.ckpt or last.ckpt"),
     ],
-    ids=str,
 )
 def test_what_never_trains_or_leaves_nothing_is_refused(run, said):
     with pytest.raises(ConfigError, match=said):
