@@ -5,7 +5,7 @@ from conftest import TINY_RUN
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from unet_lightning.errors import ConfigError
-from unet_lightning.training.build import timer
+from unet_lightning.training.build import check_numbers, timer
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
 from unet_lightning.training.checks import check_run
 
@@ -71,3 +71,13 @@ def test_a_run_without_batches_is_one_line_and_no_run_folder(in_process, tmp_pat
 def test_no_time_is_no_run():
     with pytest.raises(ConfigError, match="max_time must leave time to train, found 00:00:00:00"):
         timer("00:00:00:00")
+
+
+@pytest.mark.parametrize("interval", [0.5, 3, None])
+def test_validations_come_by_batches(interval):
+    check_numbers({"val_check_interval": interval})
+
+
+def test_validations_by_the_clock_are_refused():
+    with pytest.raises(ConfigError, match="a share of an epoch, found 00:00:10:00: validations by the clock"):
+        check_numbers({"val_check_interval": "00:00:10:00"})

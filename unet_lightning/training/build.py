@@ -159,6 +159,12 @@ def check_numbers(trainer: Mapping[str, Any]) -> None:
         endless = name.startswith("max") and value == -1
         if value is not None and (not isinstance(value, int) or (value < 1 and not endless)):
             raise ConfigError(f"trainer.{name} must be a whole number from 1, found {value}.")
+    interval = trainer.get("val_check_interval")
+    if not isinstance(interval, int | float | None):
+        raise ConfigError(
+            f"trainer.val_check_interval must be a number of batches or a share of an epoch, found {interval}: "
+            "validations by the clock would not come again where they were, in a run that is repeated or goes on."
+        )
 
 
 def check_owned(trainer: Mapping[str, Any]) -> None:
