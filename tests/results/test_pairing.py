@@ -43,6 +43,18 @@ def test_photographs_are_paired_by_content_whatever_they_are_called(run):
     assert not any("names" in note for note in board.notes)
 
 
+def test_intervals_are_by_group_where_images_have_one(run):
+    values = dice(*(0.8 + 0.01 * number for number in range(12)))
+    grouped = content(*"abcdefghijkl")
+    alone = board_of(run("a", values, content=grouped))
+    for number, one in enumerate(grouped.values()):
+        one["group"] = f"p{number // 2}"
+    by_group = board_of(run("bb", values, content=grouped))
+    low, high = (board.lines["dice_low"][0] for board in (by_group, alone))
+    assert low < high  # six patients tell less than twelve would
+    assert any("by group" in note for note in by_group.notes) and not any("by group" in note for note in alone.notes)
+
+
 def test_images_of_the_same_names_that_are_others_are_not_compared(run):
     a, b = run("a", dice(0.9, 0.5), content=content("p", "q")), run("bb", dice(0.9, 0.5), content=content("x" * 9, "y"))
     with pytest.raises(RunError, match=r"a lacks 01 \(xxxxxx\), 02 \(y\); bb lacks 01, 02"):

@@ -48,7 +48,8 @@ def board_of(
     notes += [f"Lacks the images of folds that are missing, and is left out: {name}." for name in incomplete]
     jobs = [(one.path, job) for one in found for job in one.unfinished]
     unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
-    return make_leaderboard(mark_twins(make_entries(runs, class_name)), figure, class_name, notes, unfinished)
+    entries = mark_twins(make_entries(runs, class_name))
+    return make_leaderboard(entries, figure, class_name, notes, unfinished)
 
 
 @dataclass(frozen=True)

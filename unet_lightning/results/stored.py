@@ -51,13 +51,12 @@ class StoredEvaluation:
 
     @property
     def content(self) -> dict[str, Mapping[str, str]]:
-        """What each image is, by the ids in the folder: see `contents_of`; empty where an earlier version wrote it."""
+        """What each image is: see `contents_of`; empty where an earlier version wrote it."""
         found = self.protocol.get("content")
-        ids = [self.written_as.get(image, image) for image in self.images]
-        if not isinstance(found, Mapping) or not all(isinstance(found.get(one), Mapping) for one in ids):
+        if not isinstance(found, Mapping) or not all(isinstance(found.get(one), Mapping) for one in self.images):
             return {}
-        texts = [text for one in ids for text in (found[one].get("photograph"), *found[one].values())]
-        return {one: found[one] for one in ids} if all(isinstance(text, str) for text in texts) else {}
+        texts = [text for one in self.images for text in (found[one].get("photograph"), *found[one].values())]
+        return {one: found[one] for one in self.images} if all(isinstance(text, str) for text in texts) else {}
 
     def map_of(self, image: str) -> Path:
         """The probability map of an image, of two classes."""

@@ -119,7 +119,7 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
         f"({protocol['threshold_source']}); {how}.",
         "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
-        f"of the pooled pixels. Intervals: 95 %, {METHOD}.",
+        f"of the pooled pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
     ]
     if "labels" in protocol:
         said.append(f"Labels: {protocol['labels']}.")
@@ -135,6 +135,12 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         seen = f"they saw images of {saw}" if saw else "the file does not say what they saw"
         said.append(f"Training began from {protocol['initial_weights']}: {seen}.")
     return " ".join([*said, *doubts_of(protocol)])
+
+
+def by_group(protocol: Mapping[str, Any]) -> str:
+    """By how many groups of images, such as patients, intervals are; empty where each image stands for itself."""
+    groups = {one["group"] for one in protocol.get("content", {}).values() if "group" in one}
+    return f", by group: the images are of {len(groups)} patients" if groups else ""
 
 
 def doubts_of(protocol: Mapping[str, Any]) -> list[str]:

@@ -51,6 +51,7 @@ def renamed(evaluation: StoredEvaluation, names: Mapping[str, str]) -> StoredEva
     }
     return replace(
         evaluation,
+        protocol={**evaluation.protocol, "content": {names[image]: one for image, one in evaluation.content.items()}},
         per_image={observer: table.rename(index=dict(names)) for observer, table in evaluation.per_image.items()},
         leak=[names.get(image, image) for image in evaluation.leak],
         reasons=reasons,

@@ -1,0 +1,41 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unet_lightning.data.folder import FolderDataset
+from unet_lightning.results.maps import Maps
+from unet_lightning.results.scores import evaluate_maps
+from unet_lightning.results.tables import by_group
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    """Eight photographs of four people."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+        name = f"p{number // 2}_{'LR'[number % 2]}.png"
+        Image.fromarray(pixels).save(tmp_path / "images" / name)
+        Image.fromarray(pixels[..., 0] > 128).save(tmp_path / "labels" / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("groups", [None, "(p[0-9])"])
+def test_an_evaluation_keeps_the_group_of_each_image_and_has_its_intervals_by_group(eyes, groups):
+    dataset = FolderDataset(eyes, "train", groups=groups)
+    maps = [torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(number)) for number in range(8)]
+    found = evaluate_maps(Maps(dataset, "val", maps, {}, thresholds=[0.5] * 8))
+    content = found.protocol["content"]
+    assert content["p1_L"]["photograph"] == dataset.content(2)["photograph"]
+    assert {one.get("group") for one in content.values()} == ({None} if groups is None else {"p0", "p1", "p2", "p3"})
+    assert math.isnan(found.observers["model"].interval["dice"][0]) == (groups is not None)  # four are too few
+
+
+def test_it_is_said_how_many_patients_the_images_are_of():
+    groups = {name: {"photograph": name, "group": name[0]} for name in ("1L", "1R", "2L")}
+    assert by_group({"content": groups}) == ", by group: the images are of 2 patients"
+    assert by_group({"content": {"1L": {"photograph": "a"}}}) == by_group({}) == ""
