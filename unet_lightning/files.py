@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,6 +51,12 @@ def take_place(temporary: Path, path: Path) -> None:
             if pause is None:
                 raise
             time.sleep(pause)
+
+
+def user_folder() -> Path:
+    """Where programs keep what is this user's own; RuntimeError where there is no home."""
+    place = {"win32": "AppData/Roaming", "darwin": "Library/Application Support"}.get(sys.platform, ".config")
+    return Path.home() / place / "unet_lightning"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,6 @@ import hmac
 import logging
 import os
 import secrets
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
-from unet_lightning.files import write_text
+from unet_lightning.files import user_folder, write_text
 from unet_lightning.text import MASK, masked, without_secrets
 from unet_lightning.training.folder import SWEEP, value_path
 
@@ -159,8 +158,7 @@ def signature_of(body: str) -> str:
 
 def key() -> bytes:
     """The key in the home of this user: 32 random bytes, made when they are first needed."""
-    place = {"win32": "AppData/Roaming", "darwin": "Library/Application Support"}.get(sys.platform, ".config")
-    path = Path.home() / place / "unet_lightning" / "key"
+    path = user_folder() / "key"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".key.{os.getpid()}")

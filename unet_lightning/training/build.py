@@ -25,6 +25,7 @@ from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
 from unet_lightning.training.config import leaves
+from unet_lightning.training.known import recall
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
@@ -99,7 +100,7 @@ def build_task(config: Mapping[str, Any], with_weights: bool = True) -> Segmenta
         model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
     )
     if weights is not None and with_weights:
-        task.weights_from = load_weights(task.network, Path(weights))
+        task.weights_from = load_weights(task.network, Path(weights)) or recall(task.network.state_dict())
     return task
 
 

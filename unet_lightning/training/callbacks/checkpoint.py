@@ -15,6 +15,7 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.files import whole_file
 from unet_lightning.models.contents import rename_data_state
 from unet_lightning.models.weights import read_checkpoint
+from unet_lightning.training.known import KnownNetworks
 
 SCORES = ("best_model_score", "current_score", "kth_value")
 HERE = "checkpoints"  # stands for the folder in a checkpoint
@@ -28,6 +29,10 @@ class WholeCheckpoints(TorchCheckpointIO):
     and a copy can be torn.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.known = KnownNetworks()
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Writes a checkpoint; an earlier one stays until this one is whole.
 
@@ -37,6 +42,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         path = Path(path)
         with whole_file(path) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
+        self.known.remember(path, checkpoint)
         with contextlib.suppress(OSError):  # Windows does not open folders
             folder = os.open(path.parent, os.O_RDONLY)
             try:
