@@ -259,3 +259,16 @@ def test_maps_of_two_images_do_not_get_one_name(draw):
     with pytest.raises(ConfigError, match="image a with class b_c and image a_b with class c would have one name"):
         FolderDataset(root, "train", classes=["background", "b_c", "c"])
     FolderDataset(root, "train", classes=["background", "c"])
+
+
+def test_a_validation_image_that_is_a_copy_of_a_training_image_is_warned_of(tmp_path, caplog):
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    noisy = (pictures[2] // 2 + 60).astype(np.uint8)  # other pixels, the same look
+    for name, pixels in zip("abcdef", [*pictures, pictures[0], noisy], strict=True):
+        save(pixels, tmp_path / f"images/{name}.png")
+        save((pixels[..., 0] % 64 < 5 * (ord(name) - 96)).astype(np.uint8) * 255, tmp_path / f"labels/{name}.png")
+    SegmentationDataModule(FolderDataset, tmp_path, turn_flip_crop(8, 0, 0, 0), val_ids=["b", "e", "f"]).setup("fit")
+    assert [message.partition(",")[0] for message in caplog.messages if "is to validate on" in message] == [
+        "Image e is to validate on and is a copy of a",
+        "Image f is to validate on and looks like c",
+    ]

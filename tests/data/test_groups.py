@@ -8,7 +8,7 @@ from PIL import Image
 
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.folder import FolderDataset
-from unet_lightning.data.groups import LIKELY, ask_for_groups, likely_groups, read_groups
+from unet_lightning.data.groups import LIKELY, SHORT, ask_for_groups, likely_groups, read_groups
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 
@@ -103,6 +103,12 @@ def test_names_that_look_grouped_are_asked_about_with_a_pattern_that_works(tmp_p
     assert f"'data.dataset.groups=\"{pattern}\"'" in said
 
 
+def test_the_pattern_shown_is_a_short_one_where_that_says_the_same():
+    assert likely_groups(EYES)[0] == "^(.+)[_-]"
+    assert likely_groups(["P1_OD_1", "P1_OS_1", "P2_OD_1"])[0] == "^([^_]+)_"
+    assert likely_groups(["Image_01L", "Image_01R", "Image_02L"])[0] == "^(.+)[A-Za-z]$"
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -173,7 +179,7 @@ def test_a_patient_in_train_and_test_is_refused(eyes):
         FolderDataset(eyes, "train", groups="(p[0-9])")
 
 
-@pytest.mark.parametrize("pattern", [*LIKELY, "(.+)"])
+@pytest.mark.parametrize("pattern", [*LIKELY, *SHORT, "(.+)"])
 def test_the_line_that_a_warning_shows_can_be_typed(pattern):
     parsed = OverridesParser.create().parse_override(f'data.dataset.groups="{pattern}"')
     assert parsed.value() == pattern

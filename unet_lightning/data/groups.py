@@ -19,6 +19,8 @@ LIKELY = (
     r"^(.+)[ _.-]+[A-Za-z]*[0-9]+$",  # P03_1 and P03_2, case4_slice10
     r"^(.*[0-9])[ _.-]*[A-Za-z]+$",  # 7a and 7b, P1_macula and P1_disc
 )
+# Shorter ones, tried first for what is shown.
+SHORT = ("^(.+)[_-]", "^([^_]+)_", "^(.+)[A-Za-z]$", "^[^_]+_(.+)")
 FEW = 4  # images a group, beyond which names without a number are those of kinds rather than of people
 SHOWN = 4  # groups in a warning
 
@@ -70,8 +72,14 @@ def likely_groups(image_ids: Sequence[str]) -> tuple[str, dict[str, list[str]]] 
         several = len(groups) > 1 or EYE in pattern
         numbered = all(re.search("[0-9]", name) for name in groups) or EYE in pattern
         if all(found) and together and several and (numbered or len(image_ids) <= FEW * len(groups)):
-            return pattern, groups
+            same = [match[1] for match in found if match is not None]
+            return next((one for one in SHORT if _grouped(one, image_ids) == same), pattern), groups
     return None
+
+
+def _grouped(pattern: str, image_ids: Sequence[str]) -> list[str | None]:
+    matches = [re.search(pattern, image_id) for image_id in image_ids]
+    return [match and match[1] for match in matches]
 
 
 @cache  # a program opens its data set several times

@@ -1,5 +1,6 @@
 """What a network has seen, by content; by name where an earlier version has not recorded content."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ from torch import Tensor
 
 from unet_lightning.data.content import Content, alike
 from unet_lightning.data.dataset import SegmentationDataset
+
+log = logging.getLogger(__name__)
 
 PIXELS = ("photograph", "drawing")  # of which either tells that two images are one
 
@@ -45,6 +48,22 @@ def find_alike(photo: Tensor, among: Iterable[Seen]) -> Seen | None:
     looks = {one.content["look"]: one for one in among if "look" in one.content}
     found = alike(photo, looks)
     return None if found is None else looks[found]
+
+
+def warn_of_copies(train: SegmentationDataset, val: SegmentationDataset) -> None:
+    """Warns where validation images are, or look like, images to train on under other names."""
+    learned = images_of(train)
+    for index, image in enumerate(images_of(val)):
+        if same := find(image, learned):
+            log.warning(
+                f"Image {image.image_id} is to validate on and is a copy of {same.image_id}, which is trained on: it "
+                "makes the figures of validation too good. Remove one of the two."
+            )
+        elif near := find_alike(val.photo(index), learned):
+            log.warning(
+                f"Image {image.image_id} is to validate on and looks like {near.image_id}, which is trained on. Where "
+                "it is a copy, or of the same patient, validation is too good: remove it, or see data.dataset.groups."
+            )
 
 
 def own_images(state: Mapping[str, Any], part: str) -> list[Seen]:

@@ -41,6 +41,11 @@ def paired(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
             name = f"{image} ({digest[:6]})" if taken else image  # another photograph has this name
             own[image] = names.setdefault((digest, times[digest]), name)
         found.append(replace(run, evaluation=renamed(run.evaluation, own)))
+        if own.keys() & runs[0].evaluation.images and not found[0].evaluation.images & {*own.values()}:
+            raise RunError(
+                f"{found[0].name} and {run.name} cannot be compared: they have no photograph in common. Those of the "
+                "same names are others, by their pixels. Evaluate both on the same photographs."
+            )
     return found, []
 
 
