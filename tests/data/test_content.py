@@ -101,6 +101,10 @@ def test_a_near_copy_looks_alike_and_another_photograph_does_not(picture, copy):
     assert alike(tensor(copy(picture(31))), looks) is None
 
 
+def test_a_large_photograph_looks_like_its_small_copy(picture):
+    assert alike(tensor(picture(3, (2400, 2100))), [look(tensor(picture(seed))) for seed in range(5)]) is not None
+
+
 def test_pictures_of_one_grey_look_like_nothing():
     black, grey = (torch.full((3, 20, 20), value, dtype=torch.uint8) for value in (0, 90))
     assert alike(black, [look(grey)]) is None
