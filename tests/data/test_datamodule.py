@@ -168,6 +168,28 @@ def test_checkpoint_records_what_each_image_of_train_and_val_is(module):
     assert state["contents"]["22"].keys() >= {"photograph", "look", "label", "fov"}
 
 
+def test_weights_that_say_nothing_are_unknown_to_all_that_begins_from_them(module):
+    first, second, third = (ready(module(val_ids=["21"])) for _ in range(3))
+    first.inherit({}, "plain.pth")
+    second.inherit(json.loads(json.dumps(first.state_dict())), "last.ckpt")
+    third.inherit({})
+    assert first.state_dict()["unknown_weights"] == second.state_dict()["unknown_weights"] == ["plain.pth"]
+    assert third.state_dict()["unknown_weights"] == third.state_dict()["inherited_images"] == []
+    assert sorted(image_id for _, image_id, _ in second.state_dict()["inherited_images"]) == ALL
+
+
+def test_what_initial_weights_have_seen_stays_known_by_content_over_generations(module):
+    first, second, third = (ready(module(val_ids=["21"])) for _ in range(3))
+    state = first.state_dict()
+    state["dataset"] = "folder"  # another data set with the same names
+    state["contents"] = {name: {"photograph": f"{int(name):032x}"} for name in ALL}
+    second.inherit(state)
+    third.inherit(second.state_dict())
+    found = {tuple(image[:2]): image[2] for image in third.state_dict()["inherited_images"]}
+    assert found["folder", "21"] == {"photograph": f"{21:032x}"}
+    assert found["drive", "21"] == second.val.content(0)
+
+
 @pytest.mark.parametrize("other", [{"val_ids": ["22"]}, {"folds": 5, "fold": 0}, {}])
 def test_checkpoint_of_another_split_is_refused(module, other):
     state = ready(module(val_ids=["21"])).state_dict()

@@ -97,9 +97,15 @@ def test_an_epoch_without_validation_has_no_validation_figures(program, tmp_path
     assert not second["val/loss"]
 
 
-def test_images_that_the_initial_weights_have_seen_are_remembered(program, tiny_run, tmp_path):
+@pytest.mark.parametrize("plain", [False, True], ids=["checkpoint", "plain state dict"])
+def test_images_that_the_initial_weights_have_seen_are_remembered(program, tiny_run, tmp_path, plain):
     # The first run has seen all of 21 to 40; this one trains and validates on two of them.
-    settings = [*TINY_RUN, "trainer.max_epochs=1", f"model.weights={tiny_run}/checkpoints/last.ckpt"]
+    weights = tiny_run / "checkpoints/last.ckpt"
+    if plain:
+        state = torch.load(weights, weights_only=True)["state_dict"]
+        weights = tmp_path / "plain.pth"
+        torch.save({name.removeprefix("network."): value for name, value in state.items()}, weights)
+    settings = [*TINY_RUN, "trainer.max_epochs=1", f"model.weights={weights}"]
     done = program("train", *settings, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     state = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["SegmentationDataModule"]
