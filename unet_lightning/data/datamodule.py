@@ -17,7 +17,7 @@ from unet_lightning.data.groups import check_kept_together
 from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
-from unet_lightning.data.seen import Seen, inherited_images, lineage, named, warn_of_copies
+from unet_lightning.data.seen import Seen, inherited_images, inherited_state, lineage, warn_of_copies
 from unet_lightning.data.shares import check_labels, checked_share
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
@@ -120,10 +120,8 @@ class SegmentationDataModule(L.LightningDataModule):
         if stage in ("fit", "validate") and self.val is None:
             self.train, self.val = self.photographs("train"), self.photographs("val")
             _ = self.train.samples, self.val.samples  # decoded now, once for all workers, so that errors come early
-            is_first = self._rank_and_world_size[0] == 0
-            check_labels(self.train, self.val, is_first)
-            if is_first:
-                warn_of_copies(self.train, self.val)
+            check_labels(self.train, self.val, self._rank_and_world_size[0] == 0)
+            warn_of_copies(self.train, self.val, self._rank_and_world_size[0] == 0)
             if self.mean is None:
                 self.mean, self.std = channel_statistics(self.train.samples)
 
@@ -153,8 +151,7 @@ class SegmentationDataModule(L.LightningDataModule):
             "train_ids": self.train.image_ids if self.train else [],
             "val_ids": self.val.image_ids if self.val else [],
             "contents": {name: dict(content) for name, content in self._contents().items()},
-            "inherited": named(self.inherited),
-            "inherited_images": [[one.dataset, one.image_id, dict(one.content)] for one in self.inherited],
+            **inherited_state(self.inherited),
             "unknown_weights": self.unknown,
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,

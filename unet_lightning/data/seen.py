@@ -50,10 +50,10 @@ def find_alike(photo: Tensor, among: Iterable[Seen]) -> Seen | None:
     return None if found is None else looks[found]
 
 
-def warn_of_copies(train: SegmentationDataset, val: SegmentationDataset) -> None:
-    """Warns where validation images are, or look like, images to train on under other names."""
+def warn_of_copies(train: SegmentationDataset, val: SegmentationDataset, is_first: bool) -> None:
+    """Warns, in the first process, where validation images are, or look like, images to train on."""
     learned = images_of(train)
-    for index, image in enumerate(images_of(val)):
+    for index, image in enumerate(images_of(val) if is_first else []):
         if same := find(image, learned):
             log.warning(
                 f"Image {image.image_id} is to validate on and is a copy of {same.image_id}, which is trained on: it "
@@ -77,6 +77,13 @@ def inherited_images(state: Mapping[str, Any]) -> list[Seen]:
     if "inherited_images" in state:
         return [Seen(dataset, image_id, content) for dataset, image_id, content in state["inherited_images"]]
     return [Seen(dataset, image_id) for dataset, ids in (state.get("inherited") or {}).items() for image_id in ids]
+
+
+def inherited_state(images: Iterable[Seen]) -> dict[str, Any]:
+    """What the initial weights had seen, as the state of a data module holds it: see `inherited_images`."""
+    images = list(images)
+    rows = [[one.dataset, one.image_id, dict(one.content)] for one in images]
+    return {"inherited": named(images), "inherited_images": rows}
 
 
 def lineage(state: Mapping[str, Any]) -> list[Seen]:
