@@ -38,10 +38,11 @@ def main(cfg: DictConfig) -> None:
     forget_names()  # an evaluation is a run of its own
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
     done: dict[Path, list[Evaluation]] = {}
-    for folder in folders_of(config):
+    for named in named_by(config):
+        folder = named if config["weights"] is None else named.with_suffix("")  # beside a file of weights
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
         for data in several or [config["data"]]:
-            source = open_source(config, folder, data)
+            source = open_source(config, named, data)
             for split in source.splits(config["split"]):
                 with held(folder, source.name(split, config["threshold"])) as place:
                     evaluation = evaluate_maps(source.maps(split, config["threshold"]), config["surface_tolerance"])
@@ -60,20 +61,30 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
             words = ", ".join("null" if choice is None else str(choice).lower() for choice in choices)
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
     threshold, data_sets, has_maps = config["threshold"], config["data_sets"], config["predictions"] is not None
+    sources = [name for name in ("run", "predictions", "weights") if config[name] is not None]
     has_run, of_validation = config["run"] is not None, threshold == "val"
     tolerance = config["surface_tolerance"]
     number = type(threshold) in (int, float) and 0 <= threshold <= 1
     useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
+    of_weights = [word for word in overrides if word.lstrip("+").startswith(("model.", "normalize"))]
     one_set = any(word.startswith("data.") for word in overrides)
     wrong = {
         f"threshold must be from 0 to 1, or val, found {threshold}.": not number and threshold not in (None, "val"),
         f"surface_tolerance must be a number of pixels from 0 on, found {tolerance}.": type(tolerance)
         not in (int, float)
         or not 0 <= tolerance < math.inf,
-        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>.": has_maps == has_run,
-        "threshold=val needs a run: maps from elsewhere have no validation images here.": has_maps and of_validation,
+        "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>, or weights=<file> "
+        f"data=<data set>; found {', '.join(sources) or 'none'}.": len(sources) != 1,
+        "threshold=val needs a run: maps and weights from elsewhere have no validation images here.": (
+            of_validation and not has_run
+        ),
+        f"{', '.join(of_weights)}: of no effect without weights, leave it out.": config["weights"] is None
+        and of_weights,
+        "checkpoint chooses one of a run: weights names the file itself.": (
+            config["weights"] is not None and config["checkpoint"] is not None
+        ),
         f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": has_maps and useless,
-        "run and predictions name at least one folder, found an empty list.": not folders_of(config),
+        "run, predictions and weights name at least one place, found an empty list.": sources and not named_by(config),
         "data names at least one data set, found an empty list.": data_sets == [],
         "data.<key> is of one data set: for several set DRIVE_ROOT, CHASE_DB1_ROOT and so on.": data_sets and one_set,
     }
@@ -82,9 +93,9 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
             raise ConfigError(message)
 
 
-def folders_of(config: dict[str, Any]) -> list[Path]:
-    """The folders to measure."""
-    named = config["run"] if config["predictions"] is None else config["predictions"]
+def named_by(config: dict[str, Any]) -> list[Path]:
+    """The folders, or files of weights, to measure."""
+    named = next(config[name] for name in ("predictions", "weights", "run") if config[name] is not None)
     return [followed(Path(str(folder))) for folder in (named if isinstance(named, list) else [named])]
 
 
@@ -107,12 +118,19 @@ def open_source(config: dict[str, Any], folder: Path, data: dict[str, Any]) -> A
     from unet_lightning.results.foreign import MapSource
     from unet_lightning.results.maps import NetworkSource
     from unet_lightning.training.folds import first_run
+    from unet_lightning.training.loose import load_loose, words_of_loose
 
     if config["predictions"] is not None:
         return MapSource(folder, data)
+    options = PredictionOptions(**{name: config[name] for name in OPTIONS})
+    if config["weights"] is not None:
+        if "_target_" not in data:
+            raise ConfigError("weights needs the data set to measure on, such as data=drive.")
+        trained = load_loose(folder, config["model"] or {}, config["normalize"])
+        print(words_of_loose(trained))
+        return NetworkSource(folder.with_suffix(""), data, None, options, [trained])
     if config["data_sets"] and data["dataset"] == first_run(folder).read_config()["data"]["dataset"]:
         data = {}  # as the run had it
-    options = PredictionOptions(**{name: config[name] for name in OPTIONS})
     return NetworkSource(folder, data, config["checkpoint"], options)
 
 

@@ -39,7 +39,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("photos", nargs="+", metavar="PHOTO", help="file, folder (with subfolders) or data set: data=drive split=test")
-    add("--run", required=True, type=Path, help="the run folder, or that of a cross-validation")
+    add("--run", type=Path, help="the run folder, or that of a cross-validation")
+    add("--weights", type=Path, metavar="FILE", help="instead of a run: weights of the U-Net, such as the tutorial's")
+    add("--mean", type=float, nargs=3, metavar="C", help="of the weights' training, red, green, blue (the tutorial's)")
+    add("--std", type=float, nargs=3, metavar="C", help="standard deviations, like --mean")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a folder of masks "
         "named as the photographs, auto (found in each; a data set's own) or none (as in training, which is none where "
@@ -57,6 +60,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--submission", type=Path, metavar="ZIP", help="archive for the DRIVE challenge")
     # fmt: on
     args = parser.parse_args(at_home(sys.argv[1:] if arguments is None else arguments))
+    if (args.run is None) == (args.weights is None):
+        parser.error("give --run or --weights")
+    if (args.mean is None) != (args.std is None) or (args.run and args.mean):
+        parser.error("--mean and --std go together, and with --weights")
     if args.out is None and args.submission is None:
         parser.error("give --out, --submission or both")
     return args
@@ -74,10 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.training.folder import followed
     from unet_lightning.training.folds import load_networks
     from unet_lightning.training.leaks import made_by, nearest, origin_of
+    from unet_lightning.training.loose import assumed, load_loose, words_of_loose
     from unet_lightning.training.threshold import fingerprint
 
-    args.run = followed(args.run)
-    networks = load_networks(args.run, args.checkpoint)
+    if args.weights is None:
+        args.run = followed(args.run)
+        networks = load_networks(args.run, args.checkpoint)
+    else:
+        networks = [load_loose(args.weights, {}, {"mean": args.mean, "std": args.std} if args.mean else None)]
+        print(words_of_loose(networks[0]))
     if args.fov is None:
         args.fov = "none" if all(one.fov == "none" for one in networks) else "auto"
     photographs, lost = find_photographs(args.photos, args.fov, args.out)
@@ -91,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.out is not None:
         decided = threshold if len(networks[0].classes) == 2 else "argmax"
         settings = made_for | {"threshold": decided, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
+        settings |= assumed(networks[0])
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
     origin = origin_of(networks, options.tta, options.scale, predictor.describe())
 
@@ -196,6 +209,8 @@ def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, 
             f"--threshold decides between two classes, the network knows {classes}: leave it out, each pixel gets its "
             "most probable class."
         )
+    if value == "val" and args.run is None:
+        raise ConfigError("--threshold val is chosen with a run: give a number with --weights.")
     if value == "val":
         return stored_threshold(args.run, made_for)
     if isinstance(value, str) or not 0 <= value <= 1:

@@ -1,6 +1,6 @@
 """Probability maps of a split and what makes vessels of them: by trained networks, or by another program."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,7 +25,9 @@ from unet_lightning.training.leaks import (
     nearest,
     origin_of,
 )
+from unet_lightning.training.loose import TUTORIAL, assumed, shown_moments
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
+from unet_lightning.training.trained import Trained
 
 
 def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
@@ -44,17 +46,23 @@ class NetworkSource:
         data: a whole `data` section, or values that change the run's own; null leaves one as it was.
         checkpoint: see `load_networks`.
         options: how photographs pass through a network.
+        networks: those to measure, where the folder is that of no run; then `data` must be a whole section.
     """
 
     def __init__(
-        self, folder: Path, data: Mapping[str, Any], checkpoint: str | None, options: PredictionOptions
+        self,
+        folder: Path,
+        data: Mapping[str, Any],
+        checkpoint: str | None,
+        options: PredictionOptions,
+        networks: Sequence[Trained] = (),
     ) -> None:
         self.folder, self.options, self.checkpoint = folder, options, checkpoint
-        self.networks = load_networks(folder, checkpoint)
+        self.networks = list(networks) or load_networks(folder, checkpoint)
         self.folds = len(self.networks) > 1
         self.held_out = {image_id: trained for trained in self.networks for image_id in trained.val_ids}
         self.predictor = make_predictor(self.networks, self.options)
-        self.own = first_run(folder).read_config()["data"]
+        self.own = dict(data) if networks else first_run(folder).read_config()["data"]
         section = "_target_" in data
         same = not section or data["dataset"] == self.own["dataset"]
         if same:  # the files may have moved since training
@@ -74,6 +82,8 @@ class NetworkSource:
         usual = ("last", "val") if self.folds else ("best", USUAL_THRESHOLD)
         given = zip(("checkpoint", "threshold"), (self.checkpoint, threshold), usual, strict=True)
         settings = self.options.unusual() | {name: value for name, value, own in given if value not in (None, own)}
+        if (said := assumed(self.networks[0])) != shown_moments(**TUTORIAL):
+            settings |= said
         return evaluation_name(open_photographs(self.data, split).name, split, settings)
 
     def maps(self, split: str, threshold: float | str | None = None) -> Maps:
@@ -160,5 +170,10 @@ class NetworkSource:
         for doubt, image_ids in doubts.items():
             print(f"Warning: at their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
         watched = [] if self.folds and split == "val" else found.watched
-        origin |= {"seen_as": found.seen_as, "near_duplicates": found.near, "watched": watched}
+        origin |= {
+            "assumed": assumed(self.networks[0]),
+            "seen_as": found.seen_as,
+            "near_duplicates": found.near,
+            "watched": watched,
+        }
         return Maps(dataset, split, maps, origin, found.reasons, said)

@@ -121,11 +121,14 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
         f"of the pooled pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
     ]
+    if normalised := protocol.get("assumed"):
+        said.append(f"Photographs are normalised by mean {normalised['mean']} and SD {normalised['std']}, as was said.")
     if "labels" in protocol:
         said.append(f"Labels: {protocol['labels']}.")
     said += [
-        f"Network: {network['checkpoint']} ({network['sha256'][:12]}), epoch {network['epoch']}, seed "
-        f"{network['seed']}, trained on {protocol['trained_on']}."
+        f"Network: {network['checkpoint']} ({network['sha256'][:12]}), "
+        + "".join(f"{name} {network[name]}, " for name in ("epoch", "seed") if network[name] >= 0)
+        + f"trained on {protocol['trained_on']}."
         for network in protocol["networks"]
     ]
     versions = ", ".join(f"{name} {version}" for name, version in protocol["versions"].items())

@@ -13,6 +13,7 @@ from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
 
+NOBODY = -1  # an epoch, or a seed, that nobody knows
 DATA_KEYS = ("dataset", "train_ids", "val_ids", "inherited", "classes", "mean", "std")  # that a checkpoint must have
 
 
@@ -31,8 +32,8 @@ class Trained:
     watched: list[Seen]  # images of the data set that validation watched
     checkpoint: Path
     selected: bool  # whether validation chose this checkpoint
-    epoch: int  # from 0
-    seed: int
+    epoch: int  # from 0, or NOBODY
+    seed: int  # or NOBODY
     initial_weights: str | None  # the file that training began from
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
@@ -55,7 +56,9 @@ class Trained:
 
     def stamp(self) -> dict[str, Any]:
         """What names this network in a protocol."""
-        name = f"{self.checkpoint.parents[1].name}/checkpoints/{self.checkpoint.name}"
+        home = self.checkpoint.parent
+        run = f"{home.parent.name}/checkpoints/" if home.name == "checkpoints" else ""
+        name = f"{run}{self.checkpoint.name}"
         return {"checkpoint": name, "sha256": self.sha256, "epoch": self.epoch, "seed": self.seed}
 
 
