@@ -21,7 +21,7 @@ def test_the_same_configuration_may_go_on_wherever_its_data_is(tmp_path):
     run = RunFolder(tmp_path)
     run.write_config(CONFIG)
     run.check_same(CONFIG | {"data": {"root": "/elsewhere", "seed": 0}})
-    with pytest.raises(OtherRun, match="seed differ"):
+    with pytest.raises(OtherRun, match="seed is 0 there, 1 here"):
         run.check_same(CONFIG | {"data": {"root": "/data", "seed": 1}, "seed": 1})
 
 
@@ -131,3 +131,22 @@ def test_links_within_a_run_and_from_a_collection_to_runs_are_as_good_as_copies(
 def test_each_folder_that_is_claimed_is_a_new_one(tmp_path):
     wanted = tmp_path / "outputs/train/2026-01-31_12-00-00"
     assert [claimed(wanted).name for _ in range(3)] == [wanted.name, f"{wanted.name}_2", f"{wanted.name}_3"]
+
+
+@pytest.mark.parametrize(
+    ("log", "other", "left"),
+    [
+        (b"", None, False),
+        (b"[2026-01-31 12:00:00,000][unet_lightning.train][INFO] - What it saw before it was refused\n", None, False),
+        (b"[2026-01-31 12:00:00,000][unet_lightning.train][INFO] - A run\n", "config.yaml", True),
+        (b"[notes] of somebody\n", None, True),
+    ],
+)
+def test_a_folder_in_which_nothing_began_goes_with_its_log_alone(tmp_path, log, other, left):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "train.log").write_bytes(log)
+    if other:
+        (folder / other).touch()
+    RunFolder(folder).discard_empty()
+    assert (folder / "train.log").exists() == folder.exists() == left

@@ -106,9 +106,10 @@ class RunFolder:
             )
 
     def discard_empty(self) -> None:
-        """Removes the folder where nothing but empty log files is in it: what was to begin here did not."""
-        for log in self.path.glob("*.log"):
-            if not log.stat().st_size:
+        """Removes the folder where nothing but logs of the program is in it: what was to begin here did not."""
+        found = [*self.path.glob("*")]
+        if all(one.is_file() and one.suffix == ".log" and _is_ours(one.read_bytes()) for one in found):
+            for log in found:
                 log.unlink()
         with contextlib.suppress(OSError):  # not empty
             self.path.rmdir()
@@ -217,6 +218,11 @@ def claimed(folder: Path) -> Path:
         except OSError:  # said by those who write there
             break
     return path
+
+
+def _is_ours(log: bytes) -> bool:
+    """Whether a log is empty, or begins as ours do: [time][module][level]."""
+    return not log or b"][unet_lightning." in log.partition(b"\n")[0]
 
 
 def followed(path: Path) -> Path:
