@@ -39,7 +39,8 @@ def test_objects_of_ones_own_are_trained_and_predict(tiny_drive, tmp_path):
     with (tmp_path / "metrics.csv").open(newline="", encoding="utf-8") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     assert task.hparams == {"scheduler": None, "channels_last": True}
-    found = model_of(task, data).predict(np.zeros((20, 30, 3), np.uint8))
+    with pytest.warns(UserWarning, match="at its own scale: no field of view was found"):
+        found = model_of(task, data).predict(np.zeros((20, 30, 3), np.uint8))
     assert (found.shape, found.dtype) == ((20, 30), np.float32)
     assert 0 <= found.min() and found.max() <= 1
 

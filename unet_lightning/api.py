@@ -3,6 +3,7 @@
 `from unet_lightning.api import load, measure, train`; see docs/api.md.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +47,23 @@ class Model:
 
         Args:
             image: a photograph, `(H, W, 3)`, `(3, H, W)` or `(H, W)`, uint8, or floats in [0, 1].
-            fov: `(H, W)` bool, the field of view; where None, it is found in the photograph.
+            fov: `(H, W)` bool, the field of view, by which scale=auto measures; where None, it is found in the
+                photograph, unless training was on whole images. Nothing is set to 0 outside it.
 
         Returns:
             `(H, W)` float32 in [0, 1]; with more than two classes `(C - 1, H, W)`.
+
+        Warns:
+            UserWarning: scale=auto has left the photograph at its own scale, as its field of view is not clear.
 
         Raises:
             ConfigError: the array is not a photograph.
         """
         field = None if fov is None else torch.as_tensor(fov).bool()
-        found = self.predictor(as_photograph(image), field).numpy()  # (C - 1, H, W)
+        prediction = self.predictor.predict(as_photograph(image), field)
+        if prediction.doubt is not None:
+            warnings.warn(f"The photograph passed at its own scale: {prediction.doubt}.", stacklevel=2)
+        found = prediction.probabilities.numpy()  # (C - 1, H, W)
         return found[0] if len(found) == 1 else found
 
 
