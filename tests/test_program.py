@@ -60,7 +60,7 @@ def test_a_program_that_nobody_reads_ends_as_by_sigpipe(say, monkeypatch, capsys
     with os.fdopen(writing, "w") as closed:
         monkeypatch.setattr(sys, "stdout", closed)
         with pytest.raises(SystemExit) as ended:
-            one_line_errors(say)("a line")
+            one_line_errors(one_line_errors(say))("a line")  # as the programs that Hydra calls
     assert ended.value.code == 141
     assert capsys.readouterr().err == "Stopped by SIGPIPE: nobody reads what it prints.\n"
 

@@ -45,9 +45,9 @@ class Stopped(BaseException):
 def as_stop(error: BaseException | None) -> BaseException | None:
     """The error, or SIGPIPE where it means that nobody reads what the program prints, as when `| head` has ended.
 
-    Rich, which draws tables and bars, leaves by SystemExit then.
+    Rich, which draws tables and bars, leaves by SystemExit(1) then.
     """
-    unread = error.__context__ if isinstance(error, SystemExit) else error
+    unread = error.__context__ if isinstance(error, SystemExit) and error.code == 1 else error
     return Stopped(SIGPIPE) if isinstance(unread, BrokenPipeError) and unread.filename is None else error
 
 
