@@ -88,3 +88,10 @@ def test_a_file_that_is_given_twice_counts_once(tmp_path):
     touch(tmp_path / "a.png")
     found = given([str(tmp_path), str(tmp_path / "a.png"), str(tmp_path / "." / "a.png")])
     assert names(found) == ["a"] and not found.lost
+
+
+def test_a_long_name_leaves_room_for_what_stands_behind_it(tmp_path):
+    long = "x" * 240
+    touch(tmp_path / f"{long}a.png", tmp_path / f"{long}b.png")
+    found = names(given([str(tmp_path)]))
+    assert len({*found}) == 2 and all(len(name) <= 200 and name.startswith("xxx") for name in found)

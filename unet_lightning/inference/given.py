@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unet_lightning.data.layout import IMAGE_SUFFIXES
+from unet_lightning.text import LONGEST, as_id
 
 SUFFIXES = (*IMAGE_SUFFIXES, ".dib", ".jfif", ".jpe")  # that are no part of a photograph's name
 # What systems and programs leave in folders, thumbnails among it; and whatever begins with a dot.
@@ -32,7 +33,8 @@ def given(paths: Sequence[str]) -> Given:
         is_folder = os.path.isdir(path)  # Path.is_dir raises where a name is too long
         for file in _files_below(path, found, set()) if is_folder else [path]:
             place = file.relative_to(path).parent if is_folder else Path()
-            names = [place / _without_suffix(file.name), place / file.name]  # the other where a.jpg lies beside a.png
+            # The other where a.jpg lies beside a.png.
+            names = [place / _short(_without_suffix(file.name)), place / _short(file.name)]
             name = next((one for one in names if _is_free(one, file, taken)), None)
             earlier = taken.get(_key(names[0]))
             if name is not None:
@@ -45,7 +47,7 @@ def given(paths: Sequence[str]) -> Given:
 
 def _is_free(name: Path, file: Path, taken: dict[str, Path]) -> bool:
     """Whether pictures of a file may have a name; the longer name is for files of one folder."""
-    earlier = taken.get(_key(name.parent / _without_suffix(name.name)))
+    earlier = taken.get(_key(name.parent / _short(_without_suffix(file.name))))
     beside = earlier is not None and earlier.parent == file.parent and earlier.name != file.name
     return _key(name) not in taken and (earlier is None or beside)
 
@@ -82,6 +84,11 @@ def _without_suffix(name: str) -> str:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
     return name
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for what stands behind it in the names of pictures."""
+    return name if len(os.fsencode(name)) <= LONGEST else as_id(name)
 
 
 def _key(name: Path) -> str:
