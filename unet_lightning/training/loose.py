@@ -8,10 +8,12 @@ from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.normalisation import given_statistics
+from unet_lightning.data.seen import lineage
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import fill, read_checkpoint, tensors_of
+from unet_lightning.training.known import recall
 from unet_lightning.training.trained import NOBODY, Trained, read_trained
 
 FIRST, LAST = "in_conv.0.weight", "out_conv.0.weight"  # layers of the U-Net that tell its numbers of channels
@@ -39,6 +41,8 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
     found = tensors_of(checkpoint, [FIRST])
     network = UNet(**(_shape_of(path, found) | {name: one for name, one in model.items() if one is not None}))
     fill(path, network, checkpoint)
+    state = recall(network.state_dict())  # of a run of this user, saved without what its checkpoint says
+    seen = lineage(state) if state else []
     number, epoch = len(network.state_dict()[LAST]), checkpoint.get("epoch")
     names = [*SegmentationDataset.classes] if number == 2 else [f"class_{one}" for one in range(number)]
     return Trained(
@@ -48,8 +52,8 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
         std=std,
         diameter=None,
         fov="auto",
-        dataset="unknown images",
-        learned=[],
+        dataset=state.get("dataset") or "unknown images",
+        learned=seen,
         watched=[],
         checkpoint=path.resolve(),
         selected=False,
@@ -57,14 +61,14 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
         seed=NOBODY,
         initial_weights=None,
         initial_ids={},
-        unknown=[path.name],
+        unknown=state.get("unknown_weights", []) if state else [path.name],
+        loose=True,
     )
 
 
 def assumed(trained: Trained) -> dict[str, str]:
     """The normalisation that was said of a network without a run, as its file does not; empty where it is of a run."""
-    of_run = trained.seed != NOBODY or not trained.unknown
-    return {} if of_run else shown_moments(trained.mean, trained.std)
+    return shown_moments(trained.mean, trained.std) if trained.loose else {}
 
 
 def shown_moments(mean: Sequence[float], std: Sequence[float]) -> dict[str, str]:

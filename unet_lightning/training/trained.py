@@ -37,6 +37,7 @@ class Trained:
     initial_weights: str | None  # the file that training began from
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
+    loose: bool = False  # whether it came as a file of weights, which says nothing of how photographs pass
 
     @property
     def val_ids(self) -> list[str]:
