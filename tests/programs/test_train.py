@@ -192,7 +192,7 @@ def test_a_missing_mask_is_named(in_process, tiny_drive, tmp_path):
 
 def test_a_run_does_not_overwrite_another(in_process, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
-    assert f"resume={run}" in in_process("train", *TINY_RUN, f"hydra.run.dir={run}")
+    assert "resume=run, or choose" in in_process("train", *TINY_RUN, f"hydra.run.dir={run}")
     assert (run / "metrics.csv").read_text() == (tiny_run / "metrics.csv").read_text()
 
 
