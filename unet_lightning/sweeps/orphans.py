@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psutil
-
 SWEEP = "UNET_LIGHTNING_SWEEP"  # in the environment of such a job: the number of the sweep's process
 POLL = 0.5  # seconds between two looks
 GRACE = 20.0  # seconds that a job has to end by itself: a batch, its state, its loggers
@@ -29,6 +27,8 @@ def is_gone(sweep: str) -> bool:
 
     When it began is not asked for: by the system's clock, which may be set while a sweep runs.
     """
+    import psutil  # of which a run by itself needs nothing
+
     try:
         return bool(psutil.Process(int(sweep)).status() == psutil.STATUS_ZOMBIE)
     except psutil.AccessDenied:
