@@ -114,7 +114,6 @@ def of_netpbm(path: Path, drawn: Array, most: int, rng: random.Random) -> Path:
 
 def of_png(path: Path, drawn: Array, most: int, rng: random.Random) -> Path:
     """A PNG of any depth and kind of colour, made by hand."""
-    height, width = drawn.shape
     kind, bits = rng.choice(
         ((0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (4, 8), (4, 16), (6, 8), (6, 16))
     )
@@ -128,6 +127,14 @@ def of_png(path: Path, drawn: Array, most: int, rng: random.Random) -> Path:
         pixels[..., rng.randrange(3)] = 0  # a colour
     if kind in (4, 6):
         pixels[..., -1] = white if rng.random() < 0.7 else stored
+    path = path.with_suffix(".png")
+    path.write_bytes(png(pixels, kind, bits))
+    return path
+
+
+def png(pixels: Array, kind: int, bits: int) -> bytes:
+    """A PNG file of numbers `(H, W, C)`, of a kind of colour (0 grey, 2 RGB, 4 grey with alpha, 6 RGBA) and a depth."""
+    height, width = pixels.shape[:2]
     rows = [row.astype(">u2" if bits == 16 else "u1").tobytes() for row in pixels]
     if bits < 8:
         rows = [np.packbits((row[..., None] >> np.arange(bits)[::-1]) & 1).tobytes() for row in pixels[..., 0]]
@@ -137,9 +144,7 @@ def of_png(path: Path, drawn: Array, most: int, rng: random.Random) -> Path:
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
-    path = path.with_suffix(".png")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b""))
-    return path
+    return b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"")
 
 
 def of_tiff(path: Path, drawn: Array, most: int, rng: random.Random) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import drawn
+import drawn_maps
 import mutations
 import numpy as np
 import torch
@@ -379,6 +380,7 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "labels of several classes, drawn": (drawn.classes, 10),
     "photographs and labels by name and turn, drawn": (drawn.pairs, 8),
     "groups of images, drawn": (drawn.groups, 4),
+    "maps of other programs, drawn": (drawn_maps.maps, 8),
 }
 
 

@@ -56,6 +56,7 @@ NAMES = [
     "labels of several classes, drawn",
     "photographs and labels by name and turn, drawn",
     "groups of images, drawn",
+    "maps of other programs, drawn",
 ]
 
 

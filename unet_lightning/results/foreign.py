@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.data.labels import VESSEL
+from torch import Tensor
+
+from unet_lightning.data.labels import IGNORE, VESSEL
 from unet_lightning.data.opening import check_turns
 from unet_lightning.data.seen import images_of
 from unet_lightning.errors import ConfigError, DataError
@@ -17,7 +19,7 @@ from unet_lightning.results.places import evaluation_name
 from unet_lightning.text import as_id, shown
 from unet_lightning.training.leaks import MAPS_UNKNOWN, Findings, MadeBy, read_made_by
 
-FAINT = 16  # times that the white of maps exceeds all that they hold: they have another white
+FAINT = 15  # times that the white of maps exceeds all that they hold: they have another white
 # What else programs take for probability 1 in 8 and in 16 bits: percent, signed numbers, 14 bits, parts in 10,000.
 OTHER_WHITES = {255: (100, 127, 128), 65535: (10_000, 16_383, 16_384, 32_767, 32_768)}
 
@@ -79,10 +81,8 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
                 f"{', '.join(names)}, expected one of them."
             )
         levels, white = read_levels(found[0])
-        ranges[found[0]] = (white, float(levels.min()), float(levels.max()))
-        maps.append(levels.div_(white)[None])
         said.append(read_made_by(found[0]))
-        size, expected = tuple(maps[-1].shape[1:]), tuple(dataset.photo(index).shape[1:])
+        size, expected = tuple(levels.shape), tuple(dataset.photo(index).shape[1:])
         if size != expected:
             raise DataError(
                 f"The map {found[0]} is {size}, the photograph of image {record.image_id} {expected} (height, width): "
@@ -90,11 +90,14 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
             )
         if said[-1] is None:  # ours are of photographs as they are shown
             check_turns(record.photo, found[0], "probability map")
-    check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
-    faint = {path.name for path, (white, _, high) in ranges.items() if white > 1 and high * FAINT <= white}
+        measured = levels[dataset.samples[index].target != IGNORE]
+        ranges[found[0]] = (white, float(measured.min()), greatest(measured, white))
+        maps.append(levels.div_(white)[None])
+    alone = check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
     for (path, (white, low, high)), sample in zip(ranges.items(), dataset.samples, strict=True):
-        if path.name in faint and bool((sample.target == VESSEL).any()):
-            print(f"Warning: {shown(path.name)} holds {low:g} to {high:g} of {white}, and its label has vessels.")
+        if path in alone and bool((sample.target == VESSEL).any()):
+            ends = f"holds {low:g} to {high:g} of {white}"
+            print(f"Warning: {shown(path.name)} {ends}, and its label has vessels. Is its scale right?")
     origin, leaks = origin_of_maps(folder, dataset.image_ids, said), Findings()
     for image, one in zip(images_of(dataset), said, strict=True):
         if one is not None:
@@ -119,16 +122,40 @@ def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy
     return origin | {"unknown_training": unknown}
 
 
-def check_scale(ranges: Mapping[Path, tuple[int, float, float]], threshold: float) -> None:
-    """Raises DataError where maps of one kind, taken together, hold numbers of another scale than that of their files.
+def greatest(measured: Tensor, white: int) -> float:
+    """The greatest number of a map that tells its scale: white is left out where it says that there is no number.
 
-    A single map may be faint, such as that of a photograph without vessels. Where the threshold parts nothing in any of
-    them, a warning is printed.
+    So programs mark what they have not measured, such as a field of view that is smaller than ours: white stands alone
+    then, above numbers that end before a half. Where there is but one number between black and white it may be meant.
 
     Args:
-        ranges: of each file the number that is probability 1, the least and the greatest number.
-        threshold: at which the maps are measured.
+        measured: the numbers, `(N,)`.
+        white: that of the file; 1 for floats.
     """
+    high, rest = float(measured.max()), measured[measured < white]
+    if high < white or white == 1 or not len(rest):
+        return high
+    second = float(rest.max())
+    several = bool(((rest > 0) & (rest < second)).any())
+    alone = 0 < second <= (white + 1) / 2 and (several or second * FAINT <= white)
+    return second if alone else high
+
+
+def check_scale(ranges: Mapping[Path, tuple[int, float, float]], threshold: float) -> set[Path]:
+    """Raises DataError where maps of one kind, taken together, hold numbers of another scale than that of their files.
+
+    A single map may be faint, such as that of a photograph without vessels. Where nothing is parted in any of them, a
+    warning is printed.
+
+    Args:
+        ranges: of each file the number that is probability 1, the least and the greatest number that is measured.
+        threshold: at which the maps are measured.
+
+    Returns:
+        Maps that may have another scale by themselves, while all of their kind taken together have not.
+    """
+    alone: set[Path] = set()
+    cuts = dict.fromkeys((threshold, 0.5))  # a half shows another scale whatever the threshold
     for white in dict.fromkeys(white for white, _, _ in ranges.values()):
         group = {path: ends for path, (one, *ends) in ranges.items() if one == white}
         low, high = min(ends[0] for ends in group.values()), max(ends[1] for ends in group.values())
@@ -140,5 +167,15 @@ def check_scale(ranges: Mapping[Path, tuple[int, float, float]], threshold: floa
                 f"{found}: of another scale, as {white} is probability 1. Save probabilities from 0 to 1 as floats by "
                 f"numpy.save, or as grey of 8 or 16 bits whose white is probability 1."
             )
-        if high < threshold * white or low >= threshold * white > 0:
-            print(f"Warning: {shown(found)}, all on one side of the threshold {threshold:g}. Is their scale right?")
+        if nothing := [cut for cut in cuts if not _parts(cut * white, low, high)]:
+            side = f"the threshold {threshold:g}" if nothing[0] == threshold else f"probability {nothing[0]:g}"
+            print(f"Warning: {shown(found)}, all on one side of {side}. Is their scale right?")
+            continue
+        for path, ends in group.items():
+            if ends[1] in OTHER_WHITES.get(white, ()) or not all(_parts(cut * white, *ends) for cut in cuts):
+                alone.add(path)
+    return alone
+
+
+def _parts(cut: float, low: float, high: float) -> bool:
+    return high >= cut and (low < cut or cut == 0)
