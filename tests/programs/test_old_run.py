@@ -32,7 +32,7 @@ def test_an_old_run_goes_on(program, old, tmp_path):
 
 
 def test_an_old_run_is_evaluated_and_predicts(program, old, tmp_path):
-    done = program("evaluate", "run=old", "report=false", cwd=tmp_path)
+    done = program("evaluate", "run=old", "report=false", "data.root=data", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     photo = next((tmp_path / "data").rglob("01_test.tif"))
     done = program("predict", photo, "--run", "old", "--out", "predictions", cwd=tmp_path)
