@@ -140,7 +140,7 @@ def test_scaling_there_and_back_leaves_all_in_place(scale):
 
 def test_overlays_are_drawn_where_the_vessels_are():
     label = drawn_lines(SIZE)
-    painted = overlay(torch.zeros(3, *SIZE, dtype=torch.uint8), label == VESSEL)
+    painted = overlay(torch.zeros(3, *SIZE, dtype=torch.uint8), label[None] == VESSEL)
     assert shift(painted[2], label) == 0
 
 

@@ -263,7 +263,7 @@ def photographs(material: Material, rng: random.Random) -> Callable[[], object]:
     if os.path.isdir(given[0]) and not Path(given[0]).resolve().is_relative_to(material.work):
         given[0] = str(folder)  # to look for photographs in all of / takes its time
     fov = rng.choice(("auto", "none", str(folder), given[0]))
-    return lambda: [photograph.name for photograph in find_photographs(given, fov)]
+    return lambda: [photograph.name for photograph in find_photographs(given, fov)[0]]
 
 
 @contextmanager

@@ -90,7 +90,8 @@ RIGHT = np.array([[0, 0, 0, 255], [0, 0, 255, 0], [0, 255, 0, 0]])
 def test_shares_are_said_in_one_line_before_training(data, caplog):
     caplog.set_level(logging.INFO)
     data(RIGHT, RIGHT, RIGHT * 0, val_ids=["3", "3"])
-    line, doubt = [record.getMessage() for record in caplog.records]
+    said = [record for record in caplog.records if record.name.endswith("data.shares")]
+    line, doubt = [record.getMessage() for record in said]
     assert line == (
         "Labels of 2 training images: background 75.00 %, vessel 25.00 % of the counted pixels; "
         "1 validation images: background 100.00 %, vessel 0.00 % of the counted pixels"

@@ -105,7 +105,7 @@ def test_a_batch_holds_every_sample_and_nothing_else(sizes):
 def test_whatever_is_named_to_predict_is_found_or_refused(tmp_path_factory, named, fov):
     os.chdir(tmp_path_factory.getbasetemp())
     try:
-        found = find_photographs(named, fov)
+        found, _ = find_photographs(named, fov)
     except UserError:
         return
     assert len({photograph.name for photograph in found}) == len(found)
