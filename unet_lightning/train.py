@@ -74,12 +74,12 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         attempt = Attempt(run, config, kind, trainer, *request.typed(), sweep=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
+        rehearsal = config["trainer"].get("fast_dev_run")  # of a few batches; Lightning keeps no checkpoint of it
         best = None  # of a trial that is pruned
         with attempt.running():
             if trainer.is_global_zero:
                 log.info(describe(task, data))
             best = train(data, task, trainer, checkpoint)
-            rehearsal = config["trainer"].get("fast_dev_run")  # of a few batches; Lightning keeps no checkpoint of it
             if trainer.is_global_zero and not rehearsal:
                 run.check_trained()
             if config["score"] and trainer.is_global_zero and run.best.is_file():

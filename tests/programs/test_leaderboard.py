@@ -94,11 +94,11 @@ def test_maps_of_another_program_are_ranked_by_the_name_of_their_folder(leaderbo
     assert [(row["rank"], row["entry"], row["networks"]) for row in found] == [("1", "theirs", "0"), ("2", "run", "1")]
 
 
-def test_a_folder_that_is_given_twice_is_counted_once(leaderboard, sweep, tmp_path):
+def test_a_folder_that_is_given_twice_is_counted_once(leaderboard, sweep):
     (sweep.parent / "latest").symlink_to(sweep.name)
     found, notes = leaderboard(sweep, sweep.parent / "latest", sweep / "2")
     assert [row["runs"] for row in found] == ["1", "0", "2"]
-    assert f"{sweep.relative_to(tmp_path) / '2'} is given twice and counted once." in notes
+    assert notes.count("2 is given twice and counted once.") == 2  # below the folder that the entries are in
 
 
 def test_a_link_among_the_runs_of_a_folder_is_no_second_run(leaderboard, sweep, tmp_path):

@@ -19,14 +19,15 @@ def trainer(epoch=2, step=11, folder="run/checkpoints"):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_the_place_and_the_last_good_checkpoint_are_named(loss, tmp_path):
+def test_the_place_and_the_last_good_checkpoint_are_named(loss, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "last.ckpt").touch()
     run = trainer(folder=tmp_path)
     with pytest.raises(Diverged) as ended:
         Divergence().on_train_batch_end(run, nn.Identity(), {"loss": torch.tensor(loss)}, batch("21", "22"), 0)
     message = str(ended.value)
     assert "epoch 2, optimizer step 11, images 21, 22" in message
-    assert f"model.weights={tmp_path}/last.ckpt" in message
+    assert f"The last good checkpoint is {tmp_path}/last.ckpt" in message and "model.weights=last.ckpt" in message
 
 
 def test_in_the_first_epoch_there_is_no_checkpoint_to_name():
