@@ -106,7 +106,8 @@ def test_inverted_labels_are_refused_unless_they_may_cover_most(data, caplog):
     ):
         data(inverted, inverted)
     data(inverted, inverted, most_foreground=0.8)
-    assert not [one for one in caplog.records if one.levelname == "WARNING"]  # above what is refused by default, and as it was said to be
+    # Above what is refused by default, and as it was said to be.
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
     data(inverted, RIGHT, RIGHT)
     assert "Of the 3 training images: vessel covers more than 50% of the label of image 1, 25.0%" in caplog.text
 
