@@ -86,6 +86,11 @@ def test_neither_a_cell_nor_a_heading_is_a_formula(tmp_path):
     assert (tmp_path / "rows.csv").read_text() == "'=1+1\n'=2+2\n"
 
 
+def test_a_cell_holds_no_code_that_a_terminal_would_obey(tmp_path):
+    write_rows([{"entry": "\x1b]0;mine\x07"}], tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text() == "entry\n\\x1b]0;mine\\x07\n"
+
+
 def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
     path, real, order = tmp_path / "map.png", os.fsync, []
     monkeypatch.setattr(os, "fsync", lambda descriptor: (real(descriptor), order.append(path.exists())))

@@ -1,5 +1,7 @@
+import contextlib
 import io
 import logging
+import os
 import shlex
 import sys
 import unicodedata
@@ -193,3 +195,17 @@ def test_a_tilde_is_the_home_folder_wherever_a_shell_leaves_it(monkeypatch):
         "--tta",
         "d4",
     ]
+
+
+def test_a_log_that_nobody_reads_ends_the_program_once():
+    reading, writing = os.pipe()
+    os.close(reading)
+    log = logging.Logger("unread")
+    with os.fdopen(writing, "w") as closed:
+        log.addHandler(text.Console(closed))
+        with pytest.raises(BrokenPipeError):
+            log.info("a line")
+        log.info("what a program says while it ends")
+        with contextlib.suppress(BrokenPipeError):
+            closed.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # so that closing it does not try again

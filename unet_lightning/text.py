@@ -63,7 +63,10 @@ def as_id(name: str) -> str:
 
 def as_cell(value: Any) -> Any:
     """A cell of a CSV file: text that spreadsheets would take for a formula is marked as text, by a quote."""
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
+    if not isinstance(value, str):
+        return value
+    value = shown(value, keep="\t\r\n")  # a cell may be shown by a terminal
+    if not value.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
         return value
     try:
         float(value)
@@ -147,6 +150,17 @@ class Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         return as_lines(super().format(record))
+
+
+class Console(logging.StreamHandler[Any]):
+    """Prints a log; what cannot be printed ends the program as it does for `print`, instead of a traceback a line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Raises what `emit` has caught, once: how a run ends is still to be noted."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            return super().handleError(record)
+        self.setLevel(logging.CRITICAL + 1)
+        raise
 
 
 def speak_plainly() -> None:

@@ -5,9 +5,10 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from unet_lightning.errors import OtherRun, RunError
+from unet_lightning.errors import ConfigError, OtherRun, RunError
 from unet_lightning.sweeps import record as records
 from unet_lightning.sweeps.record import Record, as_value, is_search, is_sweep, read
+from unet_lightning.sweeps.sweeper import RecordedSweeper
 
 RECORD = Record("quick", "..", "train", ["/home/ü/conf"], ["hydra/launcher=joblib"], ["seed=1,2"], {"0": ["seed=1"]})
 
@@ -118,3 +119,15 @@ def test_how_to_search_and_where_to_run_may_change(tmp_path):
 def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
     parsed = OverridesParser.create().parse_override(f"hydra.run.dir={as_value(tmp_path / name)}")
     assert parsed.value() == str(tmp_path / name)
+
+
+def test_the_folder_of_a_sweep_is_its_own_from_setup_on_and_gone_where_nothing_came_of_it(tmp_path):
+    sweeper = RecordedSweeper(None)
+    sweeper.is_new, sweeper.folder = True, tmp_path / "sweep"
+    sweeper.folder.mkdir()
+    with sweeper.nothing_left():
+        pass
+    assert sweeper.folder.is_dir()
+    with pytest.raises(ConfigError), sweeper.nothing_left():
+        raise ConfigError("a launcher that does not exist")
+    assert not sweeper.folder.exists()

@@ -25,14 +25,15 @@ def test_the_same_configuration_may_go_on_wherever_its_data_is(tmp_path):
         run.check_same(CONFIG | {"data": {"root": "/data", "seed": 1}, "seed": 1})
 
 
-def test_a_run_that_goes_on_adds_an_attempt(tmp_path):
-    run = RunFolder(tmp_path)
+def test_a_run_that_goes_on_adds_an_attempt(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder(tmp_path / "run")
     run.write_provenance(CONFIG, "python -m unet_lightning.train seed=0", ["seed=0"], "new")
     run.write_provenance(CONFIG, "python -m unet_lightning.train resume=x", [], "resumed")
-    found = yaml.safe_load((tmp_path / "repro.yaml").read_text())
+    found = yaml.safe_load((run.path / "repro.yaml").read_text())
     assert [attempt["command"].split()[-1] for attempt in found["attempts"]] == ["seed=0", "resume=x"]
     assert [attempt["kind"] for attempt in found["attempts"]] == ["new", "resumed"]
-    assert found["repeat"] == f"python -m unet_lightning.train rerun={tmp_path}"
+    assert found["repeat"] == "python -m unet_lightning.train rerun=run"
 
 
 def test_a_run_that_cannot_be_put_back_loses_nothing(tmp_path, monkeypatch):

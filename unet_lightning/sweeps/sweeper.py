@@ -72,9 +72,10 @@ class RecordedSweeper(Sweeper):
         """Removes the folder that was made for a sweep, where that ends before anything is in it."""
         try:
             yield
-        finally:
+        except BaseException:  # only then: what is claimed in setup stays ours until sweep
             if self.is_new:
                 RunFolder(self.folder).discard_empty()
+            raise
 
     def run(self, arguments: list[str]) -> None:
         """Runs the jobs that are not done; ends in SystemExit with the number of jobs that failed."""
