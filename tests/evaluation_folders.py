@@ -85,3 +85,13 @@ def ids(figures):
 def dice(*values):
     """Dice of the images 01, 02, ...; `{figure: {image: value}}`."""
     return {"dice": {f"{number:02}": value for number, value in enumerate(values, start=1)}}
+
+
+def folder_section(root):
+    """A whole `data` section of a folder of images and labels."""
+    return {
+        "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
+        "dataset": {"_target_": "unet_lightning.data.folder.FolderDataset", "_partial_": True},
+        "augment": {"_target_": "torchvision.transforms.v2.Identity"},
+        "root": str(root),
+    }

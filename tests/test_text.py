@@ -157,7 +157,9 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "outputs/quick/2026-01-31_12-00-00", "a"])
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "outputs/quick/2026-01-31_12-00-00", "a", "it's", "both\\'", "/tmp/${y}", "0"]
+)
 def test_hydra_reads_a_value_back_as_it_was(name):
     (override,) = OverridesParser.create().parse_overrides([f"run={text.override_value(name)}"])
     config = OmegaConf.create({"run": override.value()})

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from evaluation_folders import folder_section
 from PIL import Image
 
 from unet_lightning.errors import DataError
@@ -93,12 +94,7 @@ def data(tmp_path):
         for name in "ab":
             Image.fromarray(values).save(tmp_path / folder / f"{name}.png")
     (tmp_path / "maps").mkdir()
-    return {
-        "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
-        "dataset": {"_target_": "unet_lightning.data.folder.FolderDataset", "_partial_": True},
-        "augment": {"_target_": "torchvision.transforms.v2.Identity"},
-        "root": str(tmp_path),
-    }
+    return folder_section(tmp_path)
 
 
 @pytest.mark.parametrize(

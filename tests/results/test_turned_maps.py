@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from evaluation_folders import folder_section
 from PIL import Image
 
 from unet_lightning.errors import DataError
@@ -18,12 +19,7 @@ def data(tmp_path):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.ascontiguousarray(np.rot90(values, 2))).save(tmp_path / folder / "a.png", exif=tag)
     (tmp_path / "maps").mkdir()
-    return {
-        "_target_": "unet_lightning.data.datamodule.SegmentationDataModule",
-        "dataset": {"_target_": "unet_lightning.data.folder.FolderDataset", "_partial_": True},
-        "augment": {"_target_": "torchvision.transforms.v2.Identity"},
-        "root": str(tmp_path),
-    }
+    return folder_section(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["png", "npy"])

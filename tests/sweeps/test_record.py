@@ -3,11 +3,10 @@ import stat
 
 import pytest
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from unet_lightning.errors import ConfigError, OtherRun, RunError
 from unet_lightning.sweeps import record as records
-from unet_lightning.sweeps.record import Record, as_value, is_search, is_sweep, read
+from unet_lightning.sweeps.record import Record, is_search, is_sweep, read
 from unet_lightning.sweeps.sweeper import RecordedSweeper
 
 RECORD = Record("quick", "..", "train", ["/home/ü/conf"], ["hydra/launcher=joblib"], ["seed=1,2"], {"0": ["seed=1"]})
@@ -113,12 +112,6 @@ def test_how_to_search_and_where_to_run_may_change(tmp_path):
         RECORD.check_same(["seed=1,3"], tmp_path, False)
     with pytest.raises(OtherRun, match="holds a sweep of given values, and hydra/sweeper is that of a search"):
         RECORD.check_same(["seed=1,2"], tmp_path, True)
-
-
-@pytest.mark.parametrize("name", ["it's", "two words", "back\\slash", "both\\'", "end\\", "a,b", "[x]", "${y}"])
-def test_any_name_of_a_folder_comes_back_from_hydra(name, tmp_path):
-    parsed = OverridesParser.create().parse_override(f"hydra.run.dir={as_value(tmp_path / name)}")
-    assert parsed.value() == str(tmp_path / name)
 
 
 def test_the_folder_of_a_sweep_is_its_own_from_setup_on_and_gone_where_nothing_came_of_it(tmp_path):

@@ -21,8 +21,8 @@ from unet_lightning import specs
 from unet_lightning.errors import OtherRun, one_line
 from unet_lightning.files import write_text
 from unet_lightning.sweeps.orphans import announced, ends_with_its_sweep
-from unet_lightning.sweeps.record import Record, as_value, is_search
-from unet_lightning.text import as_lines
+from unet_lightning.sweeps.record import Record, is_search
+from unet_lightning.text import as_lines, override_value
 from unet_lightning.training.state import ERROR, State, begun, state_or_fault
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def launch(
     numbers, refused = list(record.jobs), {}
     for start in range(0, len(names), size):
         some = names[start : start + size]
-        given = [[*record.jobs[name], f"hydra.sweep.subdir={as_value(name)}"] for name in some]
+        given = [[*record.jobs[name], f"hydra.sweep.subdir={override_value(name)}"] for name in some]
         if record.search is None:
             places = dict.fromkeys(str(numbers.index(name) + 1) for name in (some[0], some[-1]))
             log.info(f"Job{'s' * (len(some) > 1)} {' to '.join(places)} of {len(numbers)}")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
@@ -171,8 +170,3 @@ def key() -> bytes:
                 temporary.replace(path)
         temporary.unlink(missing_ok=True)
     return path.read_bytes()
-
-
-def as_value(folder: Path | str) -> str:
-    """A folder as the value of an override, which Hydra reads back as it is."""
-    return QuotedString(str(folder), Quote.single).with_quotes()

@@ -26,8 +26,8 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
-from unet_lightning.sweeps.record import PLACE, Record, as_typed, as_value, is_sweep, is_tried, read, record_of
-from unet_lightning.text import as_message, without_secrets
+from unet_lightning.sweeps.record import PLACE, Record, as_typed, is_sweep, is_tried, read, record_of
+from unet_lightning.text import as_message, override_value, without_secrets
 from unet_lightning.training.folder import RunFolder, claimed, shell_path, value_path
 from unet_lightning.training.state import ERROR
 
@@ -57,7 +57,7 @@ class RecordedSweeper(Sweeper):
             self.folder = claimed(self.folder)
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(self.folder)
-            config.hydra.overrides.hydra += [f"hydra.sweep.dir={as_value(self.folder)}"]
+            config.hydra.overrides.hydra += [f"hydra.sweep.dir={override_value(self.folder)}"]
         self.master_config, self.loader = config, hydra_context.config_loader
         with self.nothing_left():
             self.jobs_launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
@@ -152,7 +152,7 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
     for directory in record.config_dirs:
         path.prepend("command-line", directory, anchor="schema")  # which Hydra wants last
     hydra = Hydra(JobRuntime.instance().get("name"), ConfigLoaderImpl(path))
-    place = ["hydra.mode=MULTIRUN", f"hydra.sweep.dir={as_value(folder)}"]
+    place = ["hydra.mode=MULTIRUN", f"hydra.sweep.dir={override_value(folder)}"]
     hydra.multirun(record.config_name, task_function, [*place, *of_hydra, *record.overrides, *typed])
 
 

@@ -21,12 +21,12 @@ from optuna.trial import Trial, TrialState
 from unet_lightning.errors import ConfigError, RunError, UserError, one_line
 from unet_lightning.files import locked
 from unet_lightning.sweeps.jobs import launch, state_of
-from unet_lightning.sweeps.record import Record, as_value, is_sweep, read, record_of
+from unet_lightning.sweeps.record import Record, is_sweep, read, record_of
 from unet_lightning.sweeps.search import study as studies
 from unet_lightning.sweeps.search import summary
 from unet_lightning.sweeps.search.space import Space, parse
 from unet_lightning.sweeps.sweeper import report
-from unet_lightning.text import masked, without_secrets
+from unet_lightning.text import masked, override_value, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.state import State
 
@@ -95,7 +95,7 @@ class Search:
     def run_batch(self, trials: Sequence[Trial]) -> None:
         """Runs trials and tells the study; a failed one is noted and passed over."""
         storage = str(self.settings["storage"])  # with a password, which a trial does not find in the record
-        given = [f"sweep.storage={as_value(storage)}"] * (masked(storage) != storage)
+        given = [f"sweep.storage={override_value(storage)}"] * (masked(storage) != storage)
         jobs = {str(trial.number): [*self.space.overrides(trial.params), *given] for trial in self.study.trials}
         self.record = replace(self.record, jobs=jobs)
         self.record.write(self.folder)
