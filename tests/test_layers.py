@@ -15,6 +15,7 @@ ROOMS = [
     {"task"},
     {"training"},
     {"results"},
+    {"importing"},
     {"sweeps"},
     {"program", "request", "api", "train", "evaluate", "predict", "prepare", "leaderboard"},
 ]

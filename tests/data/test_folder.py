@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.datamodule import SegmentationDataModule
+from unet_lightning.data.description import Description, write_description
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.labels import IGNORE, collate
 from unet_lightning.data.transforms import rotate_zoom_crop, scale_flip_crop, turn_flip_crop
@@ -39,7 +40,7 @@ def test_a_photograph_and_the_label_of_its_name_are_a_sample(draw):
     assert dataset.image_ids == ["a", "b", "c"]
     assert [int(sample.image[0, 0, 0]) for sample in dataset] == [60, 20, 100]
     assert all(sample.target.tolist() == LABEL.tolist() for sample in dataset)
-    assert (dataset.name, dataset.classes, dataset.region) == ("folder", ["background", "vessel"], "whole image")
+    assert (dataset.name, dataset.classes, dataset.region) == ("folder", ("background", "foreground"), "whole image")
     assert dataset.second_target(0) is None
 
 
@@ -208,6 +209,16 @@ def test_with_more_classes_a_label_of_black_and_white_is_refused(draw):
 def test_wrong_values_are_refused(draw, options, message):
     with pytest.raises(ConfigError, match=message):
         FolderDataset(draw(["a.png"]), "train", **options)
+
+
+def test_what_is_not_typed_is_taken_from_the_description(draw):
+    root = draw(["P1_a.png", "P1_b.png", "P2_a.png"])
+    write_description(root, Description("cells", ["background", "cell"], "(P[0-9])_", task="regions"))
+    dataset = FolderDataset(root, "train")
+    assert (dataset.name, dataset.classes, dataset.groups) == ("cells", ["background", "cell"], ["P1", "P1", "P2"])
+    assert dataset.subset(["P1_a"]).description.task == "regions"
+    typed = FolderDataset(root, "train", classes=["background", "nucleus"], name="mine", groups="(.+)")
+    assert (typed.name, typed.classes, typed.groups) == ("mine", ["background", "nucleus"], None)
 
 
 @pytest.mark.parametrize(

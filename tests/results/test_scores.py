@@ -26,16 +26,16 @@ def dataset(tmp_path):
 
 def test_a_protocol_says_what_the_labels_hold(dataset):
     assert labels_of(dataset(RIGHT, RIGHT)) == {
-        "labels": "background 75.00 %, vessel 25.00 % of the counted pixels",
+        "labels": "background 75.00 %, foreground 25.00 % of the counted pixels",
         "label_doubts": [],
     }
 
 
 def test_a_protocol_doubts_labels_of_either_observer(dataset):
     (doubt,) = labels_of(dataset(255 - RIGHT, RIGHT))["label_doubts"]
-    assert doubt.startswith("vessel covers 75.0% of the counted pixels: are the labels inverted?")
+    assert doubt.startswith("foreground covers 75.0% of the counted pixels: are the labels inverted?")
     (doubt,) = labels_of(dataset(RIGHT, RIGHT * 0))["label_doubts"]
-    assert doubt.startswith("Of the second observer: No label holds vessel")
+    assert doubt.startswith("Of the second observer: No label holds foreground")
 
 
 def test_a_share_that_was_said_to_be_right_is_not_doubted(dataset):

@@ -1,17 +1,15 @@
 """A folder of the user's own: photographs, and labels with the same names."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.description import checked_classes, checked_name, read_description
 from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
-from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.errors import ConfigError, DataError
 
-NAME = re.compile(r"(?!\.)[^/\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # may be part of a file name
+UNNAMED = ("background", "foreground")  # the classes where nothing names them
 LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
 
 
@@ -26,7 +24,8 @@ class FolderDataset(SegmentationDataset):
     0 and 1. With more it is an index image, grey or palette, whose values are 0, 1, ... in the order of `classes`, and
     255 for pixels to ignore.
 
-    `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`.
+    `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`. What is
+    None is taken from `dataset.yaml` in the folder, where there is one: see `Description`.
     """
 
     def __init__(
@@ -34,16 +33,17 @@ class FolderDataset(SegmentationDataset):
         root: str | Path | None,
         split: str,
         fov: str = "mask",
-        classes: Sequence[str] = SegmentationDataset.classes,
-        name: str = "folder",
+        classes: Sequence[str] | None = None,
+        name: str | None = None,
         groups: str | None = None,
     ) -> None:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ConfigError(f"data.dataset.name must be a name without / \\ and :, found {name}.")
-        self.name, self.classes = name, _checked_classes(classes)
         if root is None:
             raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
         root = Path(root)
+        said = self.description = read_description(root)
+        self.name = checked_name(name) if name is not None else said.name or "folder"
+        self.classes = checked_classes(classes) if classes is not None else said.classes or UNNAMED
+        groups = groups if groups is not None else said.groups
         parts = _parts(root)
         if split in ("train", "test") and split not in parts:
             raise DataError(
@@ -103,18 +103,6 @@ def _files_in(base: Path, fov: str) -> list[ImageFiles]:
     ]
 
 
-def _checked_classes(classes: Sequence[str]) -> list[str]:
-    names = [] if isinstance(classes, str) else list(classes)
-    named = all(isinstance(name, str) and NAME.fullmatch(name) and name.isprintable() for name in names)
-    # They are parts of the names of files, which on some systems are the same in capitals.
-    if not named or len({*map(_folded, names)}) < len(names) or not 2 <= len(names) <= IGNORE:
-        raise ConfigError(
-            f"data.dataset.classes must be a list of 2 to {IGNORE} different names without / \\ : and control "
-            f"characters, background first, such as [background, vessel]; found {classes}."
-        )
-    return names
-
-
 def _check_names_of_maps(image_ids: Sequence[str], classes: Sequence[str]) -> None:
     """Raises ConfigError where the maps of two images and classes would have one name: a and b_c, and a_b and c."""
     owners: dict[str, tuple[str, str]] = {}
@@ -123,10 +111,6 @@ def _check_names_of_maps(image_ids: Sequence[str], classes: Sequence[str]) -> No
         if other != mine:
             pairs = " and ".join(f"image {image_id} with class {name}" for image_id, name in (other, mine))
             raise ConfigError(f"Maps of {pairs} would have one name: rename a class in data.dataset.classes.")
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,0 +1,126 @@
+"""What the files of a folder alone do not say: `dataset.yaml` in its root, written by `prepare folder` or by hand."""
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.errors import ConfigError
+from unet_lightning.files import write_text
+
+FILE = "dataset.yaml"
+NAME = re.compile(r"(?!\.)[^/\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # may be part of a file name
+TASKS = ("vessels", "regions")
+LONGEST = 1_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set says of itself; None where it says nothing."""
+
+    name: str | None = None  # in tables and file names
+    classes: Sequence[str] | None = None  # what a label's values mean, background first
+    groups: str | None = None  # which images are of one patient: see `read_groups`
+    channels: int | Sequence[str] | None = None  # of photographs: how many, or their names
+    value_range: Sequence[float] | None = None  # (low, high), of photographs that have not 8 bits a channel
+    task: str | None = None  # vessels or regions: which figures are measured
+
+
+def read_description(root: Path) -> Description:
+    """The description in the root of a data set, empty where there is none; a CSV file of groups is one below `root`.
+
+    Raises:
+        ConfigError: it is broken, or has a key or a value that means nothing.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return Description()
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            given = yaml.safe_load(file.read(LONGEST))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:300]}.") from error
+    given = {} if given is None else given
+    if not isinstance(given, Mapping) or (unknown := [str(key)[:50] for key in given if key not in CHECKS]):
+        found = ", ".join(unknown) if isinstance(given, Mapping) else f"a {type(given).__name__}"
+        raise ConfigError(f"{path} may have the keys {', '.join(CHECKS)}, found {found}.")
+    values = {key: CHECKS[key](value, f"{key} in {path}") for key, value in given.items() if value is not None}
+    if str(values.get("groups")).lower().endswith(".csv"):
+        values["groups"] = str(root / values["groups"])
+    return Description(**values)
+
+
+def write_description(root: Path, description: Description) -> None:
+    """Writes what a data set says of itself into its root."""
+    said = {key: value for key, value in dataclasses.asdict(description).items() if value is not None}
+    plain = {key: [*value] if isinstance(value, tuple) else value for key, value in said.items()}
+    head = "# What the files alone do not say; what is typed for data.dataset wins.\n"
+    write_text(root / FILE, head + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def checked_name(value: Any, what: str = "data.dataset.name") -> str:
+    """The name of a data set; ConfigError where it cannot be part of a file name."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise ConfigError(f"{what} must be a name without / \\ and :, found {value}.")
+    return value
+
+
+def checked_classes(value: Any, what: str = "data.dataset.classes") -> list[str]:
+    """The names of classes; ConfigError where they are not different parts of file names."""
+    names = [] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
+    named = all(isinstance(name, str) and NAME.fullmatch(name) and name.isprintable() for name in names)
+    # They are parts of the names of files, which on some systems are the same in capitals.
+    if not named or len({*map(_folded, names)}) < len(names) or not 2 <= len(names) <= IGNORE:
+        raise ConfigError(
+            f"{what} must be a list of 2 to {IGNORE} different names without / \\ : and control "
+            f"characters, background first, such as [background, cell]; found {value}."
+        )
+    return names
+
+
+def _checked_groups(value: Any, what: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{what} must be a pattern as text, or the path of a CSV file, found {value}.")
+    return value
+
+
+def _checked_channels(value: Any, what: str) -> int | tuple[str, ...]:
+    named = isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)
+    if named and len({*value}) == len(value):
+        return tuple(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{what} must be a number from 1, or a list of different names, found {value}.")
+    return value
+
+
+def _checked_range(value: Any, what: str) -> tuple[float, float]:
+    numbers = isinstance(value, list) and all(type(one) in (int, float) for one in value)
+    if not numbers or len(value) != 2 or not value[0] < value[1]:
+        raise ConfigError(f"{what} must be two numbers, the lower first, such as [0, 4095], found {value}.")
+    return (value[0], value[1])
+
+
+def _checked_task(value: Any, what: str) -> str:
+    if value not in TASKS:
+        raise ConfigError(f"{what} must be {' or '.join(TASKS)}, found {value}.")
+    return str(value)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "name": checked_name,
+    "classes": checked_classes,
+    "groups": _checked_groups,
+    "channels": _checked_channels,
+    "value_range": _checked_range,
+    "task": _checked_task,
+}

@@ -1,0 +1,33 @@
+"""The forms in which people have their images: each reader stands here once, and nothing else names it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.importing.found import Found, Options, Reader
+
+READERS: Sequence[Reader] = ()
+
+
+def read(path: Path, options: Options, form: str | None = None, readers: Sequence[Reader] = READERS) -> Found:
+    """All images of an input, by the one reader that recognises it, or by the one that `form` names.
+
+    Raises:
+        ConfigError: an option means nothing to that reader, or `form` is none.
+        DataError: no input, none or several readers recognise it, or what it holds is wrong.
+    """
+    if not path.exists():
+        raise DataError(f"No input: looked for {path}. Give the folder or the file that holds images and labels.")
+    known = ", ".join(reader.name for reader in readers)
+    chosen = [reader for reader in readers if (reader.recognises(path) if form is None else reader.name == form)]
+    if form is not None and not chosen:
+        raise ConfigError(f"--format must be one of {known}, found {form}.")
+    if len(chosen) != 1:
+        found = " and ".join(reader.name for reader in chosen) or f"none of {known}"
+        raise DataError(f"{path} looks like {found}: say what is meant by --format.")
+    if unknown := [name for name in options if name not in chosen[0].takes]:
+        raise ConfigError(
+            f"--{unknown[0].replace('_', '-')} means nothing for {path}, which is read as {chosen[0].name}: leave it "
+            "out."
+        )
+    return chosen[0].read(path, options)
