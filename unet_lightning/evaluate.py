@@ -18,7 +18,12 @@ from unet_lightning.text import at_home
 from unet_lightning.training.folder import followed
 
 OPTIONS = ("tta", "scale", "tile", "blend", "device")  # how photographs pass through networks
-CHOICES = {"split": (None, "val", "test", "all"), "checkpoint": (None, "best", "last"), "report": (True, False)}
+CHOICES = {
+    "split": (None, "val", "test", "all"),
+    "checkpoint": (None, "best", "last"),
+    "report": (True, False),
+    "instances": (True, False),
+}
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="evaluate")
@@ -45,7 +50,8 @@ def main(cfg: DictConfig) -> None:
             source = open_source(config, named, data)
             for split in source.splits(config["split"]):
                 with held(folder, source.name(split, config["threshold"])) as place:
-                    evaluation = evaluate_maps(source.maps(split, config["threshold"]), config["surface_tolerance"])
+                    maps = source.maps(split, config["threshold"])
+                    evaluation = evaluate_maps(maps, config["surface_tolerance"], config["instances"])
                     written, words = write_evaluation(evaluation, place, config["report"])
                     show_evaluation(evaluation, words)
                     publish_evaluation(config["logger"], written, evaluation, folder)

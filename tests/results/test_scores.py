@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.errors import DataError
-from unet_lightning.results.scores import labels_of
+from unet_lightning.results.decided import Maps
+from unet_lightning.results.scores import evaluate_maps, labels_of, protocol_of
+from unet_lightning.results.tables import words_of
 
 RIGHT = np.array([[0, 0, 0, 255], [0, 0, 255, 0], [0, 255, 0, 0]], dtype=np.uint8)
 
@@ -49,3 +52,29 @@ def test_a_label_without_a_pixel_that_counts_is_not_measured(dataset):
     photographs.samples[1].target.fill_(255)
     with pytest.raises(DataError, match="No pixel counts in the label of image b"):
         labels_of(photographs)
+
+
+def maps_of(photographs, thresholds):
+    """Maps that call all vessels but the first photograph's last, each with its threshold."""
+    truth = torch.from_numpy(RIGHT > 0).float()[None]
+    missing = truth.clone()
+    missing[0, 2, 1] = 0.3
+    origin = {"tta": "none", "scale": "none", "tiles": "-", "networks": [], "initial_weights": None}
+    return Maps(photographs, "val", [missing, truth], origin, thresholds=thresholds, threshold_source="other folds")
+
+
+def test_objects_are_matched_where_asked_and_the_protocol_says_how(dataset):
+    photographs = dataset(RIGHT, RIGHT)
+    evaluation = evaluate_maps(maps_of(photographs, [0.5, 0.5]), instances=True)
+    rows = evaluation.observers["model"].per_image
+    assert [row["pq"] for row in rows] == pytest.approx([2 / 3, 1])  # a line of three pixels lacks one
+    assert evaluation.observers["model against second observer"].pooled["pq"] == pytest.approx(5 / 6)
+    assert "matched where their IoU is above 0.5" in words_of(evaluation.protocol)
+    plain = evaluate_maps(maps_of(photographs, [0.5, 0.5]))
+    assert "pq" not in plain.observers["model"].mean and "instances" not in plain.protocol
+
+
+def test_thresholds_that_differ_stand_in_the_protocol_by_image(dataset):
+    photographs = dataset(RIGHT, RIGHT)
+    assert protocol_of(maps_of(photographs, [0.2, 0.5]))["thresholds"] == {"a": 0.2, "b": 0.5}
+    assert "thresholds" not in protocol_of(maps_of(photographs, [0.5, 0.5]))

@@ -44,6 +44,7 @@ def summarise_classes(
     classes: int,
     groups: Groups = None,
     tolerance: float = TOLERANCE,
+    instances: bool = False,
 ) -> ClassFigures:
     """Figures of maps of several classes; there must be an image.
 
@@ -54,6 +55,7 @@ def summarise_classes(
         classes: how many, with the background.
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
         tolerance: of the normalised surface distance, pixels.
+        instances: see `summarise`.
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
@@ -62,7 +64,8 @@ def summarise_classes(
     each = [summary_of(background, rates_of(confusion, 0), True, groups, sources)]
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
-        each.append(summarise(found, there, [one[number - 1] for one in probabilities], True, groups, tolerance))
+        soft = [one[number - 1] for one in probabilities]
+        each.append(summarise(found, there, soft, True, groups, tolerance, instances))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])

@@ -18,6 +18,8 @@ from unet_lightning.metrics.calibration import (
     reliability,
 )
 from unet_lightning.metrics.calibre import CalibreCounts, count_by_calibre
+from unet_lightning.metrics.instances import NAMES as INSTANCES
+from unet_lightning.metrics.instances import count_instances, sources_of
 from unet_lightning.metrics.overlap import Counts, count
 from unet_lightning.metrics.pooled import Source, of_counts, of_probabilities
 from unet_lightning.metrics.ranking import area_under_roc, average_precision
@@ -33,19 +35,20 @@ TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be poo
 SURFACE = names()  # of single images; of another tolerance the second has another name
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
 FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *SURFACE, *CALIBRES)
-LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error", "hd95"})
+PARTIAL = (*CALIBRES, "instance_sq")  # of which an image may have none: it is left out of their means
+LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error", "hd95", "count_error"})
 # Lowest and highest value; of all others 0 and 1.
-BOUNDS = {"mcc": (-1.0, 1.0)} | dict.fromkeys(("component_error", "hd95"), (0.0, math.inf))
+BOUNDS = {"mcc": (-1.0, 1.0)} | dict.fromkeys(("component_error", "count_error", "hd95"), (0.0, math.inf))
 
 
 @dataclass(frozen=True)
 class Summary:
     """Figures by name.
 
-    For an image without thin (or thick) vessels, the sensitivity for them is NaN: mean, SD and interval of that figure
-    are over the images that have such vessels. Any other NaN, such as the AUROC of an image without vessels, makes the
-    mean of its figure NaN, since an image that should count could not be measured. Of one class among several, or of
-    their mean, every NaN is left out: see `metrics.several`.
+    For an image without thin (or thick) vessels, the sensitivity for them is NaN, as is the overlap of matched objects
+    where none is matched: mean, SD and interval of such a figure are over the images that have it. Any other NaN, such
+    as the AUROC of an image without vessels, makes the mean of its figure NaN, since an image that should count could
+    not be measured. Of one class among several, or of their mean, every NaN is left out: see `metrics.several`.
     """
 
     per_image: list[dict[str, float]]  # a row for each image
@@ -64,6 +67,7 @@ def summarise(
     one_of_several: bool = False,
     groups: Groups = None,
     tolerance: float = TOLERANCE,
+    instances: bool = False,
 ) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
@@ -77,6 +81,7 @@ def summarise(
             are of other classes where neither map nor target has it.
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
         tolerance: of the normalised surface distance, pixels.
+        instances: whether connected components are matched one by one, too: see `metrics.instances`.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -97,6 +102,13 @@ def summarise(
         row |= surface_distances(*pair, tolerance).named(tolerance) | _rates(calibre, CALIBRES)
     pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
     sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in CALIBRES}
+    if instances:
+        matches = [count_instances(*pair) for pair in pairs]
+        for row, one in zip(per_image, matches, strict=True):
+            row |= {name: getattr(one, name) for name in INSTANCES}
+        objects = sources_of(matches)
+        pooled |= {name: figure(parts.sum(axis=0)) for name, (parts, figure) in objects.items()}
+        sources |= objects
     if one_of_several:
         for row, found in zip([*per_image, pooled], [*counts, whole], strict=True):
             absent = without_meaning(found)
@@ -115,7 +127,7 @@ def without_meaning(counts: Counts) -> set[str]:
         "precision": called,
         "specificity": others,
     }
-    return {name for name in FIGURES if name not in CALIBRATION and not needed.get(name, there + called)}
+    return {name for name in (*FIGURES, *INSTANCES) if name not in CALIBRATION and not needed.get(name, there + called)}
 
 
 def summary_of(
@@ -130,7 +142,7 @@ def summary_of(
     for name, source in sources.items():
         summary.pooled_interval[name] = pooled_interval(pooled[name], *source, groups, bounds_of(name))
     for name in per_image[0]:
-        partial = one_of_several or name in CALIBRES
+        partial = one_of_several or name in PARTIAL
         kept = [at for at, row in enumerate(per_image) if not partial or not math.isnan(row[name])]
         values = [per_image[at][name] for at in kept]
         unknown = len(values) < 2 or any(map(math.isnan, values))
@@ -145,7 +157,7 @@ def summary_of(
 
 def of_images_alone(figure: str) -> bool:
     """Whether a figure is of single images, so that pooled pixels have none."""
-    return figure in (*TOPOLOGY, *SURFACE) or figure.startswith("nsd_")
+    return figure in (*TOPOLOGY, *SURFACE, "count_error") or figure.startswith("nsd_")
 
 
 def bounds_of(figure: str) -> tuple[float, float]:

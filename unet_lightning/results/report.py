@@ -41,6 +41,7 @@ NOT_LISTED = (
     "unknown_training",
     "content",
     "label_doubts",
+    "thresholds",
 )
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 # Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that

@@ -10,8 +10,8 @@ from torch import Tensor
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import VESSEL, one_against_rest
 from unet_lightning.data.shares import doubts, shares_of
+from unet_lightning.metrics.instances import WORDS
 from unet_lightning.metrics.several import ClassFigures, summarise_classes
-from unet_lightning.metrics.statistics import Groups
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
@@ -47,14 +47,17 @@ class Evaluation:
     made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
 
-def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE) -> Evaluation:
+def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = False) -> Evaluation:
     """Scores maps inside the field of view, at the photographs' own resolution.
 
     Args:
         maps: with their thresholds.
         tolerance: of the normalised surface distance, pixels.
+        instances: whether objects are matched one by one, too: see `metrics.instances`.
     """
     dataset, classes = maps.dataset, maps.dataset.classes
+    how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
+    protocol = protocol_of(maps) | ({"instances": WORDS} if instances else {})
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
     for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
@@ -66,29 +69,27 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE) -> Evaluation:
     if len(classes) > 2:
         if any(one.second_label is not None for one in dataset.files):
             print("No figures of the second observer: they are measured with two classes alone.")
-        figures = class_figures(dataset, images, maps.probabilities, tolerance)
+        figures = class_figures(dataset, images, maps.probabilities, **how)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
-        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol_of(maps), figures, maps.made_by)
+        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol, figures, maps.made_by)
     first = [one.target for one in images[MODEL]]
-    observers = {MODEL: figures_of(images[MODEL], first, dataset.groups, tolerance)}
+    observers = {MODEL: figures_of(images[MODEL], first, **how)}
     if second := second_observer(dataset):
-        observers[SECOND] = summarise(
-            [target == VESSEL for target in second], first, groups=dataset.groups, tolerance=tolerance
-        )
-        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, dataset.groups, tolerance)
-    return Evaluation(dataset, images, observers, protocol_of(maps), made_by=maps.made_by)
+        observers[SECOND] = summarise([target == VESSEL for target in second], first, **how)
+        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, **how)
+    return Evaluation(dataset, images, observers, protocol, made_by=maps.made_by)
 
 
 def class_figures(
     dataset: SegmentationDataset,
     images: dict[str, list[MeasuredImage]],
     probabilities: Sequence[Tensor],
-    tolerance: float,
+    **how: Any,
 ) -> ClassFigures:
-    """The figures of several classes, from what was called each but the background, in the order of the classes."""
+    """The figures of several classes, from what was called each but the background; `how`: see `summarise_classes`."""
     called = [called_of(one) for one in zip(*images.values(), strict=True)]
     targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
-    return summarise_classes(called, targets, probabilities, len(dataset.classes), dataset.groups, tolerance)
+    return summarise_classes(called, targets, probabilities, len(dataset.classes), **how)
 
 
 def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
@@ -99,12 +100,12 @@ def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:
     return called
 
 
-def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor], groups: Groups, tolerance: float) -> Summary:
-    """The figures of the model against an observer's targets; see `summarise` for the rest."""
+def figures_of(images: Sequence[MeasuredImage], targets: Sequence[Tensor], **how: Any) -> Summary:
+    """The figures of the model against an observer's targets; `how`: see `summarise`."""
     probabilities = [one.probability for one in images]
     # Two-valued maps are decisions: ranking and calibration would be of no probability.
     soft = any(len(torch.unique(one)) > 2 for one in probabilities)
-    return summarise([one.vessels for one in images], targets, probabilities if soft else [], False, groups, tolerance)
+    return summarise([one.vessels for one in images], targets, probabilities if soft else [], **how)
 
 
 def second_observer(dataset: SegmentationDataset) -> list[Tensor]:
@@ -127,6 +128,7 @@ def protocol_of(maps: Maps) -> dict[str, Any]:
     """What was measured how: stands on every table, and beside the figures on disk."""
     dataset, low, high = maps.dataset, min(maps.thresholds), max(maps.thresholds)
     two = len(dataset.classes) == 2
+    by_image = dict(zip(dataset.image_ids, maps.thresholds, strict=True)) if low != high else None
     return {
         "dataset": dataset.name,
         "split": maps.split,
@@ -136,6 +138,7 @@ def protocol_of(maps: Maps) -> dict[str, Any]:
         "resolution": "the photographs' own",
         "threshold": "argmax" if not two else low if low == high else f"{low} to {high}",
         "threshold_source": maps.threshold_source if two else "the most probable class",
+        **({"thresholds": by_image} if two and by_image else {}),
         **({} if two else {"classes": list(dataset.classes)}),
         **maps.origin,
         "commit": commit(),

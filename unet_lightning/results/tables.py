@@ -31,9 +31,18 @@ NAMES = {
     "hd95": "Hausdorff distance, 95th percentile, pixels",
     "sensitivity_thin": "Sensitivity, thin vessels",
     "sensitivity_thick": "Sensitivity, thick vessels",
+    "instance_f1": "F1 of objects (recognition quality)",
+    "instance_sq": "Mean IoU of matched objects (segmentation quality)",
+    "pq": "Panoptic quality",
+    "count_error": "Error in the number of objects",
     "tta": "Test-time augmentation",
 }
-DECIMALS = {"component_error": 1, "hd95": 1, "rho": 2}  # pieces, pixels, and a rank correlation; all others are rates
+DECIMALS = {
+    "component_error": 1,
+    "count_error": 1,
+    "hd95": 1,
+    "rho": 2,
+}  # pieces, pixels, and a rank correlation; all others are rates
 WITH_INTERVAL = ("dice", "auroc", "average_precision")  # of the pooled figures in the table
 WIDE = 10_000  # characters: a row of Markdown is one line
 AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
@@ -121,6 +130,8 @@ def words_of(protocol: Mapping[str, Any]) -> str:
         "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
         f"of the pooled pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
     ]
+    if "instances" in protocol:
+        said.append(f"Objects (instance_f1, instance_sq, pq, and over images count_error): {protocol['instances']}.")
     if normalised := protocol.get("assumed"):
         said.append(f"Photographs are normalised by mean {normalised['mean']} and SD {normalised['std']}, as was said.")
     if "labels" in protocol:

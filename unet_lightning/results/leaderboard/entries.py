@@ -10,7 +10,7 @@ from typing import Any
 
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
-from unet_lightning.metrics.summary import CALIBRES
+from unet_lightning.metrics.summary import PARTIAL
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class, unknown_training
 
@@ -109,8 +109,8 @@ class Entry:
 
 
 def _counting(values: Values, figure: str, several: bool) -> Values:
-    """Without the images that cannot have the figure: those without thin vessels, or without one of several classes."""
-    partial = several or figure in CALIBRES
+    """Without the images that cannot have the figure: such as those without thin vessels, or without the class."""
+    partial = several or figure in PARTIAL
     return {image: value for image, value in values.items() if not partial or not math.isnan(value)}
 
 
