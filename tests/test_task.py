@@ -168,6 +168,18 @@ def test_a_network_of_other_classes_than_the_labels_is_refused(classes):
         make_task().rehearse(classes)
 
 
+def test_a_network_that_fails_on_odd_sides_is_told_to_say_its_stride_and_then_takes_them():
+    class Halving(torch.nn.Sequential):
+        def forward(self, image):
+            return super().forward(image) + torch.nn.functional.interpolate(image[:, :2, ::2, ::2], scale_factor=2)
+
+    with pytest.raises(ConfigError, match=r"Halving does not take images of any size: of 65 x 63 .* as `stride`"):
+        make_task(model=Halving(torch.nn.Conv2d(3, 2, 1))).rehearse(["background", "vessel"])
+    network = Halving(torch.nn.Conv2d(3, 2, 1))
+    network.stride = 2
+    make_task(model=network).rehearse(["background", "vessel"])
+
+
 def test_figures_of_a_validation_do_not_carry_over_to_the_next():
     task, trainer = make_task(), make_trainer()
     first, second = loader((20, 31)), loader((33, 18), (40, 20))

@@ -95,11 +95,23 @@ class SegmentationTask(L.LightningModule):
                         f"({', '.join(classes)}): set model.num_classes={len(classes)}."
                     )
                 loss_of_outputs(self.loss, outputs, target)
+                self._check_odd_sides(size)
             _made(self.optimizer, params=self.network.parameters())
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f"Network, loss and optimizer do not fit together: {error}") from error
         finally:
             self.train(training)
+
+    def _check_odd_sides(self, size: int) -> None:
+        """Raises ConfigError where the network takes images of `size` x `size` pixels, and not of one more and less."""
+        try:
+            self(torch.zeros(1, 3, size + 1, size - 1))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{type(self.network).__name__} does not take images of any size: of {size + 1} x {size - 1} pixels "
+                f"it says {error}. Where sides must be multiples of a number of pixels, such as 32, give its class "
+                "that as `stride`: images are then continued to one."
+            ) from error
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a learning rate for each step where there is a scheduler."""

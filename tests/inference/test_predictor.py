@@ -212,16 +212,47 @@ class Pixelwise(nn.Module):
         return {"out": image[:, :2]}
 
 
-def test_a_network_that_says_nothing_passes_whole_and_takes_no_tiles():
+def test_a_network_that_says_nothing_passes_large_photographs_in_tiles_that_overlap(caplog):
     predictor = predictor_of(Pixelwise())
     assert predictor(photograph()).shape == (1, 37, 29)
-    assert predictor.describe() == "whole image"
-    with pytest.raises(ConfigError, match="takes no tiles"):
-        predictor(torch.zeros(3, 1025, 1024, dtype=torch.uint8))
-    with pytest.raises(ConfigError, match="takes no tiles"):
-        predictor_of(Pixelwise(), tile=512)
-    whole = predictor_of(Pixelwise(), tile="none")
-    assert whole(torch.zeros(3, 1025, 1024, dtype=torch.uint8)).shape == (1, 1025, 1024)
+    assert predictor.describe().startswith("whole image up to")
+    photo = torch.zeros(3, 1025, 1024, dtype=torch.uint8)
+    found = predictor.predict(photo)
+    assert found.tiles == "tiles of 768, Gaussian weights, as the network does not say its halo"
+    assert "not surely that of the whole" in caplog.text
+    # Each pixel is decided by itself: the mean of several tiles is that of the whole.
+    assert torch.allclose(found.probabilities, predictor_of(Pixelwise(), tile="none")(photo), atol=1e-6)
+
+
+class Strided(nn.Module):
+    """A network of one's own with a skip connection, which fails on sides that are no multiples of 32."""
+
+    stride = 32
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(*[nn.MaxPool2d(2)] * 5)
+        self.up = nn.Upsample(scale_factor=32, mode="nearest")
+        self.out = nn.Conv2d(6, 2, 1)
+
+    def forward(self, image):
+        return self.out(torch.cat([image, self.up(self.down(image))], dim=1))
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": 64}, {"tile": 64, "blend": "gaussian"}, {"tta": "d4"}])
+def test_a_network_with_a_stride_predicts_photographs_of_any_size(options):
+    torch.manual_seed(0)
+    network, photo = Strided(), photograph((45, 101))
+    network.halo = 0
+    with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+        network(torch.rand(1, 3, 45, 101))
+    found = predictor_of(network, **options)(photo)
+    assert found.shape == (1, 45, 101)
+    if "tta" not in options:
+        plain = predictor_of(network)
+        with torch.inference_mode():
+            expected = class_probabilities(same_size(network, plain.prepare(photo))["out"])[0]
+        assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_a_network_of_ones_own_passes_in_tiles_once_it_says_its_halo():

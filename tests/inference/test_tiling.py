@@ -81,6 +81,14 @@ def test_a_tile_smaller_than_the_receptive_field_is_refused_with_the_least(geome
         Tiling(least - 1, "crop", geometry)
 
 
-def test_a_network_without_a_halo_takes_no_tiles():
-    with pytest.raises(ConfigError, match=r"takes no tiles: .* Give its class a halo and a stride .* or set tile=none"):
-        Tiling(512, "crop", Geometry())
+def test_tiles_of_a_network_without_a_halo_overlap_which_is_said_once(caplog):
+    tiling = Tiling("auto", "crop", Geometry(stride=32))
+    assert tiling.describe().endswith("above tiles of 768, Gaussian weights, as the network does not say its halo")
+    tiling.spans(1024, 1024)
+    assert not caplog.text
+    assert [span[:2] for span in tiling.spans(1536, 1024)[0]] == [(0, 768), (384, 1152), (768, 1536)]
+    tiling.spans(1536, 1024)
+    assert caplog.text.count("not surely that of the whole photograph. Give its class a halo") == 1
+    assert [len(spans) for spans in Tiling("none", "crop", Geometry()).spans(1536, 1024)] == [1, 1]
+    with pytest.raises(ConfigError, match=r"tile=31 is smaller than .* at least 32"):
+        Tiling(31, "crop", Geometry(stride=32))

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from unet_lightning.errors import ConfigError
 from unet_lightning.models.context import Geometry, cut, mirrored, same_size
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.unet_paper import UNetPaper
@@ -44,11 +45,11 @@ def test_the_next_side_that_a_network_takes(length, side):
 
 
 def test_a_network_says_what_it_needs_by_its_attributes():
-    assert Geometry.of(nn.Identity()) == (None, 1, 0, 0)
-    assert Geometry.of(Eroded()) == (None, 4, 3, 8)
-    assert Geometry.of(UNetPaper(base_c=1)) == (0, 16, 92, 188)
-    assert Geometry.of(UNet(base_c=1)) == (128, 16, 0, 0)
-    assert Geometry.of(UNet(base_c=1, bilinear=False)) == (112, 16, 0, 0)
+    assert Geometry.of(nn.Identity()) == (None, 1, False, 0, 0)
+    assert Geometry.of(Eroded()) == (None, 4, False, 3, 8)
+    assert Geometry.of(UNetPaper(base_c=1)) == (0, 16, False, 92, 188)
+    assert Geometry.of(UNet(base_c=1)) == (128, 16, True, 0, 0)
+    assert Geometry.of(UNet(base_c=1, bilinear=False)) == (112, 16, True, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (4, 3), (37, 20)])
@@ -66,13 +67,48 @@ def test_every_output_has_the_size_of_the_image_and_sees_it_mirrored(size):
 def test_a_network_without_margin_gets_the_image_itself():
     image = torch.rand(1, 3, 5, 7)
     outputs = same_size(seen := Recorder(), image)
-    assert seen.image is image and outputs["out"] is image
+    assert seen.image is image and outputs["out"].data_ptr() == image.data_ptr()
 
 
 class Recorder(nn.Module):
     def forward(self, image):
         self.image = image
         return {"out": image}
+
+
+def test_an_image_is_continued_to_multiples_of_a_stride_unless_the_network_takes_any_size():
+    seen = Recorder()
+    seen.stride = 32
+    outputs = same_size(seen, image := torch.rand(1, 3, 33, 64))
+    assert seen.image.shape == (1, 3, 64, 64)
+    assert torch.equal(seen.image[:, :, 33], image[:, :, 31])  # mirrored
+    assert torch.equal(outputs["out"], image)
+    seen.any_size = True
+    same_size(seen, image)
+    assert seen.image is image
+
+
+def test_logits_may_come_alone():
+    image = torch.rand(1, 3, 5, 7)
+    assert torch.equal(same_size(nn.Identity(), image)["out"], image)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([torch.zeros(1)], r'Fixed returns list, expected logits \(B, C, H, W\), or \{"out": logits\}'),
+        ({"logits": torch.zeros(1)}, "Fixed returns dict with logits, expected"),
+        (torch.zeros(1, 2, 4, 4), r"image of \(8, 8\) pixels with out of \(4, 4\), expected \(8, 8\)"),
+        ({"out": torch.zeros(1, 2, 8, 8), "aux": torch.zeros(1, 2, 4, 4)}, "pixels with aux of"),
+    ],
+)
+def test_what_are_no_logits_of_the_image_is_said(found, said):
+    class Fixed(nn.Module):
+        def forward(self, image):
+            return found
+
+    with pytest.raises(ConfigError, match=said):
+        same_size(Fixed(), torch.zeros(1, 3, 8, 8))
 
 
 def test_the_memory_format_of_the_image_stays():

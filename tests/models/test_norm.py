@@ -4,7 +4,6 @@ from torch import nn
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.predictor import PredictionOptions, Predictor
-from unet_lightning.inference.tiling import AUTO_WHOLE
 from unet_lightning.models.context import Geometry
 from unet_lightning.models.unet import UNet, group_norm
 
@@ -61,16 +60,18 @@ def test_another_norm_is_refused_by_name(norm):
         UNet(base_c=2, norm=norm)
 
 
-def test_with_groupnorm_a_photograph_passes_whole_and_tiles_are_refused(network):
-    # A tile would be normalised with statistics of its own.
+def test_with_groupnorm_a_large_photograph_is_the_mean_of_tiles_which_is_said(network, caplog):
+    # A tile is normalised with statistics of its own.
     assert Geometry.of(network).halo is None
+    photo = torch.randint(256, (3, 60, 90), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
     def predictor(tile):
         return Predictor(network, [0.5] * 3, [0.2] * 3, PredictionOptions("cpu", tile))
 
-    with pytest.raises(ConfigError, match=r"model\.norm=group .* set tile=none to pass photographs whole"):
-        predictor(512)
-    assert predictor("auto").describe() == "whole image"
-    with pytest.raises(ConfigError, match=r"takes no tiles"):
-        predictor("auto").tiling.spans(1, AUTO_WHOLE + 1)
-    assert [len(spans) for spans in predictor("none").tiling.spans(1, AUTO_WHOLE + 1)] == [1, 1]
+    whole = predictor("none")(photo)
+    assert torch.equal(predictor("auto")(photo), whole)
+    assert not caplog.text
+    found = predictor(64).predict(photo)
+    assert "as the network does not say its halo" in found.tiles
+    assert "with model.norm=group" in caplog.text
+    assert 0 < (found.probabilities - whole).abs().max() < 0.5

@@ -85,7 +85,7 @@ class Predictor:
     """Applies a trained network to photographs as it saw them in training.
 
     Args:
-        network: logits as `{"out": (B, C, H, W)}`; it is moved to the device and set to evaluation. See `Geometry`.
+        network: see `outputs_of` and `Geometry`; it is moved to the device and set to evaluation.
         mean: of each channel in training, in [0, 1].
         std: standard deviation of each channel in training.
         options: how photographs pass; ConfigError where they do not go with the network or the machine.
@@ -145,6 +145,9 @@ class Predictor:
 
     def _map(self, photo: Tensor, warm_up: bool, seconds: list[float]) -> Tensor:
         """The map of a photograph as it is; `seconds` gets the times of the forward passes."""
+        height, width = photo.shape[1:]
+        if not self.geometry.margin:  # else each tile is continued for itself
+            photo = cut(photo, 0, 0, self.geometry.side_for(height), self.geometry.side_for(width))
         rows, cols = self.tiling.spans(*photo.shape[1:])
         tiles = [Tile(row, col) for row in rows for col in cols]
         if len(tiles) > 1:
@@ -152,7 +155,8 @@ class Predictor:
         if warm_up and photo.shape not in self.warm:
             self._forward(photo, tiles[0], [])
             self.warm.add(photo.shape)
-        return joined(rows, cols, self.options.blend, (self._forward(photo, tile, seconds) for tile in tiles))
+        outputs = (self._forward(photo, tile, seconds) for tile in tiles)
+        return joined(rows, cols, self.tiling.blend, outputs)[:, :height, :width]
 
     @torch.inference_mode()
     def _forward(self, photo: Tensor, tile: Tile, seconds: list[float]) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.tiling import Span, Tile
+from unet_lightning.models.context import Geometry, outputs_of
 from unet_lightning.models.unet import UNet, Up
 
 
@@ -22,11 +23,12 @@ def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
     """Logits of what is kept of a tile, `(B, classes, h, w)`; for inference alone, by one thread at a time.
 
     Args:
-        network: `{"out": logits}`; its poolings halve and drop an odd end.
+        network: see `outputs_of`; its poolings halve and drop an odd end. One without a halo sees a tile as an image.
         image: `(B, C, h, w)` float, normalised: the tile, with the margin of a network that has one.
         tile: where it lies.
     """
-    in_tiles = any(span.stop - span.start != span.length for span in tile)
+    has_halo = Geometry.of(network).halo is not None
+    in_tiles = has_halo and any(span.stop - span.start != span.length for span in tile)
     is_ours = type(network) is UNet
     with ExitStack() as told:
         for module in network.modules() if in_tiles else ():
@@ -43,7 +45,7 @@ def forward_tile(network: nn.Module, image: Tensor, tile: Tile) -> Tensor:
                 continue
             vars(module)["forward"] = forward
             told.callback(vars(module).pop, "forward")  # then the method of the class is back
-        logits: Tensor = network(image)["out"]
+        logits = outputs_of(network, image)["out"]
     if in_tiles and is_ours:
         return logits  # no more than what is kept
     return tile.kept(logits, tile.rows.start, tile.cols.start)

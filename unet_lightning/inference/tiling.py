@@ -1,11 +1,13 @@
 """Large photographs in tiles: where they lie, and how their maps become the map of the photograph.
 
 Overlap-tile (`crop`): each pixel comes from the middle of exactly one tile, so that the map is that of the whole
-photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders.
+photograph. Gaussian: tiles overlap by half and are averaged, weighted down towards their borders; so do those of a
+network that does not say how much context they need.
 
 Source: O. Ronneberger et al., MICCAI 2015 (overlap-tile); F. Isensee et al., "nnU-Net", Nature Methods 2021 (Gaussian).
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -20,6 +22,8 @@ BLENDS = {"crop": "overlap-tile", "gaussian": "Gaussian weights"}
 AUTO_WHOLE = 1024 * 1024  # pixels up to which tile=auto passes a photograph whole: DRIVE's, STARE's and CHASE_DB1's
 AUTO_TILE = 768  # pixels; see experiments/benchmarks
 SIGMA = 1 / 8  # of the side of a tile; nnU-Net's
+
+log = logging.getLogger(__name__)
 
 
 class Span(NamedTuple):
@@ -55,13 +59,14 @@ class Tiling:
     """
 
     def __init__(self, tile: str | int, blend: str, geometry: Geometry) -> None:
-        self.tile, self.blend, self.geometry = tile, blend, geometry
+        self.tile, self.geometry = tile, geometry
+        self.blend = blend if geometry.halo is not None else "gaussian"
         stride, halo = geometry.stride, geometry.halo or 0
         longest = tile if isinstance(tile, int) else AUTO_TILE
         self.side = (longest - geometry.least) // stride * stride  # of the output of a tile
         self.border = geometry.margin or -(-halo // stride) * stride  # of context, on each side of a tile
+        self.warned = geometry.halo is not None
         if isinstance(tile, int):
-            self.check_halo()  # now, not at the first photograph
             smallest = stride + (geometry.least or 2 * self.border)
             if tile < smallest:
                 raise ConfigError(
@@ -70,20 +75,17 @@ class Tiling:
                     "to pass photographs whole."
                 )
 
-    def check_halo(self) -> None:
-        """Raises ConfigError where the network does not say how far a tile's border reaches."""
-        if self.geometry.halo is None:
-            raise ConfigError(
-                "This network takes no tiles: it does not say how far a tile's border reaches into its outputs (with "
-                "model.norm=group every pixel reaches all others). Give its class a halo and a stride (pixels; see "
-                "CONTRIBUTING), or set tile=none to pass photographs whole."
-            )
-
     def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
         """The tiles of a photograph of this size, by rows and by columns; one of each where it passes whole."""
         if self.tile == "none" or (self.tile == "auto" and height * width <= AUTO_WHOLE):
             return adjoining(height, height, halo=0), adjoining(width, width, halo=0)
-        self.check_halo()
+        if not self.warned:
+            self.warned = True
+            log.warning(
+                "The network does not say how far the border of a tile reaches into its outputs (with model.norm=group "
+                "every pixel reaches all others): the map is the mean of tiles that overlap by half, and not surely "
+                "that of the whole photograph. Give its class a halo (pixels; see CONTRIBUTING), or set tile=none."
+            )
         if self.blend == "gaussian":
             along = partial(overlapping, tile=self.side, stride=self.geometry.stride)
         else:
@@ -92,11 +94,13 @@ class Tiling:
 
     def describe(self) -> str:
         """What is done with photographs of any size, in words."""
-        if self.tile == "none" or self.geometry.halo is None:
+        if self.tile == "none":
             return "whole image"
         return f"whole image up to {AUTO_WHOLE:,} pixels, above {self}" if self.tile == "auto" else str(self)
 
     def __str__(self) -> str:
+        if self.geometry.halo is None:
+            return f"tiles of {self.side}, {BLENDS[self.blend]}, as the network does not say its halo"
         kind = "margin" if self.geometry.margin else "halo"
         return f"tiles of {self.side + self.geometry.least} with a {kind} of {self.border}, {BLENDS[self.blend]}"
 

@@ -86,8 +86,8 @@ class UNet(nn.Module):
     Large images pass in tiles (see `Geometry`). Convolutions reach 2 pixels of each of five levels on the way down and
     2 of four on the way up, 2 (1 + 2 + 4 + 8 + 16) + 2 (1 + 2 + 4 + 8) = 92 pixels, bilinear upsampling one pixel of
     each of the lower four levels more, 30; pixels that are pooled into one are reached together, up to 15 more.
-    With GroupNorm every pixel reaches all others, through the statistics of its image: such a network takes no tiles,
-    and the padding of a smaller image in a batch counts too.
+    With GroupNorm every pixel reaches all others, through the statistics of its image: its maps of tiles are not those
+    of the whole image, and the padding of a smaller image in a batch counts too.
 
     Args:
         in_channels: channels of the image.
@@ -98,6 +98,7 @@ class UNet(nn.Module):
     """
 
     stride = 16
+    any_size = True
 
     def __init__(
         self, in_channels: int = 3, num_classes: int = 2, bilinear: bool = True, base_c: int = 32, norm: str = "batch"
