@@ -81,6 +81,41 @@ def test_masks_and_a_second_observer_are_found_where_they_are(draw):
     assert FolderDataset(root, "train", fov="none")[1].target.tolist() == LABEL.tolist()
 
 
+def test_masks_are_the_labels_where_there_are_no_labels(draw, caplog):
+    caplog.set_level("INFO")
+    root = draw(["a.png", "b.png"])
+    (root / "labels").rename(root / "masks")
+    dataset = FolderDataset(root, "train")
+    assert (dataset.region, dataset[0].target.tolist()) == ("whole image", LABEL.tolist())
+    assert "has no labels/: its masks/ are read as the labels" in caplog.text
+
+
+def test_masks_are_fields_of_view_where_either_split_has_labels(draw):
+    draw(["a.png"], "train")
+    root = draw(["b.png"], "test")
+    (root / "test/labels").rename(root / "test/masks")
+    dataset = FolderDataset(root, "test")
+    assert (dataset.files[0].label, dataset.files[0].fov) == (None, root / "test/masks/b.png")
+
+
+def test_labels_may_have_an_ending_of_their_own(draw):
+    root = draw(["a_image.png", "b.png", "c_1.png"])
+    for old, new in (("a_image", "a_Mask"), ("b", "b-gt"), ("c_1", "c_1.manual1")):
+        (root / f"labels/{old}.png").rename(root / f"labels/{new}.png")
+    dataset = FolderDataset(root, "train")
+    assert dataset.image_ids == ["a_image", "b", "c_1"]
+    assert [image.label.name for image in dataset.files] == ["a_Mask.png", "b-gt.png", "c_1.manual1.png"]
+
+
+def test_two_labels_of_a_photograph_are_refused(draw):
+    root = draw(["a.png", "b.png"])
+    save(LABEL, root / "labels/a_mask.png")
+    with pytest.raises(
+        DataError, match=r"More than one file in \S*labels for the photograph a \(a\.png and a_mask\.png"
+    ):
+        FolderDataset(root, "train")
+
+
 def test_masks_that_are_not_asked_for_may_be_incomplete(draw):
     root = draw(["a.png", "b.png"])
     save(LABEL * 255, root / "masks/a.png")

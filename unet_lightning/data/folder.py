@@ -1,24 +1,31 @@
 """A folder of the user's own: photographs, and labels with the same names."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
 from unet_lightning.data.description import checked_classes, checked_name, read_description
 from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
+from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, paired
 from unet_lightning.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 UNNAMED = ("background", "foreground")  # the classes where nothing names them
 LAYOUT = "images/ and labels/, or train/images/, train/labels/, test/images/ and test/labels/"
 
 
 class FolderDataset(SegmentationDataset):
-    """Photographs in `images/`, labels with the same names in `labels/`, both in the folder or in its train/ and test/.
+    """Photographs in `images/`, their labels in `labels/` or `masks/`, both in the folder or in its train/ and test/.
 
-    The name without suffix is the image's id: photo_1.jpg has the label photo_1.png. `masks/` may hold masks of the
-    field of view, `labels2/` the labels of a second observer. Without train/ and test/ all images are for training:
-    validate on some of them by `data.val_ids` or `data.folds`. Either all test photographs have labels or none has.
+    The name without suffix is the image's id: photo_1.jpg has the label photo_1.png, or photo_1_mask.png, or another
+    of the usual endings. Beside `labels/`, in either split, `masks/` are masks of the field of view; where there are no
+    `labels/` at all they are the labels. `labels2/` may hold the labels of a second observer. Without train/ and test/
+    all images are for training: validate on some of them by `data.val_ids` or `data.folds`. Either all test photographs
+    have labels or none has.
 
     With two classes a label is black and white: 0 and 255, 0 and 1, or a palette of black and white, or of the indices
     0 and 1. With more it is an index image, grey or palette, whose values are 0, 1, ... in the order of `classes`, and
@@ -50,7 +57,8 @@ class FolderDataset(SegmentationDataset):
                 f"{root} has no {split} split: its photographs are all in {next(iter(parts.values()))}. Evaluate them "
                 f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
             )
-        train, test = (_files_in(parts[part], fov) if part in parts else [] for part in ("train", "test"))
+        labels = _labels_of(root, [*parts.values()])
+        train, test = (_files_in(parts[part], fov, labels) if part in parts else [] for part in ("train", "test"))
         if twice := sorted({image.image_id for image in train} & {image.image_id for image in test}):
             raise DataError(
                 f"Train and test in {root} both have an image {', '.join(twice)}. The name without suffix is the id by "
@@ -80,27 +88,53 @@ def _parts(root: Path) -> dict[str, Path]:
     return parts
 
 
-def _files_in(base: Path, fov: str) -> list[ImageFiles]:
+def _labels_of(root: Path, parts: Sequence[Path]) -> str:
+    """Where labels are: without `labels/` anywhere, `masks/` are what was drawn, which is said."""
+    if any(image_files(part / "labels") for part in parts) or not any(image_files(part / "masks") for part in parts):
+        return "labels"
+    _say_that_masks_are_labels(root)
+    return "masks"
+
+
+@cache  # a program opens its data set several times
+def _say_that_masks_are_labels(root: Path) -> None:
+    log.info(
+        f"{root} has no labels/: its masks/ are read as the labels. Masks of the field of view stand beside labels/."
+    )
+
+
+def _files_in(base: Path, fov: str, labels: str) -> list[ImageFiles]:
     """The files of each image; either all photographs have a label (and a mask), or none has."""
     photos = image_files(base / "images")
     if not photos:
         raise DataError(f"No photograph in {base / 'images'}: looked for {', '.join(IMAGE_SUFFIXES)}.")
-    labels, masks, seconds = (image_files(base / folder) for folder in ("labels", "masks", "labels2"))
-    for folder, files in (("labels", labels), ("masks", masks if fov == "mask" else {}), ("labels2", seconds)):
-        without = [image_id for image_id in photos if image_id not in files]
-        if files and without and folder != "labels2":
-            raise DataError(
-                f"No file in {base / folder} for the photograph {_listed(without)}: each needs one with its name, "
-                "such as photo_1.png for photo_1.jpg."
-            )
-        if alone := [path.name for image_id, path in files.items() if image_id not in photos]:
-            raise DataError(
-                f"No photograph in {base / 'images'} for {_listed(alone)} in {base / folder}: give both the same name."
-            )
+    drawn, seconds = _paired(base / labels, photos), _paired(base / "labels2", photos, whole=False)
+    masked = fov == "mask" and labels != "masks"
+    masks = _paired(base / "masks", photos, FIELDS) if masked else {}
     return [
-        ImageFiles(image_id, photo, labels.get(image_id), masks.get(image_id), seconds.get(image_id))
-        for image_id, photo in photos.items()
+        ImageFiles(name, photo, drawn.get(name), masks.get(name), seconds.get(name)) for name, photo in photos.items()
     ]
+
+
+def _paired(folder: Path, photos: Mapping[str, Path], endings: str = LABELS, whole: bool = True) -> dict[str, Path]:
+    """The file of each photograph in a folder; none where the folder holds no images.
+
+    Raises:
+        DataError: a photograph has two, a file belongs to none, or where there are any and `whole`, some have none.
+    """
+    files, alone = paired(photos, image_files(folder), endings)
+    if alone:
+        raise DataError(
+            f"No photograph in {folder.parent / 'images'} for {_listed([path.name for path in alone])} in {folder}: "
+            f"give both the same name, {EXAMPLE}."
+        )
+    if twice := doubled(files):
+        raise DataError(f"More than one file in {folder} for the photograph {twice}: keep one.")
+    if files and whole and (without := [name for name in photos if name not in files]):
+        raise DataError(
+            f"No file in {folder} for the photograph {_listed(without)}: each needs one with its name, {EXAMPLE}."
+        )
+    return {name: path for name, (path,) in files.items()}
 
 
 def _check_names_of_maps(image_ids: Sequence[str], classes: Sequence[str]) -> None:
