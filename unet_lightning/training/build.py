@@ -21,6 +21,7 @@ from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
+from unet_lightning.training.callbacks.duration import Duration
 from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
@@ -126,6 +127,7 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
         EpochSeed(config["seed"]),
         Experiment(leaves(config), folder),
         Divergence(),
+        Duration(),
         *build_section(config["callbacks"], "callbacks"),
         timer(most),
     ]
