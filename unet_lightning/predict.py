@@ -33,7 +33,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     # fmt: off
     parser = argparse.ArgumentParser(
         "python -m unet_lightning.predict",
-        description="Finds the vessels of photographs. For each it writes NAME_mask.png (vessels 255), "
+        description="Finds in photographs what a network was trained to find. For each it writes NAME_mask.png (255), "
         "NAME_probability.png (16-bit, 65535 is probability 1) and NAME_overlay.png. Pictures of the same photographs "
         "and settings are left alone, so that a stopped command goes on; what cannot be predicted is named at the end.",
     )
@@ -44,10 +44,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--mean", type=float, nargs=3, metavar="C", help="of the weights' training, red, green, blue (the tutorial's)")
     add("--std", type=float, nargs=3, metavar="C", help="standard deviations, like --mean")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
-    add("--fov", metavar="MASK", help="field of view, outside which nothing is a vessel: a mask, a folder of masks "
-        "named as the photographs, auto (found in each; a data set's own) or none (as in training, which is none where "
-        "it was on whole images, else auto)")
-    add("--threshold", type=number, help="vessel from it on (0.5), or val: by evaluate threshold=val; "
+    add("--fov", metavar="MASK", help="where pixels count, outside which nothing is called: a mask, a folder of masks "
+        "named as the photographs, auto (a field of view found in each; a data set's own) or none (auto where training "
+        "was inside fields of view, else none)")
+    add("--threshold", type=number, help="called from it on (0.5), or val: by evaluate threshold=val; "
         "none with more than two classes, where a mask holds numbers in the colours that legend.svg names")
     add("--checkpoint", choices=("best", "last"), help="best, of a cross-validation last")
     add("--tta", choices=("none", "flips", "d4"), default="none", help="averages over 1, 4 or 8 passes")
@@ -90,9 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         networks = [load_loose(args.weights, {}, {"mean": args.mean, "std": args.std} if args.mean else None)]
         print(words_of_loose(networks[0]))
+    looks = True
     if args.fov is None:
         args.fov = "none" if all(one.fov == "none" for one in networks) else "auto"
-    photographs, lost = find_photographs(args.photos, args.fov, args.out)
+        looks = any(one.looks_for_field for one in networks)
+    photographs, lost = find_photographs(args.photos, args.fov, args.out, looks)
     if args.submission is not None:
         check_ids(str(photograph.name) for photograph in photographs)
     options = PredictionOptions(args.device, args.tile, args.blend, args.tta, args.scale)
@@ -160,11 +162,11 @@ def predict_all(
 
 
 def find_photographs(
-    named: Sequence[str], fov: str, pictures: Path | None = None
+    named: Sequence[str], fov: str, pictures: Path | None = None, looks: bool = True
 ) -> "tuple[list[Photograph], list[str]]":
     """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`).
 
-    And in words what lies at the paths and is none.
+    And in words what lies at the paths and is none. Unless one `looks`, `auto` is the masks of a data set alone.
     """
     from unet_lightning.inference.given import given
     from unet_lightning.inference.photographs import check_outside, photographs_in, photographs_of
@@ -178,7 +180,7 @@ def find_photographs(
             print(f"Left out: {', '.join(shown(path) for path in found.left_out)}")
         if not found.files and not found.lost:
             raise ConfigError(f"No photograph in {', '.join(named)}: no file is there that is not hidden.")
-        return photographs_in(found, fov), found.lost
+        return photographs_in(found, fov if looks or fov != "auto" else "none"), found.lost
     from hydra import compose, initialize_config_dir
 
     from unet_lightning.results.maps import open_photographs

@@ -73,8 +73,9 @@ def test_masks_and_a_second_observer_are_found_where_they_are(draw):
     for name in "ab":
         save(fov * 255, root / "masks" / f"{name}.gif")
     save((1 - LABEL) * 255, root / "labels2/b.png")
-    dataset = FolderDataset(root, "train")
+    dataset = FolderDataset(root, "train", task="vessels")
     assert dataset.region == "field of view, masks of the data set"
+    assert FolderDataset(root, "train").region == "counted area, masks of the data set"
     assert dataset[1].target.tolist() == np.where(fov, LABEL, IGNORE).tolist()
     assert dataset.second_target(0) is None
     assert dataset.second_target(1).tolist() == np.where(fov, 1 - LABEL, IGNORE).tolist()

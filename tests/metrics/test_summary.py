@@ -94,7 +94,7 @@ def test_every_part_has_every_figure_and_pooled_pixels_have_no_topology():
 
 def test_a_human_observer_has_no_figures_of_probabilities():
     summary = summarise(VESSELS, TARGETS)
-    assert {tuple(row) for row in columns(summary)} == {RATES + TOPOLOGY + SURFACE + CALIBRES}
+    assert {tuple(row) for row in columns(summary)} == {(*RATES, *TOPOLOGY, *SURFACE, *CALIBRES)}
     assert tuple(summary.pooled) == RATES + CALIBRES
     assert summary.mean["dice"] == pytest.approx(0.7)
 

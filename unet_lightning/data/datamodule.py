@@ -12,7 +12,6 @@ from torchvision.transforms import v2
 
 from unet_lightning.data.content import Content
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.fov import median_diameter
 from unet_lightning.data.groups import check_kept_together
 from unet_lightning.data.labels import Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, given_statistics
@@ -24,7 +23,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.text import as_id
 
 # What of an image a run must find again when it goes on.
-WORDS = {"photograph": "the photograph", "label": "the label", "fov": "the field of view"}
+WORDS = {"photograph": "the photograph", "label": "the label", "fov": "the {field}"}
 SPLITS = ("train", "val", "test", "all")
 MAX_WORKERS = 8
 
@@ -156,8 +155,9 @@ class SegmentationDataModule(L.LightningDataModule):
             "classes": list(self.train.classes) if self.train else [],
             "mean": self.mean,
             "std": self.std,
+            "task": self.train.task if self.train else None,
             "fov": self.train.fov_rule if self.train else None,
-            "diameter": median_diameter(map(self.train.field_of_view, range(len(self.train)))) if self.train else None,
+            "diameter": self.train.diameter if self.train else None,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -184,7 +184,7 @@ class SegmentationDataModule(L.LightningDataModule):
         """Raises ConfigError where a photograph, label or field of view is another one than is recorded."""
         now = self._contents()
         other = [
-            f"{WORDS[kind]} of {name}"
+            f"{WORDS[kind].format(field=self.train.terms.field if self.train else 'mask')} of {name}"
             for name in recorded.keys() & now.keys()
             for kind in WORDS
             if recorded[name].get(kind) != now[name].get(kind)

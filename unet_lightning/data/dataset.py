@@ -11,16 +11,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unet_lightning.data.content import Content, digest, is_drawn, look
-from unet_lightning.data.fov import find_field_of_view
+from unet_lightning.data.fov import find_field_of_view, median_diameter
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.opening import check_turns
 from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError, DataError
 
-# Where pixels count, by the value of data.dataset.fov.
+# Where pixels count, by the value of data.dataset.fov, after what a data set calls it.
 REGIONS = {
-    "mask": "field of view, masks of the data set",
-    "auto": "field of view, found in the photographs",
+    "mask": "{field}, masks of the data set",
+    "auto": "{field}, found in the photographs",
     "none": "whole image",
 }
 
@@ -65,6 +66,7 @@ class SegmentationDataset(Dataset[Sample]):
 
     name = "dataset"  # in tables and checkpoints
     classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
+    task = "vessels"  # a name in TERMS
     most_foreground = 0.5  # of two classes, the greatest share of the second one that is no reason to doubt its labels
 
     def __init__(self, files: Iterable[ImageFiles], fov: str = "mask") -> None:
@@ -108,7 +110,18 @@ class SegmentationDataset(Dataset[Sample]):
     @property
     def region(self) -> str:
         """Where pixels count, in words for a table."""
-        return REGIONS[self.fov_rule]
+        return REGIONS[self.fov_rule].format(field=self.terms.field)
+
+    @property
+    def diameter(self) -> int | None:
+        """The median diameter of the fields of view, pixels; None where photographs show none that is a disc."""
+        fields = map(self.field_of_view, range(len(self)))
+        return median_diameter(fields) if self.terms.finds_field else None
+
+    @property
+    def terms(self) -> Terms:
+        """How readers call things, and what is measured."""
+        return TERMS[self.task]
 
     def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
         """The named images, in that order; ConfigError where the data set has no image of such a name."""
@@ -149,9 +162,9 @@ class SegmentationDataset(Dataset[Sample]):
             if self.fov == "auto":
                 field = find_field_of_view(self.photo(index))
             elif self.fov == "mask" and image.fov is not None:
-                field = self._read(index, image.fov, "field-of-view mask")
+                field = self._read(index, image.fov, self.terms.mask)
                 if not field.any():
-                    raise DataError(f"The field-of-view mask of image {image.image_id} is empty: {image.fov}.")
+                    raise DataError(f"The {self.terms.mask} of image {image.image_id} is empty: {image.fov}.")
             self._fields[index] = field
         return self._fields[index]
 
@@ -176,7 +189,7 @@ class SegmentationDataset(Dataset[Sample]):
         """
         self._labels()
         path = self.files[index].second_label
-        return None if path is None else self._target(index, path, "second observer")
+        return None if path is None else self._target(index, path, self.terms.second)
 
     def missing_labels(self, image_ids: Sequence[str]) -> str:
         """The message about images without a label: what is missing, and what to do."""

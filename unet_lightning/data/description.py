@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 
 from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 
 FILE = "dataset.yaml"
 NAME = re.compile(r"(?!\.)[^/\\:\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # may be part of a file name
-TASKS = ("vessels", "regions")
 LONGEST = 1_000_000  # bytes
 
 
@@ -106,9 +106,10 @@ def _checked_range(value: Any, what: str) -> tuple[float, float]:
     return (value[0], value[1])
 
 
-def _checked_task(value: Any, what: str) -> str:
-    if value not in TASKS:
-        raise ConfigError(f"{what} must be {' or '.join(TASKS)}, found {value}.")
+def checked_task(value: Any, what: str = "data.dataset.task") -> str:
+    """Which figures are measured, and how things are called; ConfigError where no task is called so."""
+    if value not in TERMS:
+        raise ConfigError(f"{what} must be {' or '.join(TERMS)}, found {value}.")
     return str(value)
 
 
@@ -122,5 +123,5 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "groups": _checked_groups,
     "channels": _checked_channels,
     "value_range": _checked_range,
-    "task": _checked_task,
+    "task": checked_task,
 }

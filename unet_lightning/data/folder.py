@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.description import checked_classes, checked_name, read_description
+from unet_lightning.data.description import checked_classes, checked_name, checked_task, read_description
 from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, paired
@@ -31,7 +31,8 @@ class FolderDataset(SegmentationDataset):
     0 and 1. With more it is an index image, grey or palette, whose values are 0, 1, ... in the order of `classes`, and
     255 for pixels to ignore.
 
-    `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`. What is
+    `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`, `task` how
+    things are called and which figures are measured: see `Terms`. What is
     None is taken from `dataset.yaml` in the folder, where there is one: see `Description`.
     """
 
@@ -43,6 +44,7 @@ class FolderDataset(SegmentationDataset):
         classes: Sequence[str] | None = None,
         name: str | None = None,
         groups: str | None = None,
+        task: str | None = None,
     ) -> None:
         if root is None:
             raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
@@ -50,6 +52,7 @@ class FolderDataset(SegmentationDataset):
         said = self.description = read_description(root)
         self.name = checked_name(name) if name is not None else said.name or "folder"
         self.classes = checked_classes(classes) if classes is not None else said.classes or UNNAMED
+        self.task = said.task or likely_task(self.classes) if task is None else checked_task(task)
         groups = groups if groups is not None else said.groups
         parts = _parts(root)
         if split in ("train", "test") and split not in parts:
@@ -72,6 +75,11 @@ class FolderDataset(SegmentationDataset):
             check_kept_together(ids["train"], ids["test"], self.patients, f"The split of {root} into train/ and test/")
         else:
             ask_for_groups(tuple(image.image_id for image in (*train, *test)))
+
+
+def likely_task(classes: Sequence[str]) -> str:
+    """The task where nothing says it: that of vessels where a class is called so."""
+    return "vessels" if {"vessel", "vessels"} & {name.lower() for name in classes} else "regions"
 
 
 def _parts(root: Path) -> dict[str, Path]:

@@ -49,8 +49,8 @@ def shares_of(image_ids: Sequence[str], classes: Sequence[str], targets: Iterabl
     counts = torch.stack([torch.bincount(target.flatten(), minlength=IGNORE + 1)[: len(classes)] for target in targets])
     if empty := [name for name, count in zip(image_ids, counts.sum(1).tolist(), strict=True) if count == 0]:
         raise DataError(
-            f"No pixel counts in the label of image {_listed(empty)}: all are {IGNORE} (ignored) or outside the field "
-            "of view. Correct the label or its mask, or remove the image."
+            f"No pixel counts in the label of image {_listed(empty)}: all are {IGNORE} (ignored), or its mask leaves "
+            "none. Correct the label or its mask, or remove the image."
         )
     return Shares(image_ids, classes, counts)
 

@@ -6,7 +6,7 @@ over the classes of an image first, then over images.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from unet_lightning.data.labels import one_against_rest
+from unet_lightning.data.terms import SHAPE
 from unet_lightning.metrics.classes import confusion_matrix, counts_of
 from unet_lightning.metrics.pooled import of_classes
 from unet_lightning.metrics.statistics import Groups
@@ -45,6 +46,7 @@ def summarise_classes(
     groups: Groups = None,
     tolerance: float = TOLERANCE,
     instances: bool = False,
+    shape: Collection[str] = SHAPE,
 ) -> ClassFigures:
     """Figures of maps of several classes; there must be an image.
 
@@ -56,6 +58,7 @@ def summarise_classes(
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
         tolerance: of the normalised surface distance, pixels.
         instances: see `summarise`.
+        shape: see `summarise`.
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
@@ -65,7 +68,7 @@ def summarise_classes(
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
         soft = [one[number - 1] for one in probabilities]
-        each.append(summarise(found, there, soft, True, groups, tolerance, instances))
+        each.append(summarise(found, there, soft, True, groups, tolerance, instances, shape))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])

@@ -4,13 +4,14 @@ import functools
 import math
 import operator
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from unet_lightning.data.terms import SHAPE
 from unet_lightning.metrics.calibration import (
     ReliabilityBin,
     brier_score,
@@ -31,7 +32,7 @@ from unet_lightning.metrics.topology import centreline_dice, component_error
 RATES = ("dice", "iou", "accuracy", "sensitivity", "specificity", "precision", "mcc")
 RANKINGS = ("auroc", "average_precision")  # need probabilities
 CALIBRATION = ("ece", "brier")  # need probabilities
-TOPOLOGY = ("cldice", "component_error")  # of single images: they cannot be pooled
+TOPOLOGY = {"cldice": centreline_dice, "component_error": component_error}  # of single images: they cannot be pooled
 SURFACE = names()  # of single images; of another tolerance the second has another name
 CALIBRES = ("sensitivity_thin", "sensitivity_thick")
 FIGURES = (*RATES, *RANKINGS, *CALIBRATION, *TOPOLOGY, *SURFACE, *CALIBRES)
@@ -68,6 +69,7 @@ def summarise(
     groups: Groups = None,
     tolerance: float = TOLERANCE,
     instances: bool = False,
+    shape: Collection[str] = SHAPE,
 ) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
@@ -82,10 +84,10 @@ def summarise(
         groups: the group of each image, such as its patient, for the intervals; None: each image is its own.
         tolerance: of the normalised surface distance, pixels.
         instances: whether connected components are matched one by one, too: see `metrics.instances`.
+        shape: which of the figures of TOPOLOGY and CALIBRES have a meaning: see `Terms`.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
-    calibres = [count_by_calibre(*pair) for pair in pairs]
     per_image = [_rates(one, RATES) for one in counts]
     whole = functools.reduce(operator.add, counts)
     pooled = _rates(whole, RATES)
@@ -97,11 +99,15 @@ def summarise(
         soft, there = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
         pooled |= _of_probabilities(soft, there, reliability(soft, there))
         sources |= of_probabilities(probabilities, targets, bins)
-    for row, pair, calibre in zip(per_image, pairs, calibres, strict=True):
-        row |= {"cldice": centreline_dice(*pair), "component_error": component_error(*pair)}
-        row |= surface_distances(*pair, tolerance).named(tolerance) | _rates(calibre, CALIBRES)
-    pooled |= _rates(functools.reduce(operator.add, calibres), CALIBRES)
-    sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in CALIBRES}
+    for row, pair in zip(per_image, pairs, strict=True):
+        row |= {name: figure(*pair) for name, figure in TOPOLOGY.items() if name in shape}
+        row |= surface_distances(*pair, tolerance).named(tolerance)
+    if wanted := [name for name in CALIBRES if name in shape]:
+        calibres = [count_by_calibre(*pair) for pair in pairs]
+        for row, calibre in zip(per_image, calibres, strict=True):
+            row |= _rates(calibre, wanted)
+        pooled |= _rates(functools.reduce(operator.add, calibres), wanted)
+        sources |= {name: of_counts(calibres, operator.attrgetter(name)) for name in wanted}
     if instances:
         matches = [count_instances(*pair) for pair in pairs]
         for row, one in zip(per_image, matches, strict=True):

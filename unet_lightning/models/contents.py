@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import RunError
 
 DATA_STATE = "SegmentationDataModule"  # Lightning keeps the state of a data module under the name of its class
@@ -108,6 +109,7 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "classes": lambda value: _is_names(value) and not set("".join(value)) & set("/\\:\0"),  # parts of names of files
     "mean": _is_moments,
     "std": lambda value: _is_moments(value) and 0 not in (value or ()),
+    "task": lambda value: value is None or value in TERMS,
     "fov": lambda value: value in (None, "mask", "auto", "none"),
     "diameter": lambda value: value is None or (_is_number(value, 20_000) and value > 0),  # pixels
 }

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from unet_lightning.data.seen import Seen, inherited_images, named, own_images
+from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
@@ -38,6 +39,7 @@ class Trained:
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
     loose: bool = False  # whether it came as a file of weights, which says nothing of how photographs pass
+    looks_for_field: bool = True  # whether a photograph without a mask is looked at for its field of view
 
     @property
     def val_ids(self) -> list[str]:
@@ -79,14 +81,16 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
     weights, inherited = config["model"].get("weights"), inherited_images(data)
     unknown = data.get("unknown_weights", [] if weights is None or inherited else [Path(weights).name])
+    # Earlier versions kept the diameter alone.
+    fov = data.get("fov") or ("none" if data.get("diameter", 0) is None else "auto")
     return Trained(
         network=load_network(path, checkpoint),
         classes=data["classes"],
         mean=data["mean"],
         std=data["std"],
         diameter=data.get("diameter"),
-        # Earlier versions kept the diameter alone.
-        fov=data.get("fov") or ("none" if data.get("diameter", 0) is None else "auto"),
+        fov=fov,
+        looks_for_field=fov == "auto" or (fov == "mask" and TERMS[data.get("task") or "vessels"].finds_field),
         dataset=data["dataset"],
         learned=[*inherited, *own_images(data, "train_ids")],
         watched=own_images(data, "val_ids"),

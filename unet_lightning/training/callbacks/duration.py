@@ -107,7 +107,7 @@ def _validated(trainer: L.Trainer, images: Tensor) -> float:
     if val is None or not len(val):
         return 0.0
     batches = sum(int(one) for one in trainer.num_val_batches)
-    return batches * val.photo(0)[0].numel() / (len(images) * images[0, 0].numel())
+    return float(batches * val.photo(0)[0].numel() / (len(images) * images[0, 0].numel()))
 
 
 def _timers(trainer: L.Trainer) -> list[Any]:
