@@ -12,10 +12,16 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.losses.combined import WeightedSum, loss_of_outputs
 from unet_lightning.losses.cross_entropy import CrossEntropyLoss
 from unet_lightning.losses.dice import DiceLoss
+from unet_lightning.losses.focal import FocalLoss
+from unet_lightning.losses.tversky import TverskyLoss
 
 LOSSES = {
     "dice": DiceLoss,
     "cross_entropy": lambda: CrossEntropyLoss([1, 2]),
+    "focal": lambda: FocalLoss(2, [1, 2]),
+    "focal below 1": lambda: FocalLoss(0.5),
+    "tversky": TverskyLoss,
+    "focal tversky": lambda: TverskyLoss(gamma=4 / 3),
     "sum": lambda: WeightedSum({"ce": CrossEntropyLoss(), "dice": DiceLoss()}, {"ce": 1, "dice": 0.3}),
 }
 LOG3 = math.log(3)

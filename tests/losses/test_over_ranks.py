@@ -8,6 +8,8 @@ from unet_lightning.data.labels import IGNORE
 from unet_lightning.losses.combined import WeightedSum, loss_of_outputs
 from unet_lightning.losses.cross_entropy import CrossEntropyLoss, mean_over_ranks
 from unet_lightning.losses.dice import DiceLoss
+from unet_lightning.losses.focal import FocalLoss
+from unet_lightning.losses.tversky import TverskyLoss
 
 RANKS = 2
 
@@ -24,8 +26,14 @@ def batch(ignored):
 
 
 def gradient(logits, target):
-    """Loss of the default form, with class weights and an auxiliary output, and its gradient."""
-    loss = WeightedSum({"ce": CrossEntropyLoss([1, 2]), "dice": DiceLoss()}, {"ce": 1.0, "dice": 1.0})
+    """A sum of all losses, with class weights and an auxiliary output, and its gradient."""
+    terms = {
+        "ce": CrossEntropyLoss([1, 2]),
+        "dice": DiceLoss(),
+        "focal": FocalLoss(2, [1, 3]),
+        "tversky": TverskyLoss(),
+    }
+    loss = WeightedSum(terms, dict.fromkeys(terms, 1.0))
     logits = logits.clone().requires_grad_()
     value = loss_of_outputs(loss, {"out": logits, "aux": 0.5 * logits}, target)
     value.backward()

@@ -28,11 +28,25 @@ def cross_entropy(
     logits, counted = without_ignored(logits, target)
     class_weights = None if class_weights is None else class_weights.float()  # precision bf16-true halves buffers
     total = F.cross_entropy(logits, target, class_weights, ignore_index=IGNORE, reduction="sum")
-    weights = torch.ones(logits.shape[1], device=logits.device) if class_weights is None else class_weights
-    weight = (weights[target.masked_fill(~counted[:, 0], 0)] * counted[:, 0]).sum()
+    true = target.masked_fill(~counted[:, 0], 0)
+    return total / weight_of(true, counted[:, 0], logits.shape[1], class_weights, over_ranks)
+
+
+def weight_of(true: Tensor, counted: Tensor, classes: int, class_weights: Tensor | None, over_ranks: bool) -> Tensor:
+    """The weight of the pixels that count, by which a weighted sum is divided; above 0 where there is none.
+
+    Args:
+        true: `(B, H, W)` int64, the class of each pixel; any where it does not count.
+        counted: `(B, H, W)` bool.
+        classes: how many.
+        class_weights: `(C,)` float32; all 1 where None.
+        over_ranks: see `mean_over_ranks`.
+    """
+    weights = torch.ones(classes, device=true.device) if class_weights is None else class_weights
+    weight = (weights[true] * counted).sum()
     if over_ranks:
         weight = mean_over_ranks(weight)
-    return total / weight.clamp(min=torch.finfo(torch.float32).tiny)
+    return weight.clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def mean_over_ranks(count: Tensor) -> Tensor:
@@ -74,4 +88,8 @@ class CrossEntropyLoss(nn.Module):
                 f"{len(self.weights)} class weights for {logits.shape[1]} classes: give one for each class."
             )
         with torch.autocast(logits.device.type, enabled=False):
-            return cross_entropy(logits, target, self.weights, over_ranks=self.training)
+            return self.compute(logits, target)
+
+    def compute(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The same, without autocast and of as many classes as there are weights."""
+        return cross_entropy(logits, target, self.weights, over_ranks=self.training)
