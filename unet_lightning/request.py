@@ -26,6 +26,7 @@ from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
 from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
 from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed, value_path
+from unet_lightning.training.from_data import as_recorded, with_other_data
 from unet_lightning.training.state import State, read_state
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,12 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     _check(resume, rerun)
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
+        if kind == "requeued":
+            config = as_recorded(config, run.read_config(TRAINING))
     elif resume is not None:
         config, kind = gone_on(run, present), "resumed"
     elif rerun is not None:
-        config, kind = with_typed(_run(rerun).read_config(TRAINING), present), "repeated"
+        config, kind = with_other_data(with_typed(_run(rerun).read_config(TRAINING), present), _typed()), "repeated"
     else:
         config, kind = present, "new"
     if not config["data"].get("root"):
@@ -108,7 +111,7 @@ def gone_on(run: RunFolder, present: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a run that goes on, with what was typed; ConfigError where it makes another experiment."""
     recorded = run.read_config(TRAINING)
     config = with_typed(recorded, present, goes_on=True)
-    changes = typed_changes(recorded, config, [key for key, _ in _overrides() if key not in COMMANDS])
+    changes = typed_changes(recorded, config, _typed())
     check_changes(changes, run.path)
     if changes:
         log.info(f"Goes on with other values: {said(changes)}")
@@ -217,6 +220,11 @@ def _overrides() -> Iterator[tuple[str, Override]]:
     """What was typed, but for the fields of Hydra, each with the field or the group that it sets."""
     for override in OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task)):
         yield (override.package or override.key_or_group).replace("/", "."), override
+
+
+def _typed() -> list[str]:
+    """The fields and sections of a run that were typed."""
+    return [key for key, _ in _overrides() if key not in COMMANDS]
 
 
 def _entries(group: str) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     from unet_lightning.training.attempt import Attempt
     from unet_lightning.training.build import build_run
     from unet_lightning.training.folder import RunFolder, shell_path, value_path
+    from unet_lightning.training.from_data import said
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
     from unet_lightning.training.trackers.tracker import forget_names
@@ -70,7 +71,8 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         checkpoint = run.last if kind in ("resumed", "requeued") and run.last.is_file() else None
         # What is wrong comes up before the folder is a run.
         callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder, (composed["sweep"] or {}).get("storage"))}
-        data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
+        built, data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
+        config = built | {"callbacks": config["callbacks"]}
         attempt = Attempt(run, config, kind, trainer, *request.typed(), sweep=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:
             run.check_room(attempt.goes_on)
@@ -78,7 +80,8 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         best = None  # of a trial that is pruned
         with attempt.running():
             if trainer.is_global_zero:
-                log.info(describe(task, data))
+                for words in (describe(task, data), *said(config, data.photographs("train").classes)):
+                    log.info(words)
             best = train(data, task, trainer, checkpoint)
             if trainer.is_global_zero and not rehearsal:
                 run.check_trained()

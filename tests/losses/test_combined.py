@@ -134,3 +134,21 @@ def test_a_network_trains_under_autocast(loss, batch, dtype):
     assert logits.dtype == dtype
     assert value.item() == pytest.approx(expected, rel=0.02)
     assert network.weight.grad.isfinite().all()
+
+
+def test_class_weights_of_a_sum_go_to_the_term_that_takes_them(batch):
+    terms = {"ce": CrossEntropyLoss(), "dice": DiceLoss()}
+    weighted = WeightedSum(terms, {"ce": 1.0, "dice": 0.0}, class_weights=[1, 5])
+    assert weighted(*batch).item() == CrossEntropyLoss([1, 5])(*batch).item()
+
+
+@pytest.mark.parametrize("terms", [{"dice": DiceLoss()}, {"ce": CrossEntropyLoss([1, 2])}])
+def test_class_weights_that_no_term_takes_are_refused(terms):
+    with pytest.raises(ConfigError, match="no term of"):
+        WeightedSum(terms, dict.fromkeys(terms, 1.0), class_weights=[1, 5])
+
+
+@pytest.mark.parametrize("weights", ["auto", [1, -1], [0, 0], [1, math.nan], [True, 1], 3])
+def test_class_weights_that_are_no_numbers_from_0_are_refused(weights):
+    with pytest.raises(ConfigError, match="class_weights must be null or a list of numbers from 0"):
+        CrossEntropyLoss(weights)

@@ -64,7 +64,7 @@ def run(tiny_drive, tmp_path, monkeypatch):
         specs.trust(specs.targets_in(config))
         last = folder / "checkpoints/last.ckpt"
         checkpoint = last if last.is_file() else None
-        data, task, trainer = build_run(config, folder, checkpoint)
+        _, data, task, trainer = build_run(config, folder, checkpoint)
         if kill:
             callbacks_of(trainer).append(Kill())
         start.best = train(data, task, trainer, checkpoint)

@@ -1,6 +1,8 @@
 """Cross-entropy with class weights over the pixels that are not ignored."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -69,17 +71,17 @@ def mean_over_ranks(count: Tensor) -> Tensor:
 class CrossEntropyLoss(nn.Module):
     """`cross_entropy`, in training over the batches of all processes together.
 
-    In evaluation, where processes may have different numbers of images, each process has its own mean. The first batch
-    raises ConfigError where the number of class weights is not that of the classes; None weighs all alike.
+    In evaluation, where processes may have different numbers of images, each process has its own mean. None weighs all
+    classes alike; ConfigError where the weights are no numbers from 0, and at the first batch where their number is not
+    that of the classes.
     """
 
     weights: Tensor | None
 
     def __init__(self, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
-        weights = None if class_weights is None else torch.tensor(list(class_weights), dtype=torch.float32)
         # Not persistent: a checkpoint has the loss in its hyper-parameters, and only the network's weights.
-        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("weights", checked_weights(class_weights), persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """A scalar float32 of `(B, C, H, W)` logits and a `(B, H, W)` target."""
@@ -93,3 +95,16 @@ class CrossEntropyLoss(nn.Module):
     def compute(self, logits: Tensor, target: Tensor) -> Tensor:
         """The same, without autocast and of as many classes as there are weights."""
         return cross_entropy(logits, target, self.weights, over_ranks=self.training)
+
+
+def checked_weights(given: Any) -> Tensor | None:
+    """Class weights as `(C,)` float32; ConfigError where they are no numbers from 0, or all are 0."""
+    if given is None:
+        return None
+    numbers = isinstance(given, Sequence) and all(type(one) in (int, float) and 0 <= one < math.inf for one in given)
+    if not numbers or not any(given):
+        raise ConfigError(
+            "class_weights must be null or a list of numbers from 0, one a class, background first, or in the config "
+            f"of a training auto: found {given}."
+        )
+    return torch.tensor(list(given), dtype=torch.float32)

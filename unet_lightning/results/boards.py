@@ -16,6 +16,7 @@ from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder, value_path
+from unet_lightning.training.from_data import as_asked
 from unet_lightning.training.state import FILE, state_or_fault
 
 EVALUATE = "python -m unet_lightning.evaluate"
@@ -167,7 +168,7 @@ def read_runs(found: Sequence[EvaluatedFolder], on: str) -> tuple[list[Run], lis
 def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
     """An evaluated run, a cross-validation of `jobs`, or maps from elsewhere; its cost where a state.json says so."""
     own = (folder / "config.yaml").is_file()
-    config = RunFolder(folder if own else jobs[0]).read_config() if own or jobs else {}
+    config = as_asked(RunFolder(folder if own else jobs[0]).read_config()) if own or jobs else {}
     if jobs and not own:
         config["data"].pop("fold", None)
     states = [state for state, _ in map(state_or_fault, [folder] if own else jobs) if state is not None]

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
@@ -26,12 +26,21 @@ from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
 from unet_lightning.training.config import leaves
+from unet_lightning.training.from_data import filled
 from unet_lightning.training.known import recall
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
 
-Built = tuple[SegmentationDataModule, SegmentationTask, L.Trainer]
+
+class Built(NamedTuple):
+    """A run that is ready to be trained."""
+
+    config: dict[str, Any]  # with numbers for what follows from the data
+    data: SegmentationDataModule
+    task: SegmentationTask
+    trainer: L.Trainer
+
 
 # Lightning's tips, and what a run says itself.
 QUIET = (
@@ -72,16 +81,17 @@ def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None =
         raise ConfigError(f"seed must be a whole number from 0 to 2^32 - 1, found {seed}.")
     L.seed_everything(seed, workers=True, verbose=False)
     data = build_data(config)
-    task = build_task(config, with_weights=checkpoint is None)
     data.setup("fit")
     assert data.train is not None
+    config = filled(config, data.train)
+    task = build_task(config, with_weights=checkpoint is None)
     task.rehearse(data.train.classes)
     weights = config["model"].get("weights")
     data.inherit(task.weights_from, None if weights is None else Path(weights).name)
     trainer = build_trainer(config, folder, checkpoint)
     data.check_processes(trainer.world_size)
     check_run(data, trainer)
-    return data, task, trainer
+    return Built(config, data, task, trainer)
 
 
 def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:

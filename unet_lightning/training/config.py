@@ -133,6 +133,12 @@ def select(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
+def with_value(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The config with another value of a dotted field."""
+    first, _, rest = key.partition(".")
+    return {**config, first: with_value(config[first], rest, value) if rest else value}
+
+
 def _with_values(entry: Any, recorded: Any) -> Any:
     """An entry with the recorded values of its own fields."""
     if not isinstance(entry, Mapping) or not isinstance(recorded, Mapping):

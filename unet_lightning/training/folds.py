@@ -5,6 +5,7 @@ from pathlib import Path
 from unet_lightning.errors import RunError
 from unet_lightning.training.config import differences
 from unet_lightning.training.folder import RunFolder, shell_path, value_path
+from unet_lightning.training.from_data import as_asked
 from unet_lightning.training.trained import Trained
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"
@@ -39,7 +40,7 @@ def folds_of(sweep: RunFolder) -> list[RunFolder]:
         RunError: its jobs differ in more than their fold, or a fold is missing or there twice.
     """
     jobs = sweep.jobs()
-    configs = [job.read_config() for job in jobs]
+    configs = [as_asked(job.read_config()) for job in jobs]
     fold_of = {job.path.name: config["data"].get("fold") for job, config in zip(jobs, configs, strict=True)}
     folds = configs[0]["data"].get("folds")
     if folds is None:

@@ -19,7 +19,8 @@ def main() -> None:
 
     checkpoint = None if order["checkpoint"] is None else Path(order["checkpoint"])
     try:
-        train(*build_run(order["config"], Path(sys.argv[1]), checkpoint), checkpoint)
+        run = build_run(order["config"], Path(sys.argv[1]), checkpoint)
+        train(run.data, run.task, run.trainer, checkpoint)
     except UserError as error:
         print(f"error: {as_message(error)}", file=sys.stderr, flush=True)
         sys.exit(1)
