@@ -4,6 +4,10 @@ import csv
 import json
 import statistics
 
+from pydantic import TypeAdapter
+
+from unet_lightning.results.protocol import Protocol
+
 PROTOCOL = {
     "dataset": "drive",
     "split": "test",
@@ -28,6 +32,11 @@ CONFIG = {
     "model": {"_target_": "unet_lightning.models.unet.UNet", "base_c": 8},
     "loss": {"_target_": "unet_lightning.losses.dice.DiceLoss"},
 }
+
+
+def protocol_of(values):
+    """A protocol of plain values."""
+    return TypeAdapter(Protocol).validate_python(values)
 
 
 def write_run(folder, **values):

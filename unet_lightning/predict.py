@@ -75,13 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     if args.config_dir is not None:
         trust_files(args.config_dir)
+    from unet_lightning.data.seen import nearest
     from unet_lightning.inference.pictures import PictureFolder, predict_photograph
     from unet_lightning.inference.predictor import PredictionOptions, make_predictor
     from unet_lightning.inference.submission import check_ids, write_submission
     from unet_lightning.training.folder import followed
     from unet_lightning.training.folds import load_networks
-    from unet_lightning.training.leaks import made_by, nearest, origin_of
     from unet_lightning.training.loose import assumed, load_loose, words_of_loose
+    from unet_lightning.training.origin import made_by, origin_of
     from unet_lightning.training.threshold import fingerprint
 
     if args.weights is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unet_lightning.data.seen import Leak
 from unet_lightning.results.stored import read_stored
-from unet_lightning.training.leaks import Leak
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/run_of_0.1"
 
@@ -41,5 +41,5 @@ def test_an_old_run_is_evaluated_and_predicts(program, old, tmp_path):
 
 
 def test_an_old_evaluation_says_why_it_leaks():
-    reasons = read_stored(FIXTURE / "evaluation/synthetic-val").protocol["leak_reasons"]
-    assert {Leak(reason) for reason in reasons} == {Leak.EPOCH}
+    reasons = read_stored(FIXTURE / "evaluation/synthetic-val").protocol.leak_reasons
+    assert {*reasons} == {Leak.EPOCH}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from evaluation_folders import PROTOCOL, protocol_of
 
 from unet_lightning.errors import ConfigError
 from unet_lightning.results.leaderboard.board import make_leaderboard
@@ -17,6 +18,8 @@ STAMP = {
     "region": "whole image",
     "resolution": "the photographs' own",
     "networks": [],
+    "unknown_training": [],
+    "images": 2,
 }
 
 
@@ -27,7 +30,9 @@ def images(*values):
 def entry(name, leak=(), seeds=(0,), pooled=(("dice", 0.5),), protocol=(), **figures):
     """An entry of one or several seeds with the same figures."""
     table = pd.DataFrame(figures)
-    evaluation = StoredEvaluation(Path("drive-test"), STAMP | dict(protocol), {"model": table}, {}, tuple(leak), None)
+    evaluation = StoredEvaluation(
+        Path("drive-test"), protocol_of(PROTOCOL | STAMP | {"leak": leak} | dict(protocol)), {"model": table}, {}
+    )
     runs = [Run(f"{name}{seed}", {"seed": seed}, evaluation) for seed in seeds]
     return Entry(name, "model", figures, dict(pooled), runs, leak=leak)
 

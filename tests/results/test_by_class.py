@@ -16,13 +16,14 @@ from unet_lightning.results.places import held
 from unet_lightning.results.published import dice_with_interval, tracker_results, write_evaluation
 from unet_lightning.results.scores import evaluate_maps
 from unet_lightning.results.stored import read_stored
+from unet_lightning.training.origin import Origin
 
 CLASSES = ["background", "disc", "cup", "drusen", "scar"]
 # Labels and maps of images of 4 x 4, by rows: scars are called once and never there, drusen are nowhere.
 LABELS = {"a": [1, 1, 0, 2], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0]}
 CALLED = {"a": [1, 1, 1, 4], "b": [0, 2, 2, 0], "c": [0, 0, 0, 0]}
 DICE_A, DICE_B = (4 / 5 + 0 + 0) / 3, 1.0
-ORIGIN = dict.fromkeys(("tta", "scale", "tiles", "trained_on", "initial_weights", "initial_weights_saw"))
+ORIGIN = Origin(networks=[], tta="none", scale="none", tiles="none")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,7 @@ def evaluation(tmp_path_factory):
     dataset = FolderDataset(folder, "all", "none", CLASSES)
     maps = [torch.tensor(rows)[:, None].expand(4, 4) for rows in CALLED.values()]
     probabilities = [torch.stack([0.6 * (called == number) + 0.1 for number in range(1, 5)]) for called in maps]
-    origin = ORIGIN | {"networks": []}
-    return evaluate_maps(Maps(dataset, "all", probabilities, origin, thresholds=[0.5] * 3))
+    return evaluate_maps(Maps(dataset, "all", probabilities, ORIGIN, thresholds=[0.5] * 3))
 
 
 @pytest.fixture(scope="module")

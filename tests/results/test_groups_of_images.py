@@ -3,12 +3,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from evaluation_folders import PROTOCOL, protocol_of
 from PIL import Image
 
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.results.maps import Maps
 from unet_lightning.results.scores import evaluate_maps
 from unet_lightning.results.tables import by_group
+from unet_lightning.training.origin import Origin
+
+ORIGIN = Origin(networks=[], tta="none", scale="none", tiles="none")
+GIVEN = PROTOCOL | {"images": 3, "leak": []}
 
 
 @pytest.fixture
@@ -28,8 +33,8 @@ def eyes(tmp_path):
 def test_an_evaluation_keeps_the_group_of_each_image_and_has_its_intervals_by_group(eyes, groups):
     dataset = FolderDataset(eyes, "train", groups=groups)
     maps = [torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(number)) for number in range(8)]
-    found = evaluate_maps(Maps(dataset, "val", maps, {}, thresholds=[0.5] * 8))
-    content = found.protocol["content"]
+    found = evaluate_maps(Maps(dataset, "val", maps, ORIGIN, thresholds=[0.5] * 8))
+    content = found.protocol.content
     assert content["p1_L"]["photograph"] == dataset.content(2)["photograph"]
     assert {one.get("group") for one in content.values()} == ({None} if groups is None else {"p0", "p1", "p2", "p3"})
     assert math.isnan(found.observers["model"].interval["dice"][0]) == (groups is not None)  # four are too few
@@ -37,5 +42,5 @@ def test_an_evaluation_keeps_the_group_of_each_image_and_has_its_intervals_by_gr
 
 def test_it_is_said_how_many_patients_the_images_are_of():
     groups = {name: {"photograph": name, "group": name[0]} for name in ("1L", "1R", "2L")}
-    assert by_group({"content": groups}) == ", by group: the images are of 2 patients"
-    assert by_group({"content": {"1L": {"photograph": "a"}}}) == by_group({}) == ""
+    assert by_group(protocol_of(GIVEN | {"content": groups})) == ", by group: the images are of 2 patients"
+    assert by_group(protocol_of(GIVEN | {"content": {"1L": {"photograph": "a"}}})) == by_group(protocol_of(GIVEN)) == ""

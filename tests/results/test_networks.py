@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from unet_lightning.data.labels import Sample
-from unet_lightning.data.seen import Seen
+from unet_lightning.data.seen import Leak, Seen, why_it_leaks
 from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.results.decided import Maps, choose_threshold
 from unet_lightning.results.maps import NetworkSource
 from unet_lightning.training.folds import load_networks
-from unet_lightning.training.leaks import Leak, why_it_leaks
 
 CPU = PredictionOptions(device="cpu")
 
@@ -78,7 +77,7 @@ def test_a_run_is_measured_on_its_own_data_and_on_the_test_images(tiny_run, tiny
     assert source.splits(None) == ["test"] and source.splits("val") == ["val"]
     maps = source.maps("val")
     assert maps.dataset.image_ids == ["25", "30", "35", "40"]
-    assert maps.leak == {Leak.EPOCH: ["25", "30", "35", "40"]}
+    assert maps.found.leak_reasons == {Leak.EPOCH: ["25", "30", "35", "40"]}
     assert (maps.thresholds, maps.threshold_source) == ([0.5] * 4, "default")
     assert source.maps("val", 0.3).thresholds == [0.3] * 4
 
@@ -88,9 +87,9 @@ def test_validation_images_are_named_where_another_checkpoint_than_the_chosen_on
 ):
     monkeypatch.setenv("DRIVE_ROOT", str(tiny_drive))
     last = NetworkSource(tiny_run, {}, "last", CPU).maps("val")
-    assert last.leak == {} and last.origin["watched"] == ["25", "30", "35", "40"]
-    assert NetworkSource(tiny_run, {}, "best", CPU).maps("val").origin["watched"] == []
-    assert NetworkSource(tiny_run, {}, "last", CPU).maps("test").origin["watched"] == []
+    assert last.found.leak_reasons == {} and last.found.watched == ["25", "30", "35", "40"]
+    assert NetworkSource(tiny_run, {}, "best", CPU).maps("val").found.watched == []
+    assert NetworkSource(tiny_run, {}, "last", CPU).maps("test").found.watched == []
 
 
 def test_a_threshold_that_the_images_chose_leaks_as_a_number_too(tiny_run, tiny_drive, tmp_path, monkeypatch):
@@ -98,11 +97,11 @@ def test_a_threshold_that_the_images_chose_leaks_as_a_number_too(tiny_run, tiny_
     run = shutil.copytree(tiny_run, tmp_path / "run")
     chosen = NetworkSource(run, {}, "last", CPU).maps("val", "val")
     value = chosen.thresholds[0]
-    assert chosen.leak == {Leak.THRESHOLD: ["25", "30", "35", "40"]}
+    assert chosen.found.leak_reasons == {Leak.THRESHOLD: ["25", "30", "35", "40"]}
     source = NetworkSource(run, {}, "last", CPU)
-    assert source.maps("val", value).leak == chosen.leak
-    assert source.maps("val", value / 2).leak == {}
-    assert source.maps("test", value).leak == {}
+    assert source.maps("val", value).found == chosen.found
+    assert source.maps("val", value / 2).found.leak_reasons == {}
+    assert source.maps("test", value).found.leak_reasons == {}
 
 
 def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):

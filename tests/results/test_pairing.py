@@ -69,9 +69,7 @@ def test_other_labels_of_the_same_photographs_are_not_compared(run):
         board_of(a, b)
 
 
-@pytest.mark.parametrize(
-    "old", [{}, {"content": None}, {"content": {"01": {}}}, {"content": {"01": {"photograph": 5}}}]
-)
+@pytest.mark.parametrize("old", [{}, {"content": {}}, {"content": {"01": {}}}])
 def test_an_earlier_version_s_photographs_go_by_name_and_it_is_said(run, old):
     board = board_of(run("a", dice(0.9, 0.5), content=content("p", "q")), run("bb", dice(0.8, 0.5), **old))
     assert entries(board) == {"a": "model", "bb": "model"}

@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from evaluation_folders import PROTOCOL, dice, write_evaluation
+from evaluation_folders import PROTOCOL, dice, protocol_of, write_evaluation
 
 from unet_lightning.errors import OtherRun, RunError, UserError
 from unet_lightning.files import locked
@@ -154,10 +154,10 @@ def test_an_evaluation_is_made_by_one_process_at_a_time(tmp_path):
     ],
 )
 def test_an_evaluation_of_another_protocol_keeps_its_place(earlier, changes, ids, own):
-    place = place_of(earlier, DRIVE | changes, ids)
+    place = place_of(earlier, protocol_of(DRIVE | changes), ids)
     assert (place == earlier) is own
     if not own:
-        assert place.name.startswith("drive-test_") and place == place_of(earlier, DRIVE | changes, ids)
+        assert place.name.startswith("drive-test_") and place == place_of(earlier, protocol_of(DRIVE | changes), ids)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_an_evaluation_of_another_protocol_keeps_its_place(earlier, changes, ids
 def test_photographs_and_labels_of_the_same_names_are_told_apart(tmp_path, known, given, own):
     content = {} if known is None else {"content": {"01": known, "02": known}}
     earlier = write_evaluation(tmp_path, dice(0.8, 0.9), **content) / "evaluation/drive-test"
-    place = place_of(earlier, DRIVE | {"content": {"01": given, "02": given}}, ["01", "02"])
+    place = place_of(earlier, protocol_of(DRIVE | {"content": {"01": given, "02": given}}), ["01", "02"])
     assert (place == earlier) is own
 
 
 def test_a_broken_evaluation_is_replaced(earlier):
     (earlier / "metrics.json").write_text("{")
-    assert place_of(earlier, DRIVE, ["01", "02"]) == earlier
+    assert place_of(earlier, protocol_of(DRIVE), ["01", "02"]) == earlier
     put_in_place(earlier, build)
     assert mean_dice(earlier.parents[1]) == 0.3
     assert set(OTHERS) <= set(names(earlier))

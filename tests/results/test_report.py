@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 import torch
+from evaluation_folders import PROTOCOL, protocol_of
 from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor
 
@@ -70,19 +71,20 @@ def figures(pictures, ranked=True):
 
 
 def protocol(**changed):
-    return {
+    values = PROTOCOL | {
         "dataset": "drawn",
         "split": "test",
         "images": 3,
         "region": "field of view, masks of the data set",
         "threshold": 0.42,
         "tta": "none",
-        "tiles": None,
+        "tiles": "whole",
         "networks": [{"checkpoint": "best.ckpt", "epoch": 3}, {"checkpoint": "last.ckpt", "epoch": 4}],
         "versions": {"torch": "2.15"},
         "leak": [],
         "leak_reasons": {},
-    } | changed
+    }
+    return protocol_of(values | changed)
 
 
 LEAK = {"leak": ["b"], "leak_reasons": {"epoch": ["b"]}}

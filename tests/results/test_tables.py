@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from evaluation_folders import protocol_of
 
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.results.published import write_matrix
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.tables import (
-    mark_of,
     markdown_text,
     mean_and_sd,
     readable,
@@ -52,8 +52,8 @@ def observers():
 
 
 def text(observers, **protocol):
-    changed = PROTOCOL | protocol
-    return show(results_table(observers, mark_of(changed)), words_of(changed))
+    changed = protocol_of(PROTOCOL | protocol)
+    return show(results_table(observers, changed.mark), words_of(changed))
 
 
 def cells(markdown):
@@ -216,7 +216,7 @@ def test_a_terminal_gets_as_many_tables_as_it_takes_and_no_figure_is_broken(widt
 def test_runs_are_down_and_data_sets_across(tmp_path, monkeypatch):
     def evaluation(data_set, dice):
         summary = Summary([], {"dice": dice}, {}, {"dice": (0.5, 1.0)}, {})
-        return Evaluation(None, {"model": []}, {"model": summary}, PROTOCOL | {"dataset": data_set})
+        return Evaluation(None, {"model": []}, {"model": summary}, protocol_of(PROTOCOL | {"dataset": data_set}))
 
     monkeypatch.chdir(tmp_path)
     one, two, three = evaluation("a", 0.75), evaluation("b", 0.625), evaluation("b", 0.875)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from unet_lightning.errors import DataError
 from unet_lightning.results.foreign import read_maps
-from unet_lightning.training.leaks import MadeBy
+from unet_lightning.training.origin import MadeBy, Origin
 
 DRAWN = np.array([[0, 255, 0, 255], [0, 0, 255, 0], [255, 0, 0, 0]], dtype=np.uint8)
 
@@ -34,8 +34,7 @@ def test_maps_of_another_program_that_may_be_turned_against_their_photograph_are
 
 def test_maps_of_ours_are_of_photographs_as_they_are_shown(data, tmp_path, monkeypatch):
     Image.fromarray(DRAWN).save(tmp_path / "maps/a.png")
-    origin = {"networks": [], "trained_on": None, "tta": "-", "scale": "-", "tiles": "-", "unknown_training": []}
-    origin |= {"initial_weights": None, "initial_weights_saw": {}, "leak_by_names": False}
-    monkeypatch.setattr("unet_lightning.results.foreign.read_made_by", lambda path: MadeBy(origin, [], []))
+    said = MadeBy(Origin(networks=[], tta="-", scale="-", tiles="-", unknown_training=[]), learned=[], watched=[])
+    monkeypatch.setattr("unet_lightning.results.foreign.read_made_by", lambda path: said)
     (probability,) = read_maps(tmp_path / "maps", data, "all").probabilities
     assert probability.tolist() == [(DRAWN / 255).tolist()]

@@ -1,8 +1,9 @@
 """What a network has seen, by content; by name where an earlier version has not recorded content."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from torch import Tensor
@@ -33,6 +34,76 @@ class Seen:
         return f"{self.image_id} of {self.dataset}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What a network has seen, or the networks behind a map."""
+
+    learned: list[Seen]  # images learned from, with all that the initial weights have seen
+    watched: list[Seen]  # images that validation watched
+    selected: bool = True  # whether validation chose the epoch
+
+    @property
+    def seen(self) -> list[Seen]:
+        """All images on which its figures prove nothing."""
+        return [*self.learned, *(self.watched if self.selected else [])]
+
+
+class Leak(StrEnum):
+    """Why figures of an image prove nothing, as it is stored."""
+
+    TRAINED = "trained"
+    EPOCH = "epoch"
+    THRESHOLD = "threshold"
+
+    @property
+    def words(self) -> str:
+        """What stands before the ids of such images."""
+        said = {
+            "trained": "trained on",
+            "epoch": "the epoch was selected on",
+            "threshold": "the threshold was chosen on",
+        }
+        return said[self]
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Leak | None":
+        """Earlier versions stored the words in place of the code."""
+        return next((leak for leak in cls if leak.words == value), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is found of the images of a split, one by one."""
+
+    leak_reasons: dict[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing
+    seen_as: dict[str, str] = field(default_factory=dict)  # names of the images, where they have others now
+    near_duplicates: dict[str, str] = field(default_factory=dict)  # images seen that these look like
+    watched: list[str] = field(default_factory=list)  # images of validation that did not choose the epoch
+
+    def look(self, image: Seen, networks: Iterable[Memory], near: Callable[[], str | None]) -> None:
+        """Notes why an image leaks; else which image it is nearly, as `near` finds."""
+        if found := why_it_leaks(image, networks):
+            reason, seen = found
+            self.leak_reasons.setdefault(reason, []).append(image.image_id)
+            if (seen.dataset, seen.image_id) != (image.dataset, image.image_id):
+                self.seen_as[image.image_id] = str(seen)
+        elif any(find(image, trained.watched) for trained in networks):
+            self.watched.append(image.image_id)
+        elif copy := near():
+            self.near_duplicates[image.image_id] = copy
+
+
+def why_it_leaks(image: Seen, networks: Iterable[Memory]) -> tuple[Leak, Seen] | None:
+    """Why the figures of networks on an image prove nothing, and the image that they have seen; None where they do."""
+    for trained in networks:
+        if seen := find(image, trained.learned):
+            return Leak.TRAINED, seen
+    for trained in networks:
+        if trained.selected and (seen := find(image, trained.watched)):
+            return Leak.EPOCH, seen
+    return None
+
+
 def images_of(dataset: SegmentationDataset) -> list[Seen]:
     """The images of a data set, as a network would remember them; they are read."""
     return [Seen(dataset.name, name, dataset.content(index)) for index, name in enumerate(dataset.image_ids)]
@@ -41,6 +112,12 @@ def images_of(dataset: SegmentationDataset) -> list[Seen]:
 def find(image: Seen, among: Iterable[Seen]) -> Seen | None:
     """The image itself among others, under whatever name."""
     return next((one for one in among if one.is_image(image)), None)
+
+
+def nearest(photo: Tensor, networks: Iterable[Memory]) -> str | None:
+    """The image that networks have seen and a photograph `(3, H, W)` uint8 looks like, by name."""
+    found = find_alike(photo, [image for one in networks for image in one.seen])
+    return None if found is None else str(found)
 
 
 def find_alike(photo: Tensor, among: Iterable[Seen]) -> Seen | None:

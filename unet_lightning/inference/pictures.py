@@ -135,8 +135,8 @@ def predict_photograph(
 ) -> tuple[Tensor | None, str]:
     """Predicts one photograph and writes its pictures, if there is a folder for them; see `decide` and `Predictor`.
 
-    Masks and maps keep what `made_by` says of the photograph `(3, H, W)`: see `training.leaks`. Pictures that are there
-    are made `again`, or left.
+    Masks and maps keep what `made_by` says of the photograph `(3, H, W)`: see `training.origin`. Pictures that are
+    there are made `again`, or left.
 
     Returns:
         the pixels of each class but the background, `(C - 1, H, W)` bool, none outside the field of view, or None where

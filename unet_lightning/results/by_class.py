@@ -10,7 +10,7 @@ from unet_lightning.metrics.several import ClassFigures
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.stored import MODEL, TRUE_BY_CALLED
-from unet_lightning.results.tables import mark_of, mean_and_sd, readable, results_table, show, words_of
+from unet_lightning.results.tables import mean_and_sd, readable, results_table, show, words_of
 
 # Of the pooled pixels, in the order of the columns; then whatever else is measured of single images.
 OVERLAP = ("iou", "sensitivity", "precision", "specificity")
@@ -27,7 +27,7 @@ HEADLINE = (
 def show_tables(evaluation: Evaluation, terminal: bool = True) -> str:
     """Prints the table of an evaluation where wanted, with more than two classes a row a class too; as Markdown."""
     protocol, figures = evaluation.protocol, evaluation.classes
-    words, mark = words_of(protocol), mark_of(protocol)
+    words, mark = words_of(protocol), protocol.mark
     if figures is None:
         return show(results_table(evaluation.observers, mark), words, terminal)
     headline = show(results_table({MODEL: figures.mean}, mark), HEADLINE, terminal)

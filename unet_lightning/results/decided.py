@@ -1,15 +1,14 @@
 """Probability maps of a split with the thresholds that make vessels of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.seen import Seen, find, images_of
+from unet_lightning.data.seen import Findings, Leak, Seen, find, images_of
 from unet_lightning.metrics.threshold import best_threshold
-from unet_lightning.training.leaks import Leak, MadeBy
+from unet_lightning.training.origin import MadeBy, Origin
 
 USUAL_THRESHOLD = 0.5
 
@@ -21,8 +20,8 @@ class Maps:
     dataset: SegmentationDataset
     split: str  # its name in the protocol
     probabilities: list[Tensor]  # (C - 1, H, W) float32 each, of each class but the background
-    origin: dict[str, Any]  # what the protocol says of where they come from
-    leak: Mapping[Leak, list[str]] = field(default_factory=dict)  # images whose figures prove nothing, by the reason
+    origin: Origin
+    found: Findings = field(default_factory=Findings)  # of its images
     made_by: Sequence[MadeBy | None] = ()  # of each map what is known of its networks
     thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
     threshold_source: str = ""  # for the protocol
@@ -37,7 +36,8 @@ def with_threshold(maps: Maps, value: float | None) -> Maps:
 def chosen_on(images: Sequence[Seen], maps: Maps) -> Maps:
     """The maps, of whose images those leak that are among the images which chose the threshold."""
     ids = [one.image_id for one in images_of(maps.dataset) if find(one, images)]
-    return replace(maps, leak={**maps.leak, Leak.THRESHOLD: ids}) if ids else maps
+    reasons = {**maps.found.leak_reasons, Leak.THRESHOLD: ids}
+    return replace(maps, found=replace(maps.found, leak_reasons=reasons)) if ids else maps
 
 
 def choose_threshold(maps: Maps, image_ids: Iterable[str]) -> float:

@@ -1,7 +1,7 @@
 """Probability maps of another program, as `evaluate` measures them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE, VESSEL
 from unet_lightning.data.opening import check_turns
-from unet_lightning.data.seen import images_of
+from unet_lightning.data.seen import Findings, images_of
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.maps import read_levels
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, with_threshold
 from unet_lightning.results.maps import open_photographs
 from unet_lightning.results.places import evaluation_name
 from unet_lightning.text import as_id, shown
-from unet_lightning.training.leaks import MAPS_UNKNOWN, Findings, MadeBy, read_made_by
+from unet_lightning.training.origin import MAPS_UNKNOWN, MadeBy, Origin, read_made_by
 
 FAINT = 15  # times that the white of maps exceeds all that they hold: they have another white
 # What else programs take for probability 1 in 8 and in 16 bits: percent, signed numbers, 14 bits, parts in 10,000.
@@ -98,28 +98,26 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
         if path in alone and bool((sample.target == VESSEL).any()):
             ends = f"holds {low:g} to {high:g} of {white}"
             print(f"Warning: {shown(path.name)} {ends}, and its label has vessels. Is its scale right?")
-    origin, leaks = origin_of_maps(folder, dataset.image_ids, said), Findings()
+    leaks = Findings()
     for image, one in zip(images_of(dataset), said, strict=True):
         if one is not None:
             leaks.look(image, [one], partial(getattr, one, "near"))
-    origin |= {"seen_as": leaks.seen_as, "near_duplicates": leaks.near}
-    return with_threshold(Maps(dataset, split, maps, origin, leaks.reasons, said), threshold)
+    origin = origin_of_maps(folder, dataset.image_ids, said)
+    return with_threshold(Maps(dataset, split, maps, origin, leaks, said), threshold)
 
 
-def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy | None]) -> dict[str, Any]:
-    """What the protocol says of where the maps of a folder come from, by what they say themselves."""
-    origin: dict[str, Any] = {"networks": [], "predictions": folder.name, "tta": "-", "scale": "-", "tiles": "-"}
-    origin |= dict.fromkeys(("trained_on", "initial_weights", "initial_weights_saw"))
+def origin_of_maps(folder: Path, image_ids: Sequence[str], said: Sequence[MadeBy | None]) -> Origin:
+    """Where the maps of a folder come from, by what they say themselves."""
     known = [one.origin for one in said if one is not None]
-    unknown = list(dict.fromkeys(words for one in known for words in one["unknown_training"]))
-    if known and len(known) == len(said) and all(one == known[0] for one in known):
-        origin |= known[0]
-    origin["leak_by_names"] = any(one["leak_by_names"] for one in known)
+    unknown = list(dict.fromkeys(words for one in known for words in one.unknown))
     silent = [image_id for image_id, one in zip(image_ids, said, strict=True) if one is None]
     if silent:
         some = f"what the maps of {', '.join(silent)} were trained on is unknown"
         unknown.append(some if known else MAPS_UNKNOWN)
-    return origin | {"unknown_training": unknown}
+    alike = known and not silent and all(one == known[0] for one in known)
+    origin = known[0] if alike else Origin(networks=[], tta="-", scale="-", tiles="-")
+    by_names = any(one.leak_by_names for one in known)
+    return replace(origin, predictions=folder.name, unknown_training=unknown, leak_by_names=by_names)
 
 
 def greatest(measured: Tensor, white: int) -> float:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.seen import Seen, find, images_of
+from unet_lightning.data.seen import Findings, Seen, find, images_of, nearest
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
@@ -19,13 +19,8 @@ from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.training.config import without_drawing
 from unet_lightning.training.folds import first_run, load_networks
-from unet_lightning.training.leaks import (
-    Findings,
-    made_by,
-    nearest,
-    origin_of,
-)
 from unet_lightning.training.loose import TUTORIAL, assumed, shown_moments
+from unet_lightning.training.origin import made_by, origin_of
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
 from unet_lightning.training.trained import Trained
 
@@ -151,7 +146,8 @@ class NetworkSource:
                 f"{dataset.name} have {len(dataset.classes)} ({', '.join(dataset.classes)})."
             )
         tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
-        origin, maps, said, found = origin_of(self.networks, tta, scale, tiles), [], [], Findings()
+        origin = replace(origin_of(self.networks, tta, scale, tiles), assumed=assumed(first))
+        maps, said, found = [], [], Findings()
         doubts: dict[str, list[str]] = {}
         bar = partial(track, console=Console(stderr=True), transient=True)  # what cannot be printed loses no evaluation
         for index, image in enumerate(bar(images_of(dataset), f"{dataset.name} {split}")):
@@ -166,14 +162,9 @@ class NetworkSource:
             if prediction.doubt is not None:
                 doubts.setdefault(prediction.doubt, []).append(image.image_id)
             found.look(image, networks, partial(nearest, dataset.photo(index), networks))
-            said.append(made_by(networks, origin, found.near.get(image.image_id)))
+            said.append(made_by(networks, origin, found.near_duplicates.get(image.image_id)))
         for doubt, image_ids in doubts.items():
             print(f"Warning: at their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
-        watched = [] if self.folds and split == "val" else found.watched
-        origin |= {
-            "assumed": assumed(self.networks[0]),
-            "seen_as": found.seen_as,
-            "near_duplicates": found.near,
-            "watched": watched,
-        }
-        return Maps(dataset, split, maps, origin, found.reasons, said)
+        if self.folds and split == "val":  # out-of-fold images, which chose nothing
+            found.watched.clear()
+        return Maps(dataset, split, maps, origin, found, said)

@@ -17,6 +17,7 @@ from typing import Any
 
 from unet_lightning.errors import OtherRun, RunError, UserError
 from unet_lightning.files import leads_out, locked, take_place
+from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import (
     CONFUSION,
     METRICS,
@@ -92,9 +93,9 @@ def held(run: Path, name: str) -> Iterator[Path]:
                     folder.parent.rmdir()
 
 
-def place_of(folder: Path, protocol: Mapping[str, Any], image_ids: Iterable[str]) -> Path:
+def place_of(folder: Path, protocol: Protocol, image_ids: Iterable[str]) -> Path:
     """`folder`, or one beside it where an evaluation of another protocol is there, such as of other photographs."""
-    ids, contents = list(image_ids), protocol.get("content") or {}
+    ids, contents = list(image_ids), protocol.content
     mine, content = _identity(protocol, ids), {one: _pixels(contents[one]) for one in ids if one in contents}
 
     def is_mine(place: Path) -> bool:
@@ -206,10 +207,10 @@ def ending_of(observer: str) -> str:
     return observer.removeprefix(MODEL).replace(": ", "_", 1)
 
 
-def _identity(protocol: Mapping[str, Any], image_ids: Iterable[str]) -> list[Any]:
+def _identity(protocol: Protocol, image_ids: Iterable[str]) -> list[Any]:
     """What tells an evaluation from others of the same name."""
-    # A threshold that was chosen may come out as another number.
-    chosen = protocol["threshold_source"] not in ("default", "given")
-    known = {name: protocol[name] for name in MEASURED} | ({"threshold": "chosen"} if chosen else {})
-    networks = [Path(network["checkpoint"]).name for network in protocol["networks"]]
+    known = {name: getattr(protocol, name) for name in MEASURED} | (
+        {"threshold": "chosen"} if protocol.is_chosen else {}
+    )
+    networks = [Path(network.checkpoint).name for network in protocol.networks]
     return [*known.values(), networks, sorted(image_ids)]

@@ -34,7 +34,7 @@ from unet_lightning.results.stored import (
     image_rows,
     write_stored,
 )
-from unet_lightning.results.tables import interval_of, many_of, mark_of, one_of, readable, show
+from unet_lightning.results.tables import interval_of, many_of, one_of, readable, show
 from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -58,7 +58,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
         where it is, and that in words.
     """
     protocol, observers = evaluation.protocol, evaluation.observers
-    title = f"{'/'.join(folder.resolve().parents[1].parts[-2:])}: {protocol['dataset']} {protocol['split']}"
+    title = f"{'/'.join(folder.resolve().parents[1].parts[-2:])}: {protocol.dataset} {protocol.split}"
     people = {name: summary for name, summary in observers.items() if name in (SECOND, AGAINST_SECOND)}
 
     def build(new: Path) -> None:
@@ -99,7 +99,7 @@ def show_evaluation(evaluation: Evaluation, words: str) -> None:
 def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
     """Writes the Dice of runs (down) on data sets (across) into each run as evaluation/matrix.md, and prints it."""
     cells = {
-        str(run): {f"{one.protocol['dataset']} {one.protocol['split']}": dice_with_interval(one) for one in evaluations}
+        str(run): {f"{one.protocol.dataset} {one.protocol.split}": dice_with_interval(one) for one in evaluations}
         for run, evaluations in done.items()
     }
     caption = (
@@ -115,7 +115,7 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
 def dice_with_interval(evaluation: Evaluation, mark_leak: bool = True) -> str:
     """Mean Dice of the model: `0.8177 [0.8101 to 0.8254]`."""
     summary = evaluation.observers[MODEL]
-    mark = mark_of(evaluation.protocol) if mark_leak else ""
+    mark = evaluation.protocol.mark if mark_leak else ""
     return f"{readable(summary.mean['dice'])} [{interval_of(summary, 'dice')}] {mark}".rstrip()
 
 
@@ -149,13 +149,13 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
         return
     source, run = source.resolve(), first_run(source)
     name = run.read_config()["name"] if run.config_file.is_file() else source.name
-    config = described({"protocol": evaluation.protocol, "run": title_of(source)}, folder.resolve())
+    config = described({"protocol": evaluation.protocol.written, "run": title_of(source)}, folder.resolve())
     title = f"{title_of(source)} {shown(folder.name)}"
     about = About(folder, config, title, group_of(source, name), "evaluate", resumable=False, trained=source)
     code = 1
     try:
         begin(built, about)
-        show_results(built, tracker_results(evaluation, evaluation.protocol["split"]), 0)
+        show_results(built, tracker_results(evaluation, evaluation.protocol.split), 0)
         code = 0
     finally:
         end(built, code)
@@ -184,10 +184,10 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
             thing = evaluation.dataset.classes[1 + [*evaluation.images].index(name)]
             curves += curves_of(evaluation.images[name], home, thing)
     if checkpoint is not None:
-        figures[f"{prefix}/epoch"] = evaluation.protocol["networks"][0]["epoch"]
+        figures[f"{prefix}/epoch"] = evaluation.protocol.networks[0].epoch
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}
-    rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol["leak"], "image")
-    protocol: dict[str, Any] = without_secrets(evaluation.protocol, published)
+    rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol.leak, "image")
+    protocol: dict[str, Any] = without_secrets(evaluation.protocol.written, published)
     return Results(figures, curves, f"{prefix}/per_image", rows, protocol, checkpoint)
 
 

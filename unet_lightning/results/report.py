@@ -16,12 +16,12 @@ from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
+from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.scores import MeasuredImage, pooled
 from unet_lightning.results.stored import SECOND
 from unet_lightning.results.tables import (
     doubts_of,
     interval_of,
-    mark_of,
     mean_and_sd,
     one_of,
     pooled_interval_of,
@@ -59,19 +59,18 @@ IGNORED = 0.2  # and outside the field of view, where nothing counts
 def write_report(
     path: Path,
     title: str,
-    protocol: Mapping[str, Any],
+    protocol: Protocol,
     observers: Mapping[str, Summary],
     images: list[MeasuredImage],
     thing: str = "vessel",
 ) -> None:
     """Writes the figures, the curves and the pictures of an evaluation, worst Dice first.
 
-    The `title` names the run, the data set and the split; the `protocol` has `threshold`, `leak`, `leak_reasons` and
-    whatever else is to be told. The network is the first of `observers`; `images` are in the order of its `per_image`.
-    The `thing` is the class that they are of.
+    The `title` names the run, the data set and the split. The network is the first of `observers`; `images` are in the
+    order of its `per_image`, and of the class `thing`.
     """
     pictures = [pictures_of(image, thing) for image in images]
-    charts = draw_charts(observers, *pooled(images), protocol["threshold"], thing)
+    charts = draw_charts(observers, *pooled(images), protocol.threshold, thing)
     image_ids = [image.image_id for image in images]
     write_page(path, title, protocol, observers, image_ids, pictures, LEGEND, charts, thing)
 
@@ -79,7 +78,7 @@ def write_report(
 def write_page(
     path: Path,
     title: str,
-    protocol: Mapping[str, Any],
+    protocol: Protocol,
     observers: Mapping[str, Summary],
     image_ids: Sequence[str],
     pictures: Sequence[list[dict[str, Any]]],
@@ -108,10 +107,10 @@ def write_page(
     page = render(
         "report.html.j2",
         title=title,
-        mark=mark_of(protocol),
+        mark=protocol.mark,
         doubts=doubts_of(protocol),
-        measured={readable_name(key): protocol[key] for key in BELOW_TITLE if key in protocol},
-        protocol={readable_name(key): value for key, value in protocol.items() if key not in NOT_LISTED},
+        measured={readable_name(key): getattr(protocol, key) for key in BELOW_TITLE},
+        protocol={readable_name(key): value for key, value in protocol.written.items() if key not in NOT_LISTED},
         observers=list(observers),
         human=SECOND,
         method=METHOD,
@@ -122,7 +121,7 @@ def write_page(
         images=[
             {
                 "image_id": image_id,
-                "leak": image_id in protocol["leak"],
+                "leak": image_id in protocol.leak,
                 "figures": {readable_name(name): readable(row[name]) for name in BESIDE_PICTURES if name in row},
                 "pictures": shown,
             }

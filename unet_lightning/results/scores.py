@@ -16,8 +16,9 @@ from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.decided import Maps
+from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
-from unet_lightning.training.leaks import MadeBy
+from unet_lightning.training.origin import MadeBy
 from unet_lightning.training.provenance import commit, versions
 
 
@@ -42,7 +43,7 @@ class Evaluation:
     dataset: SegmentationDataset
     images: dict[str, list[MeasuredImage]]  # `model`, or with more than two classes each `model: <class>`
     observers: dict[str, Summary]  # figures by the name of who drew, the model's first
-    protocol: dict[str, Any]  # what was measured how
+    protocol: Protocol
     classes: ClassFigures | None = None  # where there are more than two
     made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
@@ -57,7 +58,7 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     """
     dataset, classes = maps.dataset, maps.dataset.classes
     how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
-    protocol = protocol_of(maps) | ({"instances": WORDS} if instances else {})
+    protocol = protocol_of(maps, instances)
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
     for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
@@ -124,33 +125,36 @@ def pooled(images: Sequence[MeasuredImage]) -> tuple[Tensor, Tensor]:
     return torch.cat([one.probability.flatten() for one in images]), torch.cat([one.target.flatten() for one in images])
 
 
-def protocol_of(maps: Maps) -> dict[str, Any]:
-    """What was measured how: stands on every table, and beside the figures on disk."""
+def protocol_of(maps: Maps, instances: bool = False) -> Protocol:
+    """What was measured how; `instances`: whether objects are matched one by one."""
     dataset, low, high = maps.dataset, min(maps.thresholds), max(maps.thresholds)
-    two = len(dataset.classes) == 2
-    by_image = dict(zip(dataset.image_ids, maps.thresholds, strict=True)) if low != high else None
-    return {
-        "dataset": dataset.name,
-        "split": maps.split,
-        "images": len(dataset),
-        "reference": "first observer",
-        "region": dataset.region,
-        "resolution": "the photographs' own",
-        "threshold": "argmax" if not two else low if low == high else f"{low} to {high}",
-        "threshold_source": maps.threshold_source if two else "the most probable class",
-        **({"thresholds": by_image} if two and by_image else {}),
-        **({} if two else {"classes": list(dataset.classes)}),
-        **maps.origin,
-        "commit": commit(),
-        "versions": versions(),
-        "content": contents_of(dataset),
-        **labels_of(dataset),
-        "leak": [image_id for image_id in dataset.image_ids if any(image_id in ids for ids in maps.leak.values())],
-        "leak_reasons": {reason.value: ids for reason, ids in maps.leak.items()},
-    }
+    two, leaks = len(dataset.classes) == 2, {one for ids in maps.found.leak_reasons.values() for one in ids}
+    by_image = dict(zip(dataset.image_ids, maps.thresholds, strict=True)) if two and low != high else None
+    labels, label_doubts = labels_of(dataset)
+    return Protocol(
+        **vars(maps.origin),
+        **vars(maps.found),
+        dataset=dataset.name,
+        split=maps.split,
+        images=len(dataset),
+        reference="first observer",
+        region=dataset.region,
+        resolution="the photographs' own",
+        threshold="argmax" if not two else low if low == high else f"{low} to {high}",
+        threshold_source=maps.threshold_source if two else "the most probable class",
+        thresholds=by_image,
+        classes=None if two else list(dataset.classes),
+        instances=WORDS if instances else None,
+        commit=commit(),
+        versions=versions(),
+        content=contents_of(dataset),
+        labels=labels,
+        label_doubts=label_doubts,
+        leak=[image_id for image_id in dataset.image_ids if image_id in leaks],
+    )
 
 
-def labels_of(dataset: SegmentationDataset) -> dict[str, Any]:
+def labels_of(dataset: SegmentationDataset) -> tuple[str, list[str]]:
     """What the labels hold, and what is doubtful about them; DataError where nothing counts in one."""
     first = shares_of(dataset.image_ids, dataset.classes, [sample.target for sample in dataset.samples])
     doubtful = doubts(first, dataset.most_foreground)
@@ -158,7 +162,7 @@ def labels_of(dataset: SegmentationDataset) -> dict[str, Any]:
         if len(second) == len(dataset):
             found = doubts(shares_of(dataset.image_ids, dataset.classes, second), dataset.most_foreground)
             doubtful += [f"Of the second observer: {doubt}" for doubt in found]
-    return {"labels": str(first), "label_doubts": doubtful}
+    return str(first), doubtful
 
 
 def contents_of(dataset: SegmentationDataset) -> dict[str, dict[str, str]]:

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import pandas as pd
 from unet_lightning.errors import RunError
 from unet_lightning.files import leads_out, write_rows, write_text
 from unet_lightning.metrics.summary import Summary
+from unet_lightning.results.protocol import Protocol
 from unet_lightning.text import from_cell
-from unet_lightning.training.leaks import MAPS_UNKNOWN, Leak
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
 CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, and the corner of the table in it
@@ -22,7 +22,6 @@ OLD = ".old"  # ends the name of an evaluation that gives its place away
 SAME_MEAN = 1e-6  # a mean of the figures as they are written is the mean that is written, but for rounding
 # Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
 MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
-REQUIRED = "dataset split images reference region resolution threshold threshold_source tta scale tiles networks leak"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +29,9 @@ class StoredEvaluation:
     """What was measured on the images of a split, and the folder where it was read."""
 
     folder: Path
-    protocol: Mapping[str, Any]  # how it was measured
+    protocol: Protocol
     per_image: Mapping[str, pd.DataFrame]  # by observer: a row an image, a column a figure; NaN where there is none
     pooled: Mapping[str, Mapping[str, float]]  # over the pixels of all images, by observer
-    leak: Sequence[str]  # images whose figures prove nothing
-    reasons: Mapping[Leak, list[str]] | None  # why, with the images; None where that is unknown
     written_as: Mapping[str, str] = field(default_factory=dict)  # ids in the folder, where images are called otherwise
 
     def values(self, observer: str, figure: str) -> dict[str, float]:
@@ -52,11 +49,9 @@ class StoredEvaluation:
     @property
     def content(self) -> dict[str, Mapping[str, str]]:
         """What each image is: see `contents_of`; empty where an earlier version wrote it."""
-        found = self.protocol.get("content")
-        if not isinstance(found, Mapping) or not all(isinstance(found.get(one), Mapping) for one in self.images):
-            return {}
-        texts = [text for one in self.images for text in (found[one].get("photograph"), *found[one].values())]
-        return {one: found[one] for one in self.images} if all(isinstance(text, str) for text in texts) else {}
+        found = self.protocol.content
+        known = all("photograph" in found.get(one, {}) for one in self.images)
+        return {one: found[one] for one in self.images} if known else {}
 
     def map_of(self, image: str) -> Path:
         """The probability map of an image, of two classes."""
@@ -66,20 +61,7 @@ class StoredEvaluation:
     def classes(self) -> list[str]:
         """Names, background first, where there are more than two; of earlier versions without the background."""
         each = [observer.removeprefix(of_class("")) for observer in self.per_image if observer.startswith(of_class(""))]
-        return list(self.protocol.get("classes", each))
-
-    @property
-    def for_choosing(self) -> bool:
-        """Whether these are validation images that no network learned from, but that chose its epoch or threshold."""
-        if self.protocol["split"] != "val" or not self.leak or self.reasons is None:
-            return False
-        return Leak.TRAINED not in self.reasons and set(self.leak) <= set().union(*self.reasons.values())
-
-
-def unknown_training(protocol: Mapping[str, Any]) -> list[str]:
-    """What nobody knows of what is measured: which images maps, or the weights that training began from, have seen."""
-    maps = [] if protocol["networks"] else [MAPS_UNKNOWN]  # of earlier versions
-    return list(protocol.get("unknown_training", maps))
+        return each if self.protocol.classes is None else self.protocol.classes
 
 
 def of_class(name: str) -> str:
@@ -102,7 +84,7 @@ def stored_evaluations(run: Path) -> dict[str, Path]:
 
 def write_stored(
     folder: Path,
-    protocol: Mapping[str, Any],
+    protocol: Protocol,
     summaries: Mapping[str, Summary],
     image_ids: Sequence[str],
     calibration: Mapping[str, Sequence[Mapping[str, float | None]]],
@@ -110,9 +92,8 @@ def write_stored(
 ) -> None:
     """Writes `per_image.csv`, then `metrics.json`, which makes the evaluation a finished one.
 
-    The `protocol` says how it was measured: `leak` lists images, `leak_reasons` has those of each `Leak`. Figures, a
-    row for each of `image_ids`, and the bins of the reliability diagram (`calibration`) are by observer. With more than
-    two classes the `confusion` matrix has a row a true class, in the order of the protocol's `classes`.
+    Figures, a row for each of `image_ids`, and the bins of the reliability diagram (`calibration`) are by observer.
+    With more than two classes the `confusion` matrix has a row a true class, in the order of the protocol's `classes`.
     """
     figures = {}
     for observer, summary in summaries.items():
@@ -120,12 +101,12 @@ def write_stored(
         for prefix, intervals in (("", summary.interval), ("pooled_", summary.pooled_interval)):
             for side, end in enumerate(("low", "high")):
                 figures[observer][prefix + end] = {name: ends[side] for name, ends in intervals.items()}
-    write_rows(image_rows(summaries, image_ids, protocol["leak"]), folder / PER_IMAGE)
-    known: dict[str, Any] = {"protocol": protocol, "figures": figures, "calibration": calibration}
-    if confusion is not None:
-        named = list(zip(protocol["classes"], confusion, strict=True))
+    write_rows(image_rows(summaries, image_ids, protocol.leak), folder / PER_IMAGE)
+    known: dict[str, Any] = {"protocol": protocol.written, "figures": figures, "calibration": calibration}
+    if confusion is not None and protocol.classes is not None:
+        named = list(zip(protocol.classes, confusion, strict=True))
         # No class has a backslash in its name.
-        rows = [{TRUE_BY_CALLED: name} | dict(zip(protocol["classes"], row, strict=True)) for name, row in named]
+        rows = [{TRUE_BY_CALLED: name} | dict(zip(protocol.classes, row, strict=True)) for name, row in named]
         write_rows(rows, folder / CONFUSION)
         known["confusion"] = confusion
     content = json.dumps(known)
@@ -158,52 +139,54 @@ def read_stored(folder: Path) -> StoredEvaluation:
     for observer, table in tables.items():
         if observer not in pooled:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
-        if observer.startswith(MODEL) and len(table) != protocol["images"]:
-            raise _broken(folder / PER_IMAGE, f"{len(table)} images of {observer}, {METRICS} has {protocol['images']}")
+        if observer.startswith(MODEL) and len(table) != protocol.images:
+            raise _broken(folder / PER_IMAGE, f"{len(table)} images of {observer}, {METRICS} has {protocol.images}")
         written, found = means.get(observer, math.nan), table["dice"].mean() if "dice" in table else math.nan
         if abs(written - found) > SAME_MEAN:
             said = f"its mean Dice of {observer} is {written:.4f}, that of {PER_IMAGE} {found:.4f}"
             raise _broken(folder / METRICS, f"{said}: they are of two evaluations")
-    if bool(protocol["leak"]) != bool(leak):
+    if bool(protocol.leak) != bool(leak):
         marked = ", ".join(leak) or "none"
-        raise _broken(folder / METRICS, f"its leak is {protocol['leak']}, {PER_IMAGE} marks {marked}")
-    try:
-        reasons = {Leak(reason): list(map(str, images)) for reason, images in protocol["leak_reasons"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError):  # not as evaluate writes them
-        reasons = None
-    return StoredEvaluation(folder, protocol, tables, pooled, leak, reasons)
+        raise _broken(folder / METRICS, f"its leak is {protocol.leak}, {PER_IMAGE} marks {marked}")
+    return StoredEvaluation(folder, replace(protocol, leak=leak), tables, pooled)
 
 
-def _read_metrics(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]], dict[str, float]]:
+@dataclass(frozen=True)
+class _Observer:
+    """What `metrics.json` holds of an observer, as far as it is read."""
+
+    pooled: dict[str, float | None]
+    mean: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    """What `metrics.json` holds, as far as it is read."""
+
+    protocol: Protocol
+    figures: dict[str, _Observer]
+
+
+def _read_metrics(path: Path) -> tuple[Protocol, dict[str, dict[str, float]], dict[str, float]]:
     """The protocol; of each observer the pooled figures, and the mean Dice where there is one."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = TypeAdapter(_Metrics).validate_json(path.read_bytes(), strict=True)
     except OSError as error:
         raise _broken(path, error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise _broken(path, f"it is no JSON ({error})") from error
-    wrong = "it has no protocol and figures"
-    try:
-        protocol, figures = dict(content["protocol"]), dict(content["figures"])
-        if missing := [key for key in REQUIRED.split() if key not in protocol]:
-            raise _broken(path, f"its protocol lacks {', '.join(missing)}")
-        wrong = "a network of its protocol has no checkpoint"
-        for network in protocol["networks"]:
-            Path(network["checkpoint"])
-        names = protocol.get("classes", [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise _broken(path, "its classes are no list of names")
-        wrong = "its figures have no pooled numbers"
-        pooled = {
-            observer: {name: math.nan if value is None else float(value) for name, value in found["pooled"].items()}
-            for observer, found in figures.items()
-        }
-        wrong = "a mean Dice in it is no number"
-        dice = {observer: found.get("mean", {}).get("dice") for observer, found in figures.items()}
-        means = {observer: float(value) for observer, value in dice.items() if value is not None}
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise _broken(path, wrong) from error
-    return protocol, pooled, means
+    except ValidationError as error:
+        first, *others = error.errors()
+        place = ".".join(map(str, first["loc"])) or "content"
+        more = f", and {len(others)} more" if others else ""
+        raise _broken(path, f"its {place} is not as evaluate writes it ({first['msg']}){more}") from error
+    figures = content.figures.items()
+    pooled = {
+        observer: {name: math.nan if value is None else value for name, value in found.pooled.items()}
+        for observer, found in figures
+    }
+    means = {observer: dice for observer, found in figures if (dice := found.mean.get("dice")) is not None}
+    return content.protocol, pooled, means
 
 
 def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:

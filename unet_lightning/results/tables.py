@@ -5,7 +5,6 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pandas as pd
 from rich import box
@@ -15,9 +14,10 @@ from rich.table import Column, Table
 
 from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary, of_images_alone
-from unet_lightning.results.stored import MODEL, unknown_training
+from unet_lightning.results.protocol import Protocol
+from unet_lightning.results.stored import MODEL
 from unet_lightning.text import published, shown
-from unet_lightning.training.leaks import Leak
+from unet_lightning.training.trained import NOBODY
 
 NAMES = {
     "dataset": "Data set",
@@ -111,72 +111,66 @@ def results_table(observers: Mapping[str, Summary], mark: str) -> pd.DataFrame:
     return pd.DataFrame(columns).rename(index=lambda label: interval if label.startswith(interval) else label)
 
 
-def mark_of(protocol: Mapping[str, Any]) -> str:
-    """What stands beside the name of what was measured: `LEAK`, `(training unknown)`, `(validation)`, or nothing."""
-    if protocol["leak"]:
-        return "LEAK"
-    return "(training unknown)" if unknown_training(protocol) else "(validation)" if protocol.get("watched") else ""
-
-
-def words_of(protocol: Mapping[str, Any]) -> str:
+def words_of(protocol: Protocol) -> str:
     """The protocol as a paragraph, with LEAK where it applies."""
-    how = f"TTA {protocol['tta']}; scale {protocol['scale']}; {protocol['tiles']}"
-    if protocol["tiles"] == "-":
-        how = f"maps of another program, read from {protocol.get('predictions') or 'a folder'}"
+    how = f"TTA {protocol.tta}; scale {protocol.scale}; {protocol.tiles}"
+    if protocol.tiles == "-":
+        how = f"maps of another program, read from {protocol.predictions or 'a folder'}"
     said = [
-        f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images; against the {protocol['reference']}; "
-        f"{protocol['region']}; resolution: {protocol['resolution']}; threshold {protocol['threshold']} "
-        f"({protocol['threshold_source']}); {how}.",
+        f"{protocol.dataset} {protocol.split}, {protocol.images} images; against the {protocol.reference}; "
+        f"{protocol.region}; resolution: {protocol.resolution}; threshold {protocol.threshold} "
+        f"({protocol.threshold_source}); {how}.",
         "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
         f"of the pooled pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
     ]
-    if "instances" in protocol:
-        said.append(f"Objects (instance_f1, instance_sq, pq, and over images count_error): {protocol['instances']}.")
-    if normalised := protocol.get("assumed"):
+    if protocol.instances:
+        said.append(f"Objects (instance_f1, instance_sq, pq, and over images count_error): {protocol.instances}.")
+    if normalised := protocol.assumed:
         said.append(f"Photographs are normalised by mean {normalised['mean']} and SD {normalised['std']}, as was said.")
-    if "labels" in protocol:
-        said.append(f"Labels: {protocol['labels']}.")
+    if protocol.labels:
+        said.append(f"Labels: {protocol.labels}.")
     said += [
-        f"Network: {network['checkpoint']} ({network['sha256'][:12]}), "
-        + "".join(f"{name} {network[name]}, " for name in ("epoch", "seed") if network[name] >= 0)
-        + f"trained on {protocol['trained_on']}."
-        for network in protocol["networks"]
+        f"Network: {network.checkpoint} ({network.sha256[:12]}), "
+        + f"epoch {network.epoch}, " * (network.epoch != NOBODY)
+        + f"seed {network.seed}, " * (network.seed != NOBODY)
+        + f"trained on {protocol.trained_on}."
+        for network in protocol.networks
     ]
-    versions = ", ".join(f"{name} {version}" for name, version in protocol["versions"].items())
-    said.append(f"Commit {protocol['commit'] or 'unknown'}; {versions}.")
-    if protocol["initial_weights"]:
-        saw = ", ".join(protocol["initial_weights_saw"] or {})
+    versions = ", ".join(f"{name} {version}" for name, version in protocol.versions.items())
+    said.append(f"Commit {protocol.commit or 'unknown'}; {versions}.")
+    if protocol.initial_weights:
+        saw = ", ".join(protocol.initial_weights_saw or {})
         seen = f"they saw images of {saw}" if saw else "the file does not say what they saw"
-        said.append(f"Training began from {protocol['initial_weights']}: {seen}.")
+        said.append(f"Training began from {protocol.initial_weights}: {seen}.")
     return " ".join([*said, *doubts_of(protocol)])
 
 
-def by_group(protocol: Mapping[str, Any]) -> str:
+def by_group(protocol: Protocol) -> str:
     """By how many groups of images, such as patients, intervals are; empty where each image stands for itself."""
-    groups = {one["group"] for one in protocol.get("content", {}).values() if "group" in one}
-    return f", by group: the images are of {len(groups)} patients" if groups else ""
+    return f", by group: the images are of {protocol.patients} patients" if protocol.patients else ""
 
 
-def doubts_of(protocol: Mapping[str, Any]) -> list[str]:
+def doubts_of(protocol: Protocol) -> list[str]:
     """Sentences on labels, and on images that the network has seen or may have: LEAK, copies, what nobody knows."""
-    said = [f"{unknown[0].upper()}{unknown[1:]}." for unknown in unknown_training(protocol)]
-    said += protocol.get("label_doubts", [])
-    if protocol["leak"]:
-        names = {image_id: f"{image_id} ({seen})" for image_id, seen in protocol.get("seen_as", {}).items()}
+    said = [f"{unknown[0].upper()}{unknown[1:]}." for unknown in protocol.unknown]
+    said += protocol.label_doubts
+    if protocol.leak:
+        names = {image_id: f"{image_id} ({seen})" for image_id, seen in protocol.seen_as.items()}
         reasons = (
-            f"{Leak(reason).words} {', '.join(names.get(image_id, image_id) for image_id in ids)}"
-            for reason, ids in protocol["leak_reasons"].items()
+            f"{reason.words} {', '.join(names.get(image_id, image_id) for image_id in ids)}"
+            for reason, ids in protocol.leak_reasons.items()
         )
         said.append(f"LEAK: {'; '.join(reasons)}.")
-    if watched := protocol.get("watched"):
+    if protocol.watched:
+        watched = ", ".join(protocol.watched)
         said.append(
-            f"Validation images, which did not choose this checkpoint: {', '.join(watched)}. Whatever they chose, such "
+            f"Validation images, which did not choose this checkpoint: {watched}. Whatever they chose, such "
             "as settings or the number of epochs, has too good figures here: report those of images that chose nothing."
         )
-    if near := protocol.get("near_duplicates"):
-        pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in near.items())
+    if protocol.near_duplicates:
+        pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in protocol.near_duplicates.items())
         said.append(f"Look like copies of images that the network has seen, changed or compressed with loss: {pairs}.")
-    if protocol.get("leak_by_names"):
+    if protocol.leak_by_names:
         said.append("The checkpoint is of an earlier version: what it has seen is known by names, not by content.")
     return said
 

@@ -16,7 +16,7 @@ FILE = "threshold.json"
 
 def fingerprint(networks: Sequence[Trained], options: PredictionOptions) -> dict[str, Any]:
     """What a threshold is chosen for: another network, or another way through it, has another threshold."""
-    digests = [trained.stamp()["sha256"] for trained in networks]
+    digests = [trained.sha256 for trained in networks]
     return {"networks": digests, "tta": options.tta, "scale": options.scale}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from unet_lightning.data.seen import Seen, inherited_images, named, own_images
+from unet_lightning.data.seen import Memory, inherited_images, named, own_images
 from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
@@ -19,7 +19,17 @@ DATA_KEYS = ("dataset", "train_ids", "val_ids", "inherited", "classes", "mean", 
 
 
 @dataclass(frozen=True)
-class Trained:
+class Stamp:
+    """What names a network in a protocol."""
+
+    checkpoint: str
+    sha256: str = ""
+    epoch: int = NOBODY
+    seed: int | None = NOBODY
+
+
+@dataclass(frozen=True)
+class Trained(Memory):
     """What a checkpoint says of a trained network."""
 
     network: nn.Module  # with its weights
@@ -29,13 +39,10 @@ class Trained:
     diameter: int | None  # of the field of view of the training photographs, pixels; None where they have none
     fov: str  # where pixels counted: `mask`, `auto` (found in each photograph) or `none` (in the whole image)
     dataset: str  # name of the data set trained on
-    learned: list[Seen]  # images learned from, with all that the initial weights have seen
-    watched: list[Seen]  # images of the data set that validation watched
     checkpoint: Path
-    selected: bool  # whether validation chose this checkpoint
     epoch: int  # from 0, or NOBODY
     seed: int  # or NOBODY
-    initial_weights: str | None  # the file that training began from
+    initial_weights: str | None  # the name of the file that training began from: others read it, elsewhere
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
     loose: bool = False  # whether it came as a file of weights, which says nothing of how photographs pass
@@ -46,23 +53,17 @@ class Trained:
         """Names of the images that validation watched."""
         return [one.image_id for one in self.watched]
 
-    @property
-    def seen(self) -> list[Seen]:
-        """All images on which its figures prove nothing."""
-        return [*self.learned, *(self.watched if self.selected else [])]
-
     @cached_property
     def sha256(self) -> str:
         """Of the checkpoint's file."""
         with self.checkpoint.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def stamp(self) -> dict[str, Any]:
+    def stamp(self) -> Stamp:
         """What names this network in a protocol."""
         home = self.checkpoint.parent
         run = f"{home.parent.name}/checkpoints/" if home.name == "checkpoints" else ""
-        name = f"{run}{self.checkpoint.name}"
-        return {"checkpoint": name, "sha256": self.sha256, "epoch": self.epoch, "seed": self.seed}
+        return Stamp(f"{run}{self.checkpoint.name}", self.sha256, self.epoch, self.seed)
 
 
 def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Trained:
@@ -80,7 +81,8 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
     if lacking := [name for name in DATA_KEYS if data.get(name) is None]:
         raise RunError(f"The checkpoint {path} is of an older version, it lacks {', '.join(lacking)}: train again.")
     weights, inherited = config["model"].get("weights"), inherited_images(data)
-    unknown = data.get("unknown_weights", [] if weights is None or inherited else [Path(weights).name])
+    weights = None if weights is None else Path(weights).name
+    unknown = data.get("unknown_weights", [] if weights is None or inherited else [weights])
     # Earlier versions kept the diameter alone.
     fov = data.get("fov") or ("none" if data.get("diameter", 0) is None else "auto")
     return Trained(

@@ -102,8 +102,8 @@ def make_leaderboard(
         raise ConfigError(f"--figure {figure} is not measured in {lacking}. All have: {', '.join(known) or 'none'}.")
     lower = figure in LOWER_IS_BETTER
     validation = all(entry.leak for entry in models) and any(entry.for_choosing for entry in models)
-    watched = any(run.evaluation.protocol.get("watched") for entry in models for run in entry.runs)
-    for_choosing = watched or (len(models) > 1 and models[0].runs[0].evaluation.protocol["split"] == "val")
+    protocols = [protocol for entry in models for protocol in entry.protocols]
+    for_choosing = any(one.watched for one in protocols) or (len(models) > 1 and protocols[0].split == "val")
     rows = _ranked(entries, figure, validation, groups)
     names = {name for entry in entries for name in entry.per_image}
     figures = [*(name for name in FIGURES if name in names), *sorted(names - {*FIGURES})]
@@ -114,10 +114,9 @@ def make_leaderboard(
     choices = find_choices([run.config for run in first], [run.overrides for run in first])
     balanced = is_balanced(choices)
     values, jobs = [one.counting(figure) for one in trained.values()], [len(one.runs) for one in trained.values()]
-    protocol = models[0].runs[0].evaluation.protocol
     return Leaderboard(
         figure,
-        f"{protocol['dataset']} {protocol['split']}" + (f", {class_name}" if class_name else ""),
+        f"{protocols[0].dataset} {protocols[0].split}" + (f", {class_name}" if class_name else ""),
         lines,
         [*_notes(lines, models, figure, groups), *notes],
         VALIDATION if validation else RANKED_ON_VALIDATION if for_choosing else "",
@@ -173,7 +172,7 @@ def _line(
         "seeds": len({run.seed for run in entry.runs} - {None}),
         "folds": len({run.fold for run in entry.runs} - {None}),
         "runs": len(entry.runs),
-        "networks": max((len(run.evaluation.protocol["networks"]) for run in entry.runs), default=0),
+        "networks": max((len(one.networks) for one in entry.protocols), default=0),
     }
     for name in figures:
         columns = (f"{name}_{end}" for end in ("per_image", "low", "high"))
@@ -190,14 +189,14 @@ def _line(
 
 def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Groups) -> list[str]:
     """What was measured how, in sentences."""
-    protocols = [run.evaluation.protocol for entry in models for run in entry.runs]
+    protocols = [one for entry in models for one in entry.protocols]
     first, what = protocols[0], "images" if groups is None else "groups of images"
     means = lines.loc[lines["kind"] != "leak", ["rank", f"{figure}_per_image"]].dropna(subset=[f"{figure}_per_image"])
     pairs = comparisons(int(means["rank"].notna().sum()), len(means))
     order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
     notes = [
-        f"{first['dataset']} {first['split']}: {len(models[0].images)} images, against the {first['reference']}, "
-        f"region: {first['region']}, resolution: {first['resolution']}.",
+        f"{first.dataset} {first.split}: {len(models[0].images)} images, against the {first.reference}, "
+        f"region: {first.region}, resolution: {first.resolution}.",
         f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
         f"Intervals: 95 %, {METHOD}{' by group' if groups is not None else ''}; none below {LEAST} {what}. "
         "Spread: SD of the seeds' means.",
@@ -219,12 +218,12 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Gr
         names = ", ".join(entry.name for entry in models if unknown in entry.unknown)
         notes.append(f"{unknown[0].upper()}{unknown[1:]}: {names}.")
     for entry in models:
-        near = {image for run in entry.runs for image in run.evaluation.protocol.get("near_duplicates") or {}}
+        near = {image for protocol in entry.protocols for image in protocol.near_duplicates}
         if near:
             notes.append(f"Look like changed copies of images that {entry.name} has seen: {', '.join(sorted(near))}.")
-    versions = pd.DataFrame([protocol.get("versions") or {} for protocol in protocols])
+    versions = pd.DataFrame([protocol.versions for protocol in protocols])
     used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
-    commits = (str(protocol.get("commit") or "unknown").partition("-") for protocol in protocols)
+    commits = ((protocol.commit or "unknown").partition("-") for protocol in protocols)
     short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
     return [*notes, f"Evaluated by {used or 'unknown versions'}; commit {short}."]
 

@@ -12,7 +12,8 @@ from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
 from unet_lightning.metrics.summary import PARTIAL
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class, unknown_training
+from unet_lightning.results.protocol import Protocol
+from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")
@@ -44,11 +45,10 @@ class Run:
     def method(self) -> str:
         """The same text for runs that may be averaged: trained, and made into a vessel map, by one method."""
         protocol = self.evaluation.protocol
-        networks = [Path(network["checkpoint"]).name for network in protocol["networks"]]
+        networks = [Path(network.checkpoint).name for network in protocol.networks]
         # "validation images 25, 30" and "validation images 21, 26" are one way to find a threshold.
-        source = str(protocol["threshold_source"]).partition(" images")[0]
-        threshold = protocol["threshold"] if source in ("default", "given") else source
-        key = [method_of(self.config), threshold, protocol["tta"], protocol["scale"], protocol["tiles"], networks]
+        threshold = protocol.threshold_source.partition(" images")[0] if protocol.is_chosen else protocol.threshold
+        key = [method_of(self.config), threshold, protocol.tta, protocol.scale, protocol.tiles, networks]
         return json.dumps(key if self.config else self.name, sort_keys=True, default=str)
 
 
@@ -82,16 +82,21 @@ class Entry:
         return {image for values in self.per_image.values() for image in values}
 
     @property
+    def protocols(self) -> list[Protocol]:
+        """Of its runs."""
+        return [run.evaluation.protocol for run in self.runs]
+
+    @property
     def unknown(self) -> list[str]:
         """What nobody knows of its training, in words."""
-        return list(dict.fromkeys(one for run in self.runs for one in unknown_training(run.evaluation.protocol)))
+        return list(dict.fromkeys(one for found in self.protocols for one in found.unknown))
 
     @property
     def for_choosing(self) -> bool:
         """Whether all that speaks against its figures is that validation images chose its epoch or threshold."""
         if self.twin:
             return False
-        return bool(self.leak) and all(run.evaluation.for_choosing for run in self.runs if run.evaluation.leak)
+        return bool(self.leak) and all(one.for_choosing for one in self.protocols if one.leak)
 
     def counting(self, figure: str) -> Values:
         """The values that count for the mean of a figure, as in the table of an evaluation: see `Summary`."""
@@ -104,7 +109,7 @@ class Entry:
 
     def protocol(self, key: str) -> list[Any]:
         """The values of a protocol key, each once, in the order of the runs."""
-        values = [run.evaluation.protocol.get(key) for run in self.runs]
+        values = [one.written.get(key) for one in self.protocols]
         return [value for number, value in enumerate(values) if value not in values[:number]]
 
 
@@ -161,7 +166,7 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def _check(run: Run, first: Run, class_name: str | None) -> None:
     """Raises RunError where a run was measured otherwise than the first, ConfigError where it has no such class."""
     for key in ALIKE:
-        one, other = first.evaluation.protocol[key], run.evaluation.protocol[key]
+        one, other = (getattr(found.evaluation.protocol, key) for found in (first, run))
         if one != other:
             found = f"{first.name} and {run.name} cannot be compared: their {key} is '{one}' and '{other}'"
             raise RunError(f"{found}. Evaluate both in the same way.")
@@ -199,7 +204,7 @@ def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
         tuple(group),
         settings,
         fmean(against.values()) if against else math.nan,
-        sorted({image for part in parts for image in part.leak}),
+        sorted({image for part in parts for image in part.protocol.leak}),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from unet_lightning.errors import DataError, RunError
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.results.leaderboard.entries import Entry, Run
-from unet_lightning.results.stored import StoredEvaluation, unknown_training
+from unet_lightning.results.stored import StoredEvaluation
 
 SAME_MAP = 0.98  # Dice of the vessels of two maps, from which on they are one: no other network agrees as well as that
 
@@ -51,15 +51,17 @@ def paired(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 def renamed(evaluation: StoredEvaluation, names: Mapping[str, str]) -> StoredEvaluation:
     """An evaluation with other names for its images."""
-    reasons = evaluation.reasons and {
-        reason: [names.get(image, image) for image in images] for reason, images in evaluation.reasons.items()
-    }
+    protocol = evaluation.protocol
+    renamed_protocol = replace(
+        protocol,
+        content={names[image]: one for image, one in protocol.content.items()},
+        leak=[names.get(image, image) for image in protocol.leak],
+        leak_reasons={why: [names.get(one, one) for one in images] for why, images in protocol.leak_reasons.items()},
+    )
     return replace(
         evaluation,
-        protocol={**evaluation.protocol, "content": {names[image]: one for image, one in evaluation.content.items()}},
+        protocol=renamed_protocol,
         per_image={observer: table.rename(index=dict(names)) for observer, table in evaluation.per_image.items()},
-        leak=[names.get(image, image) for image in evaluation.leak],
-        reasons=reasons,
         written_as={name: image for image, name in names.items()},
     )
 
@@ -69,7 +71,7 @@ def mark_twins(entries: Sequence[Entry]) -> list[Entry]:
     leaks = [entry for entry in entries if entry.leak]
     found = []
     for entry in entries:
-        if not entry.leak and any(unknown_training(run.evaluation.protocol) for run in entry.runs):
+        if not entry.leak and entry.unknown:
             twin = next((other for other in leaks if same_maps(entry, other)), None)
             entry = entry if twin is None else replace(entry, leak=twin.leak, twin=twin.name)
         found.append(entry)

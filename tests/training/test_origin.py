@@ -3,25 +3,24 @@ import json
 import pytest
 import torch
 
-from unet_lightning.data.seen import Seen
+from unet_lightning.data.seen import Findings, Leak, Seen
 from unet_lightning.inference.maps import read_probability, save_probability
-from unet_lightning.training.leaks import Findings, Leak, MadeBy, read_made_by
+from unet_lightning.training.origin import MadeBy, Origin, read_made_by
+from unet_lightning.training.trained import Stamp
 
 NETWORK = {"checkpoint": "run/checkpoints/best.ckpt", "sha256": "0", "epoch": 3, "seed": 0}
-ORIGIN = {
-    "networks": [NETWORK],
-    "trained_on": "drive",
-    "initial_weights": None,
-    "initial_weights_saw": {},
-    "unknown_training": [],
-    "leak_by_names": False,
-    "tta": "none",
-    "scale": "auto",
-    "tiles": "whole",
-}
+ORIGIN = Origin(
+    networks=[Stamp(**NETWORK)],
+    trained_on="drive",
+    initial_weights_saw={},
+    unknown_training=[],
+    tta="none",
+    scale="auto",
+    tiles="whole",
+)
 LEARNED = Seen("drive", "21", {"photograph": "a", "drawing": "b"})
 WATCHED = Seen("drive", "25", {"photograph": "c"})
-SAID = MadeBy(ORIGIN, [LEARNED], [WATCHED], "22 of drive")
+SAID = MadeBy(ORIGIN, "22 of drive", learned=[LEARNED], watched=[WATCHED])
 
 
 def saved(text, path):
@@ -71,6 +70,6 @@ def test_findings_tell_what_leaks_from_what_is_only_like_it():
         "21": {"photograph": "y"},
     }.items():
         found.look(Seen("drive", name, content), [SAID], lambda: SAID.near)
-    assert found.reasons == {Leak.TRAINED: ["p", "q"], Leak.EPOCH: ["25"]}
+    assert found.leak_reasons == {Leak.TRAINED: ["p", "q"], Leak.EPOCH: ["25"]}
     assert found.seen_as == {"p": "21 of drive", "q": "21 of drive"}
-    assert found.near == {"21": "22 of drive"}
+    assert found.near_duplicates == {"21": "22 of drive"}

@@ -1,0 +1,103 @@
+"""Where maps come from: what a protocol says of it, and what the file of each map says, wherever it is copied."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from unet_lightning.data.seen import Memory, Seen
+from unet_lightning.inference.maps import text_in
+from unet_lightning.training.trained import Stamp, Trained
+
+MAPS_UNKNOWN = "what they were trained on is unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The networks behind maps, what is known of their training, and how photographs passed through them."""
+
+    networks: list[Stamp]
+    trained_on: str | None = None
+    initial_weights: str | None = None  # the name of their file
+    initial_weights_saw: dict[str, list[str]] | None = None
+    unknown_training: list[str] | None = None  # what nobody knows, in words; None of earlier versions
+    leak_by_names: bool = False
+    tta: str
+    scale: str | int | float
+    tiles: str
+    assumed: dict[str, str] = field(default_factory=dict)  # the normalisation that was said of weights without a run
+    predictions: str | None = None  # the folder of maps from elsewhere
+
+    @property
+    def unknown(self) -> list[str]:
+        """What nobody knows: which images maps, or the weights that training began from, have seen."""
+        return ([] if self.networks else [MAPS_UNKNOWN]) if self.unknown_training is None else self.unknown_training
+
+
+@dataclass(frozen=True)
+class MadeBy(Memory):
+    """What a map says of the networks behind it: in its file, since maps are copied and renamed one by one."""
+
+    origin: Origin
+    near: str | None = None  # the image seen that its photograph looks like
+
+    def written(self) -> str:
+        """As text, which a file of a map holds."""
+        seen = {name: [_row(one) for one in getattr(self, name)] for name in ("learned", "watched")}
+        return json.dumps(asdict(self.origin) | seen | {"near": self.near})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Text(Origin):
+    """The form of what a file of a map holds."""
+
+    unknown_training: list[str] = field(default_factory=list)
+    learned: list[tuple[str, str, str, str]]
+    watched: list[tuple[str, str, str, str]]
+    near: str | None
+
+
+def origin_of(networks: Sequence[Trained], tta: str, scale: str | float, tiles: str) -> Origin:
+    """Where maps of networks come from."""
+    first, files = networks[0], dict.fromkeys(file for one in networks for file in one.unknown)
+    return Origin(
+        networks=[trained.stamp() for trained in networks],
+        trained_on=first.dataset,
+        initial_weights=first.initial_weights,
+        initial_weights_saw=first.initial_ids,
+        unknown_training=[f"what {file} was trained on is unknown" for file in files],
+        leak_by_names=any(not image.content for one in networks for image in one.seen),
+        tta=tta,
+        scale=scale,
+        tiles=tiles,
+    )
+
+
+def made_by(networks: Sequence[Trained], origin: Origin, near: str | None = None) -> MadeBy:
+    """What the maps of networks say; `origin` is that of the protocol."""
+    learned = [image for one in networks for image in one.learned]
+    watched = [image for one in networks if one.selected for image in one.watched]
+    origin = replace(origin, networks=[one.stamp() for one in networks])
+    return MadeBy(learned=learned, watched=watched, origin=origin, near=near)
+
+
+def read_made_by(path: Path) -> MadeBy | None:
+    """What the file of a map says of the networks behind it; None where it says nothing, or nothing that we wrote."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        found = TypeAdapter(_Text).validate_json(text_in(path) or "", strict=True)
+    except ValidationError:
+        return None
+    told = {name: value for name, value in vars(found).items() if name in Origin.__dataclass_fields__}
+    learned, watched = ([_seen(*row) for row in rows] for rows in (found.learned, found.watched))
+    return MadeBy(learned=learned, watched=watched, origin=Origin(**told), near=found.near)
+
+
+def _row(one: Seen) -> list[str]:
+    return [one.dataset, one.image_id, one.content.get("photograph", ""), one.content.get("drawing", "")]
+
+
+def _seen(dataset: str, image_id: str, photograph: str, drawing: str) -> Seen:
+    given = {"photograph": photograph, "drawing": drawing}
+    return Seen(dataset, image_id, {name: text for name, text in given.items() if text})
