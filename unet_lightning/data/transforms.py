@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
+from unet_lightning.data.foreground import ForegroundCrop, checked_share, reach_of
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.errors import ConfigError
 
@@ -90,46 +91,62 @@ def _size(flat_inputs: list[Any]) -> list[int]:
     return list(F.get_size(next(one for one in flat_inputs if isinstance(one, tv_tensors.Image))))
 
 
-def _random_crop(crop: int) -> v2.Transform:
-    """A square crop of a side of `crop` pixels; a smaller image is padded, and stands anywhere in it."""
+def _random_crop(crop: int, foreground: float = 0.0, reach: int | None = None, anew: bool = False) -> v2.Transform:
+    """A square crop of a side of `crop` pixels; a smaller image is padded, and stands anywhere in it.
+
+    A share of them is centred on foreground: see `ForegroundCrop`.
+    """
     if not isinstance(crop, int) or crop < 1:
         raise ConfigError(f"data.augment.crop must be a whole number of pixels from 1, found {crop}.")
+    if share := checked_share(foreground):
+        return ForegroundCrop(crop, share, FILL, reach, anew)
     return v2.RandomCrop(crop, pad_if_needed=True, fill=FILL)
 
 
-def scale_flip_crop(crop: int, min_size: int, max_size: int) -> v2.Transform:
+def scale_flip_crop(crop: int, min_size: int, max_size: int, foreground: float = 0.0) -> v2.Transform:
     """The tutorial's augmentation: the shorter side is resized to `min_size` to `max_size` pixels, then cropped.
 
-    What is smaller than the crop is padded right and below.
+    What is smaller than the crop is padded right and below. `foreground` is the share of the crops that are centred on
+    a pixel which is not background.
     """
-    random_crop = _random_crop(crop)  # refuses what is no size
+    random_crop = _random_crop(crop, foreground, anew=True)  # refuses what is no size
     flips = [v2.RandomHorizontalFlip(), v2.RandomVerticalFlip()]
     return v2.Compose([RandomSize(min_size, max_size), *flips, PadToCrop(crop), random_crop])
 
 
-def turn_flip_crop(crop: int, brightness: float, contrast: float, saturation: float) -> v2.Transform:
+def turn_flip_crop(
+    crop: int, brightness: float, contrast: float, saturation: float, foreground: float = 0.0
+) -> v2.Transform:
     """Crops, turned by right angles and mirrored, with a little colour jitter: the cheapest augmentation on a CPU.
 
-    Brightness, contrast and saturation are the greatest relative changes, 0 to 1.
+    Brightness, contrast and saturation are the greatest relative changes, 0 to 1; `foreground` is the share of the
+    crops that are centred on a pixel which is not background.
     """
     jitter = v2.ColorJitter(brightness, contrast, saturation)
-    return v2.Compose([_random_crop(crop), v2.RandomHorizontalFlip(), RandomRightAngle(), jitter])
+    return v2.Compose([_random_crop(crop, foreground), v2.RandomHorizontalFlip(), RandomRightAngle(), jitter])
 
 
 def rotate_zoom_crop(
-    crop: int, degrees: float, zoom: tuple[float, float], brightness: float, contrast: float, saturation: float
+    crop: int,
+    degrees: float,
+    zoom: tuple[float, float],
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    foreground: float = 0.0,
 ) -> v2.Transform:
     """Crops at any angle and scale, mirrored, with colour jitter.
 
     Only a window that holds the turned crop is resampled, which takes a third of the time of the whole photograph.
     `degrees` is the greatest rotation to either side, `zoom` the least and the greatest scale; brightness, contrast and
-    saturation are the greatest relative changes, 0 to 1.
+    saturation are the greatest relative changes, 0 to 1; `foreground` is the share of the crops that are centred on a
+    pixel which is not background.
     """
     _random_crop(crop)  # refuses what is no size
     window = math.ceil(crop * math.sqrt(2) / min(1.0, zoom[0]))
     return v2.Compose(
         [
-            _random_crop(window),
+            _random_crop(window, foreground, reach_of(crop, max(zoom))),
             v2.RandomAffine(degrees, scale=tuple(zoom), interpolation=v2.InterpolationMode.BILINEAR, fill=FILL),
             v2.CenterCrop(crop),
             v2.RandomHorizontalFlip(),
