@@ -58,6 +58,12 @@ def open_image(path: Path, what: str) -> Picture:
         return Picture(image, ";16" in str(kind), stored, shown, INVERTED.match(str(kind)) is not None, exact)
 
 
+def stored_form(path: Path, what: str) -> tuple[tuple[int, int], int]:
+    """Height and width of an image as its file stores it, and its orientation tag (1: upright), by its header."""
+    with _checked(path, what) as image:
+        return (image.height, image.width), _turn(image)
+
+
 def check_turns(photo: Path, other: Path, what: str) -> None:
     """Raises DataError where photograph and mask (or map) have unlike orientation tags, and nothing tells which holds.
 

@@ -1,0 +1,215 @@
+"""What annotation tools say of photographs, whatever their format: shapes of classes, painted into labels."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from unet_lightning.data.labels import BACKGROUND, IGNORE
+from unet_lightning.data.layout import IMAGE_SUFFIXES
+from unet_lightning.data.opening import stored_form
+from unet_lightning.errors import DataError
+from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels
+from unet_lightning.importing.shapes import Region, Size, window
+from unet_lightning.text import as_id
+
+OPTIONS = frozenset({"classes", "overlap", "empty", "line_width"})
+BACKGROUNDS = ("background", "_background_")  # names of shapes that are no class of their own
+IGNORED = "__ignore__"  # LabelMe's name for what is not to be counted
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One thing that was drawn."""
+
+    name: str  # of its class
+    draw: Callable[[Size], Region]  # in an image of that size; DataError, as a part of a sentence, where it cannot be
+    what: str  # for messages: polygon 3
+    level: int = 0  # it covers what has a lower one
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What was drawn on one photograph."""
+
+    source: Path  # the file that says so
+    photo: str  # as that file names it
+    shapes: Sequence[Shape]
+    size: Size | None = None  # as that file says
+    embedded: Callable[[], Pixels] | None = None  # the photograph within that file
+
+
+def gather(
+    sheets: Sequence[Sheet], path: Path, asked: Options, known: Sequence[str] = (), said: Sequence[str] = ()
+) -> Found:
+    """The photographs of sheets, with labels.
+
+    Args:
+        sheets: of all photographs.
+        path: the folder of which photographs are taken, or a file in it; none comes from outside.
+        asked: `classes` (background first; else all that the files know), `overlap` (`later`: of two classes at a
+            pixel the later one counts) and `empty` (`background` or `leave-out`: photographs on which nothing is).
+        known: classes that the files name, in their order; else all that were drawn, sorted.
+        said: lines about what was decided.
+
+    Raises:
+        DataError: a photograph is missing or given twice, a class is unknown, or nothing is drawn on a photograph and
+            it was not said what this means. What is wrong with a shape is raised where its label is made.
+    """
+    root = path if path.is_dir() else path.parent
+    classes = _classes(sheets, known, asked)
+    empty = [sheet for sheet in sheets if not sheet.shapes]
+    if empty and "empty" not in asked:
+        raise DataError(
+            f"Nothing is drawn on {some([sheet.photo for sheet in empty])} ({empty[0].source}). Say what this means: "
+            "--empty background (there is nothing of any class) or --empty leave-out."
+        )
+    if empty and asked["empty"] == "leave-out":
+        sheets = [sheet for sheet in sheets if sheet.shapes]
+    photographs = Photographs(root)
+    found = [photographs.find(sheet.photo, sheet.source) for sheet in sheets]
+    pairs = list(zip(sheets, found, strict=True))
+    if missing := [sheet for sheet, photo in pairs if photo is None and sheet.embedded is None]:
+        raise DataError(
+            f"No photograph {some([sheet.photo for sheet in missing])}, which {missing[0].source} names: looked in "
+            f"{root} and below. Put it there, or take it out of the annotations."
+        )
+    owners: dict[Path | str, Sheet] = {}
+    for sheet, photo in pairs:
+        if (other := owners.setdefault(photo or sheet.photo, sheet)) is not sheet:
+            raise DataError(
+                f"The photograph {photo or sheet.photo} is annotated twice: in {other.source} and {sheet.source}. Keep "
+                "one."
+            )
+    later = asked.get("overlap") == "later"
+    images = [
+        Labelled(
+            as_id(Path(_parts(sheet.photo)[-1]).stem),
+            photo or sheet.embedded or root,  # the last is never reached
+            partial(_label, sheet, photo, classes, later),
+            str(sheet.source),
+        )
+        for sheet, photo in pairs
+    ]
+    said = [*said, f"Photographs on which nothing is drawn: {len(empty)} ({asked['empty']})."] if empty else said
+    if unused := photographs.unused(set(found)):
+        said = [*said, f"Photographs that no annotation names, left out: {len(unused)} ({some(unused)})."]
+    return Found(images, classes, said)
+
+
+def _classes(sheets: Sequence[Sheet], known: Sequence[str], asked: Options) -> list[str]:
+    drawn = {shape.name: (sheet, shape) for sheet in sheets for shape in sheet.shapes}
+    plain = [name for name in known or sorted(drawn) if name not in (*BACKGROUNDS, IGNORED)]
+    classes = list(asked.get("classes", ())) or [BACKGROUNDS[0], *plain]
+    if unknown := [name for name in drawn if name not in (*classes, *BACKGROUNDS, IGNORED)]:
+        sheet, shape = drawn[unknown[0]]
+        raise DataError(
+            f"{sheet.source} has the class {some(unknown)} ({shape.what} on {sheet.photo}), which is none of "
+            f"{', '.join(classes)}. Name all classes in --classes, background first."
+        )
+    if len(classes) < 2:
+        raise DataError(f"No class in {sheets[0].source if sheets else 'the annotations'}: nothing is drawn.")
+    return classes
+
+
+def _label(sheet: Sheet, path: Path | None, classes: Sequence[str], later_counts: bool) -> Label:
+    size = sheet.size
+    if path is not None:
+        size, turn = stored_form(path, "photograph")
+        if turn != 1:
+            raise DataError(
+                f"The photograph {path} has orientation tag {turn} (1: upright), and {sheet.source} does not tell "
+                "whether the tag was applied when it was drawn on. If so, as viewers do, store the photograph upright "
+                "(`magick IN -auto-orient OUT`); else remove the tag (`exiftool -Orientation= FILE`)."
+            )
+        if sheet.size is not None and sheet.size != size:
+            raise DataError(
+                f"{sheet.source} was drawn on a photograph of {sheet.size[0]} x {sheet.size[1]}, and {path} has "
+                f"{size[0]} x {size[1]} (height x width). Both must be of the same photograph, neither cut nor scaled."
+            )
+    assert size is not None
+    try:
+        return paint(sheet.shapes, classes, size, later_counts)
+    except DataError as error:
+        raise DataError(f"{sheet.source} on {sheet.photo}: {error}.") from error
+
+
+def paint(shapes: Sequence[Shape], classes: Sequence[str], size: Size, later_counts: bool) -> Label:
+    """The class of each pixel, `(H, W)` uint8: the number of its name in `classes`, IGNORE, or background elsewhere.
+
+    Raises:
+        DataError: shapes of two classes and of one level share pixels, and nothing says which of them counts.
+    """
+    names = dict(enumerate(classes)) | {IGNORE: IGNORED}
+    numbers = dict.fromkeys(BACKGROUNDS, BACKGROUND) | {name: number for number, name in names.items()}
+    label = np.full(size, BACKGROUND, np.uint8)
+    for level in sorted({shape.level for shape in shapes}):
+        layer = np.full(size, -1, np.int16)
+        for shape in (one for one in shapes if one.level == level):
+            number = numbers[shape.name]
+            try:
+                region = shape.draw(size)
+            except DataError as error:
+                raise DataError(f"{shape.what} ({shape.name}): {error}") from error
+            part = layer[window(region)]
+            clash = part[region.mask & (part >= 0) & (part != number)]
+            if clash.size and not later_counts:
+                raise DataError(
+                    f"{shape.what} ({shape.name}) shares {clash.size} pixels with {names[clash[0]]}, and a pixel has "
+                    "one class. Draw them apart, or give --overlap later: then the later one in --classes counts"
+                )
+            part[region.mask] = np.maximum(part[region.mask], number)
+        label = np.where(layer < 0, label, layer).astype(np.uint8)
+    return label
+
+
+class Photographs:
+    """The image files of a folder and below. Names in other files are looked for among these and never opened."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        files = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+        self.files = {_parts(str(path.relative_to(root))): path for path in files if not path.name.startswith(".")}
+        self._named: dict[str, list[tuple[str, ...]]] = {}
+        for parts in self.files:
+            self._named.setdefault(parts[-1], []).append(parts)
+
+    def find(self, name: str, source: Path) -> Path | None:
+        """The photograph that a file names, if there is one; either may leave out folders above it.
+
+        Raises:
+            DataError: it may be one of several.
+        """
+        wanted, beside = _parts(name), _parts(f"{source.parent.relative_to(self.root)}/{name}")
+        if not wanted:
+            raise DataError(f"{source} names a photograph {name!r}, which is no name of a file.")
+        for parts in (beside, wanted):
+            if parts in self.files:
+                return self.files[parts]
+        found = [one for one in self._named.get(wanted[-1], ()) if one[-len(wanted) :] == wanted[-len(one) :]]
+        if len(found) > 1:
+            raise DataError(f"{source} names {name}, which may be {some(['/'.join(one) for one in found])}. Keep one.")
+        return self.files[found[0]] if found else None
+
+    def unused(self, used: set[Path | None]) -> list[str]:
+        """Those that are not among `used`."""
+        return ["/".join(parts) for parts, path in self.files.items() if path not in used]
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a path of any system, `..` taken back; what leads above its beginning is left out."""
+    parts: list[str] = []
+    for part in unicodedata.normalize("NFC", name).replace("\\", "/").split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return tuple(parts)
+
+
+def some(names: Sequence[str]) -> str:
+    """At most ten names, for messages."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
