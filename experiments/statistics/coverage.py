@@ -124,23 +124,27 @@ def groups(trials: int) -> None:
 def pooled_dice(trials: int) -> None:
     """Coverage of Dice over the pixels of all images, which differ in size and in how hard they are."""
 
-    def draw(size: tuple[int, ...]) -> Floats:
-        """Twice the true positives, and all pixels of map and target, `(..., 2)`."""
-        pixels, dice = 50_000 * chance.gamma(8, 1 / 8, size), SHAPES["a few very bad ones (exponential)"](size)
-        return np.stack([pixels * dice, pixels], axis=-1)
-
     def dice(parts: Floats) -> float:
         return float(parts[0] / parts[1])
 
-    true, rows = dice(draw((4_000_000,)).mean(axis=0)), []
-    for size in SIZES:
-        ends: list[list[tuple[float, float]]] = [[], []]
-        for parts in draw((trials, size)):
-            both = parts[chance.integers(size, size=(RESAMPLES, size))].sum(axis=1)
-            ends[0].append(tuple(np.quantile(both[:, 0] / both[:, 1], [0.025, 0.975])))
-            ends[1].append(pooled_interval(dice(parts.sum(axis=0)), parts, dice))
-        rows.append([str(size), *(holds(tuple(np.array(one).T), true) for one in ends)])
-    table("images", ["percentile bootstrap", "this package"], rows)
+    rows = []
+    for shape in ("normal", "beta(8, 2)", "a few very bad ones (exponential)", "most at 1 (beta(9, 0.5))"):
+        for words, likeness in (("a third", 8), ("two thirds", 2)):
+
+            def draw(size: tuple[int, ...], shape: str = shape, likeness: int = likeness) -> Floats:
+                """Twice the true positives, and all pixels of map and target, `(..., 2)`."""
+                pixels = 50_000 * chance.gamma(likeness, 1 / likeness, size)
+                return np.stack([pixels * SHAPES[shape](size), pixels], axis=-1)
+
+            true = dice(draw((4_000_000,)).mean(axis=0))
+            for size in SIZES:
+                ends: list[list[tuple[float, float]]] = [[], []]
+                for parts in draw((trials, size)):
+                    both = parts[chance.integers(size, size=(RESAMPLES, size))].sum(axis=1)
+                    ends[0].append(tuple(np.quantile(both[:, 0] / both[:, 1], [0.025, 0.975])))
+                    ends[1].append(pooled_interval(dice(parts.sum(axis=0)), parts, dice))
+                rows.append([shape, words, str(size), *(holds(tuple(np.array(one).T), true) for one in ends)])
+    table("Dice of an image", ["SD of sizes", "images", "percentile bootstrap", "this package"], rows)
 
 
 def differences(trials: int) -> None:
@@ -179,7 +183,10 @@ def leaderboards(trials: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=4000, help="of each row (4000)")
-    trials = parser.parse_args().trials
-    for part in (means, groups, pooled_dice, differences, leaderboards):
+    parts = {part.__name__: part for part in (means, groups, pooled_dice, differences, leaderboards)}
+    parser.add_argument("--only", choices=parts, nargs="+", default=parts, help="which tables (all)")
+    args = parser.parse_args()
+    trials = args.trials
+    for part in map(parts.get, args.only):
         print(f"\n{part.__doc__}\n")
         part(trials // 4 if part is leaderboards else trials)

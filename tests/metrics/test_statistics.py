@@ -1,6 +1,7 @@
 import math
 import statistics
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,10 +133,23 @@ def share(parts):
 VALUE = share(COUNTS.sum(axis=0))
 
 
-def test_a_pooled_figure_that_is_a_mean_has_the_interval_of_the_mean():
-    parts = np.stack([SKEWED, np.ones(8)], axis=1)
-    found = pooled_interval(statistics.fmean(SKEWED), parts, lambda total: total[0] / total[1])
-    assert found == pytest.approx(mean_interval(SKEWED))
+def test_a_pooled_figure_that_is_a_mean_has_the_interval_of_the_mean_with_a_degree_of_freedom_less():
+    parts, mean = np.stack([SKEWED, 1 - np.array(SKEWED)], axis=1), statistics.fmean(SKEWED)
+    found = pooled_interval(mean, parts, share)
+    assert found == pytest.approx(replace(uncertainty(SKEWED), degrees=6).ends(mean, 0.95))
+
+
+@pytest.mark.parametrize("likeness", [2, 8], ids=["sizes that differ by two thirds", "by a third"])
+def test_intervals_of_the_pooled_dice_of_eight_images_hold_the_true_one_as_often_as_they_say(likeness):
+    chance = np.random.default_rng(0)
+    pixels = chance.gamma(likeness, 1 / likeness, (3000, 8))
+    parts = np.stack([pixels * (0.85 - 0.03 * chance.gamma(1, size=(3000, 8))), pixels], axis=-1)
+    ends = [pooled_interval(ratio(its.sum(axis=0)), its, ratio) for its in parts]
+    assert 0.93 < np.mean([low <= 0.82 <= high for low, high in ends]) < 0.97
+
+
+def ratio(parts):
+    return parts[0] / parts[1]
 
 
 def test_the_interval_of_a_pooled_figure_is_around_it_and_by_group_where_there_are_some():

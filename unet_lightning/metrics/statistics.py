@@ -6,7 +6,7 @@ a difference leaves out 0 exactly where p is below 0.05. `experiments/statistics
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -129,18 +129,19 @@ def pooled_interval(
 ) -> tuple[float, float]:
     """The 95 % interval of a figure of pooled pixels, from what it becomes as each image, or group, is left out.
 
-    NaN as for means.
+    NaN as for means. Images that hold most of the pixels tell as much as fewer equal ones, their effective number, and
+    such figures are ratios, of which both sums are estimated: by that there are fewer degrees of freedom.
 
     Args:
         value: the figure of all images.
-        parts: what it is computed from, such as counts: `(images, ...)`; the sum over images is that of the pooled
-            pixels.
+        parts: what it is computed from, such as counts of pixels: `(images, ...)`, none negative; the sum over images
+            is that of the pooled pixels.
         figure: computes it from such a sum.
         groups: the group of each image, such as its patient.
         bounds: lowest and highest value that the figure can have.
 
     Source: R. G. Miller, "The jackknife - a review", Biometrika 61(1), 1974; F. Busing et al., "Delete-m jackknife for
-    unequal m", Statistics and Computing 9, 1999.
+    unequal m", Statistics and Computing 9, 1999; L. Kish, "Survey Sampling", 1965 (the effective number).
     """
     table = np.asarray(parts, dtype=np.float64)
     labels = range(len(table)) if groups is None else groups
@@ -150,7 +151,11 @@ def pooled_interval(
     # The whole less what is left weighs as the images that are left, so that groups may have different sizes.
     left = np.array([1 - len(places) / len(table) for places in owner.values()])
     found = uncertainty(value + len(without) * left * (figure(whole) - without))
-    return _within(found.ends(value, LEVEL), bounds) if found else (math.nan, math.nan)
+    if found is None:
+        return math.nan, math.nan
+    sizes = np.array([table[places].sum() for places in owner.values()])  # (groups,)
+    effective = float(sizes.sum() ** 2 / (sizes**2).sum())
+    return _within(replace(found, degrees=max(1.0, effective - 2)).ends(value, LEVEL), bounds)
 
 
 def _within(ends: tuple[float, float], bounds: tuple[float, float]) -> tuple[float, float]:
