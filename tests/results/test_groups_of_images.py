@@ -1,4 +1,6 @@
+import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from PIL import Image
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.results.maps import Maps
 from unet_lightning.results.scores import evaluate_maps
-from unet_lightning.results.tables import by_group
+from unet_lightning.results.stored import read_stored, write_stored
+from unet_lightning.results.tables import by_group, words_of
 from unet_lightning.training.origin import Origin
 
 ORIGIN = Origin(networks=[], tta="none", scale="none", tiles="none")
@@ -38,6 +41,29 @@ def test_an_evaluation_keeps_the_group_of_each_image_and_has_its_intervals_by_gr
     assert content["p1_L"]["photograph"] == dataset.content(2)["photograph"]
     assert {one.get("group") for one in content.values()} == ({None} if groups is None else {"p0", "p1", "p2", "p3"})
     assert math.isnan(found.observers["model"].interval["dice"][0]) == (groups is not None)  # four are too few
+
+
+def test_groups_stand_beside_the_figures_of_each_image(eyes, tmp_path):
+    dataset = FolderDataset(eyes, "train", groups="(p[0-9])")
+    maps = [torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(number)) for number in range(8)]
+    found = evaluate_maps(Maps(dataset, "val", maps, ORIGIN, thresholds=[0.5] * 8))
+    write_stored(tmp_path / "run/evaluation/x", found.protocol, found.observers, dataset.image_ids, {})
+    with (tmp_path / "run/evaluation/x/per_image.csv").open(newline="") as file:
+        assert [(row["image_id"], row["group"]) for row in csv.DictReader(file)][:3] == [
+            ("p0_L", "p0"),
+            ("p0_R", "p0"),
+            ("p1_L", "p1"),
+        ]
+    assert "group" not in read_stored(tmp_path / "run/evaluation/x").per_image["model"]
+
+
+def test_a_photograph_of_a_patient_who_was_trained_on_is_marked():
+    given = protocol_of(GIVEN | {"same_patient": {"p1_R": "p1_L of eyes"}})
+    assert given.mark == "(same patient)"
+    assert "Of patients of whom the network has seen another image" in words_of(given) and "p1_R (p1_L of" in words_of(
+        given
+    )
+    assert replace(given, leak=["p1_L"]).mark == "LEAK"
 
 
 def test_it_is_said_how_many_patients_the_images_are_of():

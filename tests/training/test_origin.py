@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ ORIGIN = Origin(
     scale="auto",
     tiles="whole",
 )
-LEARNED = Seen("drive", "21", {"photograph": "a", "drawing": "b"})
+LEARNED = Seen("drive", "21", {"photograph": "a", "drawing": "b", "group": "p1"})
 WATCHED = Seen("drive", "25", {"photograph": "c"})
 SAID = MadeBy(ORIGIN, "22 of drive", learned=[LEARNED], watched=[WATCHED])
 
@@ -59,6 +60,28 @@ def test_a_map_of_another_program_says_nothing(tmp_path, text):
     assert read_made_by(saved(text, tmp_path / "map.png")) is None
     (tmp_path / "broken.png").write_bytes(b"no picture")
     assert read_made_by(tmp_path / "broken.png") is None
+
+
+def test_a_map_of_an_earlier_version_says_no_groups(tmp_path):
+    said = json.loads(SAID.written())
+    said |= {name: [row[:4] for row in said[name]] for name in ("learned", "watched")}
+    learned = [Seen("drive", "21", {"photograph": "a", "drawing": "b"})]
+    assert read_made_by(saved(json.dumps(said), tmp_path / "map.png")) == replace(SAID, learned=learned)
+
+
+def test_another_image_of_a_patient_who_was_seen_is_told_in_the_same_data_set_alone():
+    found = Findings()
+    for dataset, name, group in (
+        ("drive", "q", "p1"),
+        ("drive", "r", "p2"),
+        ("stare", "s", "p1"),
+        ("drive", "t", None),
+    ):
+        found.look(
+            Seen(dataset, name, {"photograph": name} | ({"group": group} if group else {})), [SAID], lambda: None
+        )
+    found.look(replace(LEARNED, image_id="u"), [SAID], lambda: None)  # leaks, which says more
+    assert found.same_patient == {"q": "21 of drive"} and found.leak_reasons == {Leak.TRAINED: ["u"]}
 
 
 def test_findings_tell_what_leaks_from_what_is_only_like_it():

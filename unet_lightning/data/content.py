@@ -17,7 +17,7 @@ FLAT = 26  # fewer bits than this: a picture of one grey, which looks like every
 CORNERS = 100  # of outlines: no two labels with so many are equal by chance, as empty ones and squares are
 
 # Digests of the `photograph`, and where there are such files of its `label` and `fov`; its `look`; and `drawing`, the
-# digest of a label that is like no other.
+# digest of a label that is like no other; the name of its `group`, such as a patient who may have others.
 Content = Mapping[str, str]
 
 

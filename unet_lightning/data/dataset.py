@@ -179,6 +179,8 @@ class SegmentationDataset(Dataset[Sample]):
                 if label not in self._drawn:
                     self._target(index, label, "label")
                 found |= self._drawn[label]
+            if (group := self.patient_of(self.image_ids[index])) != self.image_ids[index]:
+                found["group"] = group
             self._contents[index] = found
         return self._contents[index]
 

@@ -30,6 +30,11 @@ class Seen:
             return (self.dataset, self.image_id) == (other.dataset, other.image_id)
         return any(self.content.get(name, name) == other.content.get(name) for name in PIXELS)
 
+    def is_of_same_patient(self, other: "Seen") -> bool:
+        """Whether the other is an image of the same group of the same data set, by their names."""
+        group = self.content.get("group")
+        return group is not None and (self.dataset, group) == (other.dataset, other.content.get("group"))
+
     def __str__(self) -> str:
         return f"{self.image_id} of {self.dataset}"
 
@@ -79,15 +84,20 @@ class Findings:
     seen_as: dict[str, str] = field(default_factory=dict)  # names of the images, where they have others now
     near_duplicates: dict[str, str] = field(default_factory=dict)  # images seen that these look like
     watched: list[str] = field(default_factory=list)  # images of validation that did not choose the epoch
+    same_patient: dict[str, str] = field(default_factory=dict)  # images seen of the patients of these, by name
 
     def look(self, image: Seen, networks: Iterable[Memory], near: Callable[[], str | None]) -> None:
-        """Notes why an image leaks; else which image it is nearly, as `near` finds."""
+        """Notes why an image leaks; else which image it is nearly, as `near` finds, and which is of its patient."""
         if found := why_it_leaks(image, networks):
             reason, seen = found
             self.leak_reasons.setdefault(reason, []).append(image.image_id)
             if (seen.dataset, seen.image_id) != (image.dataset, image.image_id):
                 self.seen_as[image.image_id] = str(seen)
-        elif any(find(image, trained.watched) for trained in networks):
+            return
+        others = (one for trained in networks for one in trained.seen if one.is_of_same_patient(image))
+        if other := next(others, None):
+            self.same_patient[image.image_id] = str(other)
+        if any(find(image, trained.watched) for trained in networks):
             self.watched.append(image.image_id)
         elif copy := near():
             self.near_duplicates[image.image_id] = copy

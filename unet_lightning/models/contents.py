@@ -82,10 +82,11 @@ def _is_moments(value: Any) -> bool:
 
 
 def _is_content(value: Any) -> bool:
-    """Digests and look of an image, by what they are of: see `data.content`."""
+    """Digests and look of an image, by what they are of, and the name of its group: see `data.content`."""
     digits = {"photograph": 32, "label": 32, "drawing": 32, "fov": 32, "look": 128}
     return isinstance(value, Mapping) and all(
-        isinstance(one, str) and re.fullmatch(f"[0-9a-f]{{{digits.get(name, 0)}}}", one) for name, one in value.items()
+        isinstance(one, str) and (name == "group" or re.fullmatch(f"[0-9a-f]{{{digits.get(name, 0)}}}", one))
+        for name, one in value.items()
     )
 
 

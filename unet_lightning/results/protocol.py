@@ -43,7 +43,12 @@ class Protocol(Findings, Origin):
     @property
     def mark(self) -> str:
         """What stands beside the name of what was measured: `LEAK`, `(training unknown)`, or nothing, for instance."""
-        marks = {"LEAK": self.leak, "(training unknown)": self.unknown, "(validation)": self.watched}
+        marks = {
+            "LEAK": self.leak,
+            "(same patient)": self.same_patient,
+            "(training unknown)": self.unknown,
+            "(validation)": self.watched,
+        }
         return next((mark for mark, found in marks.items() if found), "")
 
     @property

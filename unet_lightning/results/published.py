@@ -186,7 +186,7 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
     if checkpoint is not None:
         figures[f"{prefix}/epoch"] = evaluation.protocol.networks[0].epoch
     figures = {name: value for name, value in figures.items() if not math.isnan(value)}
-    rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol.leak, "image")
+    rows = image_rows(evaluation.observers, evaluation.dataset.image_ids, evaluation.protocol, "image")
     protocol: dict[str, Any] = without_secrets(evaluation.protocol.written, published)
     return Results(figures, curves, f"{prefix}/per_image", rows, protocol, checkpoint)
 

@@ -37,6 +37,7 @@ NOT_LISTED = (
     "leak_by_names",
     "seen_as",
     "near_duplicates",
+    "same_patient",
     "watched",
     "unknown_training",
     "content",

@@ -101,7 +101,7 @@ def write_stored(
         for prefix, intervals in (("", summary.interval), ("pooled_", summary.pooled_interval)):
             for side, end in enumerate(("low", "high")):
                 figures[observer][prefix + end] = {name: ends[side] for name, ends in intervals.items()}
-    write_rows(image_rows(summaries, image_ids, protocol.leak), folder / PER_IMAGE)
+    write_rows(image_rows(summaries, image_ids, protocol), folder / PER_IMAGE)
     known: dict[str, Any] = {"protocol": protocol.written, "figures": figures, "calibration": calibration}
     if confusion is not None and protocol.classes is not None:
         named = list(zip(protocol.classes, confusion, strict=True))
@@ -115,11 +115,15 @@ def write_stored(
 
 
 def image_rows(
-    summaries: Mapping[str, Summary], image_ids: Sequence[str], leak: Sequence[str], key: str = "image_id"
+    summaries: Mapping[str, Summary], image_ids: Sequence[str], protocol: Protocol, key: str = "image_id"
 ) -> list[dict[str, Any]]:
-    """A row an observer and image; `key` names the column of the ids."""
+    """A row an observer and image, with its group where images have one; `key` names the column of the ids."""
+    said: dict[str, dict[str, Any]] = {image_id: {"leak": image_id in protocol.leak} for image_id in image_ids}
+    if protocol.patients:
+        for image_id, row in said.items():
+            row["group"] = protocol.content.get(image_id, {}).get("group", "")
     return [
-        {"observer": observer, key: image_id, "leak": image_id in leak} | figures
+        {"observer": observer, key: image_id} | said[image_id] | figures
         for observer, summary in summaries.items()
         for image_id, figures in zip(image_ids, summary.per_image, strict=True)
     ]
@@ -198,6 +202,7 @@ def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
             reader = csv.DictReader(file, restval="", strict=True)
             for row in reader:
                 observer, image, leaked = (from_cell(row.pop(name) or "") for name in ("observer", "image_id", "leak"))
+                row.pop("group", None)
                 if None in row:  # where DictReader puts what is beyond the header
                     raise _broken(path, f"line {reader.line_num} is longer than its header")
                 if leaked not in ("True", "False"):

@@ -170,6 +170,12 @@ def doubts_of(protocol: Protocol) -> list[str]:
     if protocol.near_duplicates:
         pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in protocol.near_duplicates.items())
         said.append(f"Look like copies of images that the network has seen, changed or compressed with loss: {pairs}.")
+    if protocol.same_patient:
+        pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in protocol.same_patient.items())
+        said.append(
+            f"Of patients of whom the network has seen another image, by the names of their groups: {pairs}. For new "
+            "patients figures may be lower. Where they are others of the same names, name one data set otherwise."
+        )
     if protocol.leak_by_names:
         said.append("The checkpoint is of an earlier version: what it has seen is known by names, not by content.")
     return said

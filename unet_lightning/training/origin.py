@@ -9,6 +9,7 @@ from unet_lightning.data.seen import Memory, Seen
 from unet_lightning.inference.maps import text_in
 from unet_lightning.training.trained import Stamp, Trained
 
+IN_MAPS = ("photograph", "drawing", "group")  # what the file of a map keeps of images
 MAPS_UNKNOWN = "what they were trained on is unknown"
 
 
@@ -47,13 +48,17 @@ class MadeBy(Memory):
         return json.dumps(asdict(self.origin) | seen | {"near": self.near})
 
 
+# Data set and name of an image, digests of its photograph and its label, and its group: all but the last of old files.
+_Row = tuple[str, str, str, str] | tuple[str, str, str, str, str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Text(Origin):
     """The form of what a file of a map holds."""
 
     unknown_training: list[str] = field(default_factory=list)
-    learned: list[tuple[str, str, str, str]]
-    watched: list[tuple[str, str, str, str]]
+    learned: list[_Row]
+    watched: list[_Row]
     near: str | None
 
 
@@ -95,9 +100,8 @@ def read_made_by(path: Path) -> MadeBy | None:
 
 
 def _row(one: Seen) -> list[str]:
-    return [one.dataset, one.image_id, one.content.get("photograph", ""), one.content.get("drawing", "")]
+    return [one.dataset, one.image_id, *(one.content.get(name, "") for name in IN_MAPS)]
 
 
-def _seen(dataset: str, image_id: str, photograph: str, drawing: str) -> Seen:
-    given = {"photograph": photograph, "drawing": drawing}
-    return Seen(dataset, image_id, {name: text for name, text in given.items() if text})
+def _seen(dataset: str, image_id: str, *content: str) -> Seen:
+    return Seen(dataset, image_id, {name: text for name, text in zip(IN_MAPS, content, strict=False) if text})

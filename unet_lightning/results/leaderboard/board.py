@@ -218,9 +218,12 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Gr
         names = ", ".join(entry.name for entry in models if unknown in entry.unknown)
         notes.append(f"{unknown[0].upper()}{unknown[1:]}: {names}.")
     for entry in models:
-        near = {image for protocol in entry.protocols for image in protocol.near_duplicates}
-        if near:
-            notes.append(f"Look like changed copies of images that {entry.name} has seen: {', '.join(sorted(near))}.")
+        for words, found in (
+            ("Look like changed copies of images that {} has seen", [one.near_duplicates for one in entry.protocols]),
+            ("Of patients of whom {} has seen another image", [one.same_patient for one in entry.protocols]),
+        ):
+            if images := sorted({image for one in found for image in one}):
+                notes.append(f"{words.format(entry.name)}: {', '.join(images)}.")
     versions = pd.DataFrame([protocol.versions for protocol in protocols])
     used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
     commits = ((protocol.commit or "unknown").partition("-") for protocol in protocols)
