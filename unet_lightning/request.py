@@ -75,7 +75,10 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
         if kind == "requeued":
-            config = as_recorded(config, run.read_config(TRAINING))
+            from unet_lightning.training import sizing  # torch is not needed before a run begins
+
+            recorded = run.read_config(TRAINING)
+            config = sizing.as_recorded(as_recorded(config, recorded), recorded)
     elif resume is not None:
         config, kind = gone_on(run, present), "resumed"
     elif rerun is not None:
@@ -84,6 +87,8 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
         config, kind = present, "new"
     if not config["data"].get("root"):
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
+    if config["model"].get("weights") == "":
+        raise ConfigError("model.weights is empty: set it to a run folder, or to a file of weights, to begin from.")
     if kind in ("resumed", "repeated"):
         check_secrets(config)
     # Later programs may start elsewhere, and `latest` will be another run.
@@ -156,6 +161,13 @@ def typed() -> tuple[list[str], str]:
     overrides = [word for word in words if word.lstrip("+").partition("=")[0] not in ("resume", "rerun")]
     words = overrides if in_sweep() else sys.argv[1:]
     return overrides, shlex.join(["python", "-m", "unet_lightning.train", *words])
+
+
+def command_with(chosen: Sequence[str]) -> str:
+    """The command of this run, or of this job, with values that `sizing` has chosen, so that it chooses nothing."""
+    from unet_lightning.training.sizing import copied
+
+    return shlex.join(["python", "-m", "unet_lightning.train", *copied(HydraConfig.get().overrides.task, chosen)])
 
 
 def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:

@@ -56,6 +56,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     from unet_lightning.training.from_data import said
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
+    from unet_lightning.training.sizing import sized
     from unet_lightning.training.trackers.tracker import forget_names
 
     if in_sweep():  # each job is a run of its own
@@ -70,6 +71,10 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             return ended.value
         checkpoint = run.last if kind in ("resumed", "requeued") and run.last.is_file() else None
         # What is wrong comes up before the folder is a run.
+        config, chosen = sized(config)
+        if chosen and not rank:
+            for words in (*chosen, f"The same once more: {request.command_with(chosen)}"):
+                log.info(words)
         callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder, (composed["sweep"] or {}).get("storage"))}
         built, data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
         config = built | {"callbacks": config["callbacks"]}

@@ -1,0 +1,60 @@
+"""What a machine has for training."""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a process trains."""
+
+    device: str  # cpu, cuda or mps
+    cores: int  # that this process may use
+    memory: float | None  # of the GPU, else of the machine, 10^9 bytes; None where nobody says it
+
+    def __str__(self) -> str:
+        memory = "" if self.memory is None else f"{self.memory:.0f} GB"
+        if self.device == "cpu":
+            return f"a CPU of {self.cores} core{'s' * (self.cores > 1)}{memory and f' with {memory}'}"
+        return f"a GPU ({self.device}){memory and f' with {memory}'}"
+
+
+def this_machine(trainer: Mapping[str, Any]) -> Machine:
+    """The machine as the section `trainer` uses it; the same in each process, whatever else runs at the time."""
+    device = _device(str(trainer.get("accelerator") or "auto"))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = trainer.get("devices")
+    if device == "cpu" and isinstance(processes, int):
+        cores = max(1, cores // max(1, processes))
+    if device == "cuda":
+        return Machine(device, cores, torch.cuda.get_device_properties(0).total_memory / 1e9)
+    return Machine(device, cores, _memory())
+
+
+def _device(accelerator: str) -> str:
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "cuda"
+    return "mps" if accelerator != "cpu" and torch.backends.mps.is_available() else "cpu"
+
+
+def _memory() -> float | None:
+    """The memory that this process may fill, 10^9 bytes."""
+    found: list[float] = []
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit: max
+        found.append(int(LIMIT.read_text(encoding="utf-8")) / 1e9)
+    if not found:
+        with contextlib.suppress(ImportError, OSError):
+            import psutil
+
+            found.append(psutil.virtual_memory().total / 1e9)
+    return min(found, default=None)
