@@ -75,10 +75,10 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
         if kind == "requeued":
-            from unet_lightning.training import sizing  # torch is not needed before a run begins
+            from unet_lightning.training import sized  # torch is not needed before a run begins
 
             recorded = run.read_config(TRAINING)
-            config = sizing.as_recorded(as_recorded(config, recorded), recorded)
+            config = sized.as_recorded(as_recorded(config, recorded), recorded)
     elif resume is not None:
         config, kind = gone_on(run, present), "resumed"
     elif rerun is not None:
@@ -164,8 +164,8 @@ def typed() -> tuple[list[str], str]:
 
 
 def command_with(chosen: Sequence[str]) -> str:
-    """The command of this run, or of this job, with values that `sizing` has chosen, so that it chooses nothing."""
-    from unet_lightning.training.sizing import copied
+    """The command of this run, or of this job, with values that were chosen, so that it chooses nothing."""
+    from unet_lightning.training.sized import copied
 
     return shlex.join(["python", "-m", "unet_lightning.train", *copied(HydraConfig.get().overrides.task, chosen)])
 

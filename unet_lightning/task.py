@@ -62,6 +62,7 @@ class SegmentationTask(L.LightningModule):
         self.network, self.loss = _made(model), _made(loss)
         self.optimizer, self.scheduler = optimizer, scheduler
         self.weights_from: dict[str, Any] = {}  # state of the data module that trained the initial weights, if known
+        self.not_taken: list[str] = []  # tensors of the initial weights that did not fit, in words
         self.said_no_dice = False
         self.planned_steps: int | None = None  # optimizer steps of the run that is resumed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format

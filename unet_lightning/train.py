@@ -56,7 +56,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     from unet_lightning.training.from_data import said
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
-    from unet_lightning.training.sizing import sized
+    from unet_lightning.training.sized import sized
     from unet_lightning.training.trackers.tracker import forget_names
 
     if in_sweep():  # each job is a run of its own

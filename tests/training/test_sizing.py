@@ -9,7 +9,8 @@ import torch
 
 from unet_lightning.models.unet import UNet
 from unet_lightning.training.machine import Machine, this_machine
-from unet_lightning.training.sizing import FOV, Facts, _width_of, as_recorded, choose, copied, sized
+from unet_lightning.training.sized import as_recorded, copied, sized, width_of
+from unet_lightning.training.sizing import FOV, Facts, choose
 
 LAPTOP, GPU = Machine("cpu", 4, 16.0), Machine("cuda", 16, 24.0)
 DRIVE = Facts(20, 20, 584, 565, masks=True, finds_field=True, machine=LAPTOP)  # as a folder
@@ -75,7 +76,7 @@ def test_what_is_typed_wins_and_the_rest_follows_it() -> None:
 
 def test_from_weights_the_width_is_theirs_and_the_steps_are_a_quarter(tmp_path: Path) -> None:
     torch.save({"model": UNet(base_c=6, num_classes=3).state_dict()}, tmp_path / "weights.pth")
-    width = _width_of(tmp_path / "weights.pth")
+    width = width_of(tmp_path / "weights.pth")
     found = values(dataclasses.replace(DRIVE, width_of_weights=width))
     assert (found["base_c"], found["max_epochs"]) == (6, 10)
 

@@ -6,13 +6,14 @@ import pickle
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from unet_lightning.errors import ConfigError, RunError, UserError
 from unet_lightning.models.contents import check_archive, check_values, data_state, rename_data_state
+from unet_lightning.models.head import adapted, alike_but, in_words, misfits
 from unet_lightning.specs import build, trusted_names
 
 # Under which training programs keep the network: the tutorial's first, Lightning's, and what else is common.
@@ -54,21 +55,40 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Puts the weights of a file into `network`, and gives the state of the data module that a file of ours carries.
+class Loaded(NamedTuple):
+    """What came of putting the weights of a file into a network."""
+
+    state: dict[str, Any]  # of the data module that a file of ours carries
+    tensors: dict[str, Tensor]  # in the file, as a network calls them
+    not_taken: list[str]  # those that do not fit, in words
+
+
+def load_weights(network: nn.Module, path: Path, skip: str | None = None) -> Loaded:
+    """Puts the weights of a file into `network`.
 
     Args:
         network: any network; every parameter and buffer must be in the file, with its shape.
         path: `{"model": state dict}` (the tutorial's), `{"state_dict": ...}` (Lightning's), another of `KEYS`, or a
             plain state dict; its numbers may have half precision, and wrappers (`module.`) stand before its names.
+        skip: `head` begins the last convolution anew where the classes are others, and the first one with the mean over
+            channels where these are: see `models.head`.
 
     Raises:
+        ConfigError: `skip` is something else.
         RunError: the file is not a checkpoint, one of another network, or holds NaN.
     """
+    if skip not in (None, "head"):
+        raise ConfigError(f"model.weights_skip must be head or null, found {skip}.")
     checkpoint = read_checkpoint(path)
-    state = data_state(path, checkpoint)
-    fill(path, network, checkpoint)
-    return state
+    state, found = data_state(path, checkpoint), tensors_of(checkpoint, network.state_dict().keys())
+    names = misfits(network, found)
+    if names and not skip and alike_but(names, network, found):
+        raise RunError(
+            f"The checkpoint {path} is of other classes or channels: {'; '.join(in_words(names, network, found))} by "
+            "model.weights_skip=head, which takes all the rest. Set it, or take the data that the weights are for."
+        )
+    fill(path, network, {KEYS[0]: adapted(network, found, names)} if names and skip else checkpoint)
+    return Loaded(state, found, in_words(names, network, found))
 
 
 def load_network(path: Path, checkpoint: Mapping[str, Any]) -> nn.Module:

@@ -106,12 +106,14 @@ def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:
 def build_task(config: Mapping[str, Any], with_weights: bool = True) -> SegmentationTask:
     """The LightningModule of a config, with the weights of `model.weights` where given and wanted."""
     model = dict(config["model"])
-    weights = model.pop("weights", None)  # a checkpoint has its own
+    weights, skip = model.pop("weights", None), model.pop("weights_skip", None)  # a checkpoint has its own
     task = SegmentationTask(
         model, config["loss"], config["optimizer"], config["scheduler"] or None, config["channels_last"]
     )
     if weights is not None and with_weights:
-        task.weights_from = load_weights(task.network, Path(weights)) or recall(task.network.state_dict())
+        loaded = load_weights(task.network, Path(weights), skip)
+        task.weights_from = loaded.state or recall(loaded.tensors)
+        task.not_taken = loaded.not_taken
     return task
 
 

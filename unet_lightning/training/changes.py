@@ -31,7 +31,8 @@ def experiment_of(values: Mapping[str, Any]) -> dict[str, Any]:
     sections = ("seed", "data", "model", "loss", "optimizer", "scheduler", "trainer")
     found = {key: value for key, value in values.items() if key.split(".")[0] in sections and not _is_free(key)}
     found = {key: value for key, value in found.items() if not (isinstance(value, str) and Path(value).is_absolute())}
-    found.pop("model.weights", None)
+    for name in ("model.weights", "model.weights_skip"):
+        found.pop(name, None)
     if found.get("data.seed") is None:
         found["data.seed"] = found["seed"]
     return found

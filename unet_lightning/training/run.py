@@ -86,4 +86,6 @@ def describe(task: SegmentationTask, data: SegmentationDataModule) -> str:
     return (
         f"{type(task.network).__name__} with {size:,} parameters on {train.name}: {len(train)} images to train, "
         f"{len(val)} to validate"
+        + f". Not taken from the weights that it begins from: {'; '.join(task.not_taken)}"
+        * bool(task.not_taken)
     )
