@@ -13,7 +13,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m unet_lightning.leaderboard",
-        description="Ranks evaluated runs, with the second human observer in their midst, and compares each with the "
+        description="Ranks evaluated runs, with a second person's labels in their midst, and compares each with the "
         "best, image by image. Runs that differ in seed or fold alone are one entry. Of a sweep it also says what each "
         "choice changed on average, what the jobs cost, and which did not finish. Writes leaderboard.md, "
         "leaderboard.csv and leaderboard.html.",

@@ -130,5 +130,5 @@ def test_a_single_map_of_floats_in_another_scale_is_named(data, tmp_path, capsys
     np.save(tmp_path / "maps/a.npy", VESSELS / 255)
     np.save(tmp_path / "maps/b.npy", VESSELS / 255 / 255)
     read_maps(tmp_path / "maps", data, "all")
-    said = "Warning: b.npy holds 0 to 0.00392157 of 1, and its label has vessels. Is its scale right?"
+    said = "Warning: b.npy holds 0 to 0.00392157 of 1, and its label has foreground. Is its scale right?"
     assert capsys.readouterr().out.strip() == said

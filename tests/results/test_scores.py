@@ -36,7 +36,7 @@ def test_a_protocol_doubts_labels_of_either_observer(dataset):
     (doubt,) = labels_of(dataset(255 - RIGHT, RIGHT))[1]
     assert doubt.startswith("foreground covers 75.0% of the counted pixels: are the labels inverted?")
     (doubt,) = labels_of(dataset(RIGHT, RIGHT * 0))[1]
-    assert doubt.startswith("Of the second observer: No label holds foreground")
+    assert doubt.startswith("Of the second annotator: No label holds foreground")
 
 
 def test_a_share_that_was_said_to_be_right_is_not_doubted(dataset):
@@ -66,7 +66,7 @@ def test_objects_are_matched_where_asked_and_the_protocol_says_how(dataset):
     evaluation = evaluate_maps(maps_of(photographs, [0.5, 0.5]), instances=True)
     rows = evaluation.observers["model"].per_image
     assert [row["pq"] for row in rows] == pytest.approx([2 / 3, 1])  # a line of three pixels lacks one
-    assert evaluation.observers["model against second observer"].pooled["pq"] == pytest.approx(5 / 6)
+    assert evaluation.observers["model against second annotator"].pooled["pq"] == pytest.approx(5 / 6)
     assert "matched where their IoU is above 0.5" in words_of(evaluation.protocol)
     plain = evaluate_maps(maps_of(photographs, [0.5, 0.5]))
     assert "pq" not in plain.observers["model"].mean and plain.protocol.instances is None

@@ -13,7 +13,7 @@ from unet_lightning.metrics.calibration import ReliabilityBin, reliability
 from unet_lightning.metrics.ranking import precision_recall_curve, roc_curve
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg
-from unet_lightning.results.stored import SECOND
+from unet_lightning.results.stored import SECONDS
 from unet_lightning.results.tables import many_of, one_of, readable
 
 SIZE = (4.2, 4.2)  # inches, of a chart
@@ -47,8 +47,7 @@ def draw_charts(
         for figure, short in (("auroc", "AUROC"), ("average_precision", "AP"), ("ece", "ECE"))
     )
     rates = {f"{name}, threshold {threshold}": model.pooled}
-    if SECOND in observers:
-        rates[SECOND] = observers[SECOND].pooled
+    rates |= {second: observers[second].pooled for second in SECONDS & {*observers}}
     marks = {label: (1 - found["specificity"], found["sensitivity"]) for label, found in rates.items()}
     names = ("false positive rate (1 - specificity)", "sensitivity")
     words, curve = f"Receiver operating characteristic: {auroc}", (auroc, *roc_curve(probability, target))
@@ -107,7 +106,7 @@ def _curve_chart(
         axes.plot([0, 1], chance, label="chance", **GUIDE)
         axes.plot(x.tolist(), y.tolist(), color=MODEL_COLOUR, label=label)
         for name, point in points.items():
-            colour, shape = (HUMAN_COLOUR, "D") if name == SECOND else (MODEL_COLOUR, "o")  # not colour alone
+            colour, shape = (HUMAN_COLOUR, "D") if name in SECONDS else (MODEL_COLOUR, "o")  # not colour alone
             axes.plot(*point, shape, color=colour, ms=5, label=name, clip_on=False)
         axes.legend(**legend)
         svg = inline_svg(figure, title)

@@ -16,6 +16,7 @@ from unet_lightning.inference.maps import read_levels
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, with_threshold
 from unet_lightning.results.maps import open_photographs
 from unet_lightning.results.places import evaluation_name
+from unet_lightning.results.tables import many_of
 from unet_lightning.text import as_id, shown
 from unet_lightning.training.origin import MAPS_UNKNOWN, MadeBy, Origin, read_made_by
 
@@ -96,8 +97,9 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
     alone = check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
     for (path, (white, low, high)), sample in zip(ranges.items(), dataset.samples, strict=True):
         if path in alone and bool((sample.target == VESSEL).any()):
+            name = many_of(dataset.classes[VESSEL])
             ends = f"holds {low:g} to {high:g} of {white}"
-            print(f"Warning: {shown(path.name)} {ends}, and its label has vessels. Is its scale right?")
+            print(f"Warning: {shown(path.name)} {ends}, and its label has {name}. Is its scale right?")
     leaks = Findings()
     for image, one in zip(images_of(dataset), said, strict=True):
         if one is not None:

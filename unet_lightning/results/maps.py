@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -155,7 +156,10 @@ class NetworkSource:
             networks = [one for one in folds if find(image, one.watched)] or self.networks
             predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)
             try:
-                prediction = predictor.predict(dataset.photo(index), dataset.field_of_view(index))
+                photo, field = dataset.photo(index), dataset.field_of_view(index)
+                if field is None and not dataset.terms.finds_field:  # by which scale=auto looks for no disc
+                    field = torch.ones(photo.shape[1:], dtype=torch.bool)
+                prediction = predictor.predict(photo, field)
             except DataError as error:
                 raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
             maps.append(prediction.probabilities)

@@ -1,9 +1,10 @@
 """What was measured how: the protocol that stands on every table and page, and beside the figures on disk."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from unet_lightning.data.seen import Findings, Leak
+from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.training.origin import Origin
 
 
@@ -17,6 +18,7 @@ class Protocol(Findings, Origin):
     reference: str
     region: str
     resolution: str
+    task: Literal["vessels", "regions"] | None = None  # None: vessels
     threshold: float | str
     threshold_source: str
     thresholds: dict[str, float] | None = None  # of each image, where they differ
@@ -34,6 +36,11 @@ class Protocol(Findings, Origin):
         """As plain values, without those that are None; what was measured comes first."""
         found, own = asdict(self), Protocol.__annotations__
         return {name: found[name] for name in dict.fromkeys((*own, *found)) if found[name] is not None}
+
+    @property
+    def terms(self) -> Terms:
+        """How readers call things, and what is measured."""
+        return TERMS[self.task or "vessels"]
 
     @property
     def patients(self) -> int | None:

@@ -26,10 +26,9 @@ from unet_lightning.results.report import write_report
 from unet_lightning.results.report_by_class import write_class_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
 from unet_lightning.results.stored import (
-    AGAINST_SECOND,
     MODEL,
+    PEOPLE,
     PROBABILITIES,
-    SECOND,
     TABLE,
     image_rows,
     write_stored,
@@ -59,7 +58,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
     """
     protocol, observers = evaluation.protocol, evaluation.observers
     title = f"{'/'.join(folder.resolve().parents[1].parts[-2:])}: {protocol.dataset} {protocol.split}"
-    people = {name: summary for name, summary in observers.items() if name in (SECOND, AGAINST_SECOND)}
+    people = {name: summary for name, summary in observers.items() if name in PEOPLE}
 
     def build(new: Path) -> None:
         calibration = {}
@@ -168,7 +167,7 @@ def tracker_results(evaluation: Evaluation, prefix: str, checkpoint: Path | None
     """
     figures: dict[str, float] = {}
     curves: list[Curve] = []
-    for name in [name for name in evaluation.observers if name not in (SECOND, AGAINST_SECOND)]:
+    for name in [name for name in evaluation.observers if name not in PEOPLE]:
         home = prefix + name.removeprefix(MODEL).replace(": ", "/", 1)
         summary = evaluation.observers[name]
         for figure, mean in summary.mean.items():

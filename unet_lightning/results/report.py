@@ -18,7 +18,6 @@ from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.scores import MeasuredImage, pooled
-from unet_lightning.results.stored import SECOND
 from unet_lightning.results.tables import (
     doubts_of,
     interval_of,
@@ -113,7 +112,8 @@ def write_page(
         measured={readable_name(key): getattr(protocol, key) for key in BELOW_TITLE},
         protocol={readable_name(key): value for key, value in protocol.written.items() if key not in NOT_LISTED},
         observers=list(observers),
-        human=SECOND,
+        human=protocol.terms.second,
+        field=protocol.terms.field,
         method=METHOD,
         table=table_rows(list(observers.values()), thing),
         classes=classes,

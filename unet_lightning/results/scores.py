@@ -17,7 +17,7 @@ from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.decided import Maps
 from unet_lightning.results.protocol import Protocol
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, of_class
+from unet_lightning.results.stored import MODEL, of_class
 from unet_lightning.training.origin import MadeBy
 from unet_lightning.training.provenance import commit, versions
 
@@ -57,7 +57,9 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
         instances: whether objects are matched one by one, too: see `metrics.instances`.
     """
     dataset, classes = maps.dataset, maps.dataset.classes
+    terms = dataset.terms
     how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
+    how |= {"shape": terms.shape}
     protocol = protocol_of(maps, instances)
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
@@ -69,15 +71,15 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
             images[name].append(one)
     if len(classes) > 2:
         if any(one.second_label is not None for one in dataset.files):
-            print("No figures of the second observer: they are measured with two classes alone.")
+            print(f"No figures of the {terms.second}: they are measured with two classes alone.")
         figures = class_figures(dataset, images, maps.probabilities, **how)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
         return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol, figures, maps.made_by)
     first = [one.target for one in images[MODEL]]
     observers = {MODEL: figures_of(images[MODEL], first, **how)}
     if second := second_observer(dataset):
-        observers[SECOND] = summarise([target == VESSEL for target in second], first, **how)
-        observers[AGAINST_SECOND] = figures_of(images[MODEL], second, **how)
+        observers[terms.second] = summarise([target == VESSEL for target in second], first, **how)
+        observers[terms.against_second] = figures_of(images[MODEL], second, **how)
     return Evaluation(dataset, images, observers, protocol, made_by=maps.made_by)
 
 
@@ -115,7 +117,7 @@ def second_observer(dataset: SegmentationDataset) -> list[Tensor]:
     found = [target for target in targets.values() if target is not None]
     if found and len(found) < len(targets):
         lacking = ", ".join(image_id for image_id, target in targets.items() if target is None)
-        print(f"No row for the second observer: no label of theirs for {lacking}.")
+        print(f"No row for the {dataset.terms.second}: no label of theirs for {lacking}.")
         return []
     return found
 
@@ -137,9 +139,10 @@ def protocol_of(maps: Maps, instances: bool = False) -> Protocol:
         dataset=dataset.name,
         split=maps.split,
         images=len(dataset),
-        reference="first observer",
+        reference=dataset.terms.reference,
         region=dataset.region,
         resolution="the photographs' own",
+        task=None if dataset.task == "vessels" else "regions",
         threshold="argmax" if not two else low if low == high else f"{low} to {high}",
         threshold_source=maps.threshold_source if two else "the most probable class",
         thresholds=by_image,
@@ -161,7 +164,7 @@ def labels_of(dataset: SegmentationDataset) -> tuple[str, list[str]]:
     if second := [target for index in range(len(dataset)) if (target := dataset.second_target(index)) is not None]:
         if len(second) == len(dataset):
             found = doubts(shares_of(dataset.image_ids, dataset.classes, second), dataset.most_foreground)
-            doubtful += [f"Of the second observer: {doubt}" for doubt in found]
+            doubtful += [f"Of the {dataset.terms.second}: {doubt}" for doubt in found]
     return str(first), doubtful
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import RunError
 from unet_lightning.files import leads_out, write_rows, write_text
 from unet_lightning.metrics.summary import Summary
@@ -21,7 +22,9 @@ CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, 
 OLD = ".old"  # ends the name of an evaluation that gives its place away
 SAME_MEAN = 1e-6  # a mean of the figures as they are written is the mean that is written, but for rounding
 # Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
-MODEL, SECOND, AGAINST_SECOND = "model", "second observer", "model against second observer"
+MODEL, SECOND, AGAINST_SECOND = "model", TERMS["vessels"].second, TERMS["vessels"].against_second
+SECONDS = {terms.second for terms in TERMS.values()}  # whoever they are called by the task of a data set
+PEOPLE = SECONDS | {terms.against_second for terms in TERMS.values()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +109,8 @@ def write_stored(
     if confusion is not None and protocol.classes is not None:
         named = list(zip(protocol.classes, confusion, strict=True))
         # No class has a backslash in its name.
-        rows = [{TRUE_BY_CALLED: name} | dict(zip(protocol.classes, row, strict=True)) for name, row in named]
-        write_rows(rows, folder / CONFUSION)
+        table = [{TRUE_BY_CALLED: name} | dict(zip(protocol.classes, row, strict=True)) for name, row in named]
+        write_rows(table, folder / CONFUSION)
         known["confusion"] = confusion
     content = json.dumps(known)
     # Null for NaN, which JSON has not, such as the SD of one image.
@@ -123,7 +126,7 @@ def image_rows(
         for image_id, row in said.items():
             row["group"] = protocol.content.get(image_id, {}).get("group", "")
     return [
-        {"observer": observer, key: image_id} | said[image_id] | figures
+        {protocol.terms.person: observer, key: image_id} | said[image_id] | figures
         for observer, summary in summaries.items()
         for image_id, figures in zip(image_ids, summary.per_image, strict=True)
     ]
@@ -200,8 +203,10 @@ def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, restval="", strict=True)
+            people = [terms.person for terms in TERMS.values()]
+            person = next((name for name in reader.fieldnames or () if name in people), people[0])
             for row in reader:
-                observer, image, leaked = (from_cell(row.pop(name) or "") for name in ("observer", "image_id", "leak"))
+                observer, image, leaked = (from_cell(row.pop(name) or "") for name in (person, "image_id", "leak"))
                 row.pop("group", None)
                 if None in row:  # where DictReader puts what is beyond the header
                     raise _broken(path, f"line {reader.line_num} is longer than its header")

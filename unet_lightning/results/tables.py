@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.metrics.summary import Summary, of_images_alone
+from unet_lightning.metrics.summary import TOPOLOGY, Summary, of_images_alone
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import MODEL
 from unet_lightning.text import published, shown
@@ -116,12 +116,13 @@ def words_of(protocol: Protocol) -> str:
     how = f"TTA {protocol.tta}; scale {protocol.scale}; {protocol.tiles}"
     if protocol.tiles == "-":
         how = f"maps of another program, read from {protocol.predictions or 'a folder'}"
+    of_images = ["dice_per_image", *(name for name in TOPOLOGY if name in protocol.terms.shape)]
     said = [
         f"{protocol.dataset} {protocol.split}, {protocol.images} images; against the {protocol.reference}; "
         f"{protocol.region}; resolution: {protocol.resolution}; threshold {protocol.threshold} "
         f"({protocol.threshold_source}); {how}.",
-        "dice_per_image, cldice, component_error, hd95 (pixels) and nsd are the mean (SD) over images; the others are "
-        f"of the pooled pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
+        f"{', '.join(of_images)}, hd95 (pixels) and nsd are the mean (SD) over images; the others are of the pooled "
+        f"pixels. Intervals: 95 %, {METHOD}{by_group(protocol)}.",
     ]
     if protocol.instances:
         said.append(f"Objects (instance_f1, instance_sq, pq, and over images count_error): {protocol.instances}.")

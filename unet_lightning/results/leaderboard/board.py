@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError
 from unet_lightning.metrics.comparison import Groups, Standing, comparisons, mean_interval, pareto_front, standings
 from unet_lightning.metrics.statistics import LEAST, METHOD
@@ -16,6 +17,7 @@ from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
 
+AGAINST = "dice_against_second_observer"  # a column of `lines`, called by the terms of the task for readers
 COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
 POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # figures of pooled pixels in the tables
@@ -50,6 +52,7 @@ class Leaderboard:
     effects: pd.DataFrame  # of these choices, the largest first, see `main_effects`
     balanced: bool  # whether the effects are those of a full grid
     unfinished: pd.DataFrame
+    terms: Terms = TERMS["vessels"]  # how readers call things
 
     @property
     def ranked(self) -> pd.DataFrame:
@@ -124,6 +127,7 @@ def make_leaderboard(
         main_effects(choices, values, jobs, balanced, lower, groups, bounds_of(figure)),
         balanced,
         pd.DataFrame(unfinished, columns=UNFINISHED),
+        protocols[0].terms,
     )
 
 
@@ -178,7 +182,7 @@ def _line(
         columns = (f"{name}_{end}" for end in ("per_image", "low", "high"))
         row |= zip(columns, mean_interval(entry.counting(name), groups, bounds_of(name)), strict=True)
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
-    row |= {"spread": entry.spread(figure), "dice_against_second_observer": entry.against_second}
+    row |= {"spread": entry.spread(figure), AGAINST: entry.against_second}
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
     seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]

@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from unet_lightning.data.terms import Terms
 from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_over_seeds
 from unet_lightning.metrics.summary import PARTIAL
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
 from unet_lightning.results.protocol import Protocol
-from unet_lightning.results.stored import AGAINST_SECOND, MODEL, SECOND, StoredEvaluation, of_class
+from unet_lightning.results.stored import MODEL, StoredEvaluation, of_class
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")
@@ -137,7 +138,7 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
     if lacking := [entry for entry in entries if entry.images != every]:
         found = "; ".join(f"{entry.name} lacks {', '.join(sorted(every - entry.images))}" for entry in lacking)
         raise RunError(f"Entries are compared on the same images: {found}. Evaluate them all, or leave some out.")
-    human = _second_observer(runs, SECOND + suffix)
+    human = _second_observer(runs, runs[0].evaluation.protocol.terms, suffix)
     return [*entries, human] if human.images == every else entries
 
 
@@ -195,7 +196,7 @@ def _entry(group: Sequence[Run], suffix: str, settings: Sequence[str]) -> Entry:
         every = sorted(set[str]().union(*values))
         return dict.fromkeys(every, math.nan) | mean_over_runs([_counting(one, name, True) for one in values])
 
-    against = mean_over_runs([part.values(AGAINST_SECOND + suffix, "dice") for part in parts])
+    against = mean_over_runs([part.values(part.protocol.terms.against_second + suffix, "dice") for part in parts])
     return Entry(
         shared_name([run.name for run in group]),
         observer,
@@ -215,8 +216,9 @@ def _mean_pooled(runs: Sequence[Run], observer: str) -> dict[str, float]:
     return {name: fmean(figures[name] for figures in pooled) for name in names}
 
 
-def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
+def _second_observer(runs: Sequence[Run], terms: Terms, suffix: str) -> Entry:
     """The second observer against the first, the same in all evaluations; without images where there is none."""
+    observer = terms.second + suffix
     source: dict[str, tuple[str, float]] = {}  # of each image the first run with a Dice, and that
     values: dict[str, dict[str, float]] = {}
     for run in runs:
@@ -226,13 +228,13 @@ def _second_observer(runs: Sequence[Run], observer: str) -> Entry:
                 source[image] = (run.name, dice)
             elif abs(dice - known) > SAME:
                 raise RunError(
-                    f"The Dice of the second observer on image {image} is {known:.4f} in {name} and {dice:.4f} in "
-                    f"{run.name}: the labels or the fields of view behind them differ. Evaluate both on the same data."
+                    f"The Dice of the {terms.second} on image {image} is {known:.4f} in {name} and {dice:.4f} in "
+                    f"{run.name}: the labels, or what counts of them, differ. Evaluate both on the same data."
                 )
         for figure in run.evaluation.per_image.get(observer, []):
             values[figure] = values.get(figure, {}) | run.evaluation.values(observer, figure)
     values = {name: {image: known.get(image, math.nan) for image in sorted(source)} for name, known in values.items()}
-    return Entry(SECOND, observer, values, _mean_pooled(runs, observer))
+    return Entry(terms.second, observer, values, _mean_pooled(runs, observer))
 
 
 def shared_name(names: Sequence[str]) -> str:

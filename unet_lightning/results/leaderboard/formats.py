@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unet_lightning.results.html import render
-from unet_lightning.results.leaderboard.board import Leaderboard
+from unet_lightning.results.leaderboard.board import AGAINST, Leaderboard
 from unet_lightning.results.leaderboard.plots import draw
 from unet_lightning.results.leaderboard.tables import WORDS, in_one_line, ranking, sections
 from unet_lightning.results.tables import markdown_text
@@ -101,13 +101,14 @@ def page(board: Leaderboard) -> str:
         sections={section.attrs["name"]: section for section in sections(board)},
         words=WORDS,
         plots=draw(board),
-        second_observer=not math.isnan(board.human_mean),
+        second="" if math.isnan(board.human_mean) else board.terms.second,
     )
 
 
 def csv_rows(board: Leaderboard) -> list[dict[str, Any]]:
     """A row an entry, everything in full, for CSV; empty where there is nothing."""
-    rows = board.lines.drop(columns="kind").to_dict("records")
+    renamed = {AGAINST: f"dice_against_{board.terms.second.replace(' ', '_')}"}
+    rows = board.lines.drop(columns="kind").rename(columns=renamed).to_dict("records")
     return [{key: _written(value, " " if key in BY_SPACES else "; ") for key, value in row.items()} for row in rows]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.results.leaderboard.board import COSTS, Leaderboard, pooled_columns
+from unet_lightning.results.leaderboard.board import AGAINST, COSTS, Leaderboard, pooled_columns
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
 from unet_lightning.results.leaderboard.effects import RESAMPLES
 from unet_lightning.results.tables import readable
@@ -45,8 +45,8 @@ def ranking(board: Leaderboard, narrow: bool = False) -> pd.DataFrame:
             columns[column] = ([readable(value, name) for value in lines[column]], None)
     for label, column in pooled_columns(lines).items():
         columns[label] = (map(readable, lines[column]), 4 if label == "auroc" else None)
-    if (against := lines["dice_against_second_observer"]).notna().any():
-        columns["dice_per_image\nagainst second observer"] = (map(readable, against), None)
+    if (against := lines[AGAINST]).notna().any():
+        columns[f"dice_per_image\nagainst {board.terms.second}"] = (map(readable, against), None)
     columns |= {key: (map(_protocol, lines[key]), None) for key in ("threshold", "tta", "scale")}
     return _table("ranking", "Ranking", columns)
 
