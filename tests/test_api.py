@@ -10,7 +10,7 @@ from torch import nn
 from unet_lightning.api import load, measure, model_of, train
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
-from unet_lightning.data.reading import read_photo
+from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.dice import DiceLoss

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from unet_lightning.data import chase_db1, drive, hrf
 from unet_lightning.program import CONF, trust_command_line
 from unet_lightning.request import register_resolver
-from unet_lightning.training.build import build_data, build_task, build_trainer
+from unet_lightning.training.build import build_data, build_task, build_trainer, follow_data
 
 GROUPS = {
     group: sorted(path.stem for path in Path(CONF, group).glob("*.yaml"))
@@ -41,7 +41,7 @@ def test_every_choice_composes_and_builds(group, name, tmp_path, tiny_drive, mon
     if section == "data":
         assert build_data(config).batch_size == 2
     elif section in ("model", "loss", "optimizer", "scheduler"):
-        assert build_task(config).network is not None
+        assert build_task(follow_data(config, build_data(config).photographs("train"))).network is not None
     elif name in ("gpu", "ddp"):
         pytest.skip("needs a GPU to be built")
     else:

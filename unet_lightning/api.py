@@ -46,7 +46,7 @@ class Model:
         """The probability of each class but the background at each pixel.
 
         Args:
-            image: a photograph, `(H, W, 3)`, `(3, H, W)` or `(H, W)`, uint8, or floats in [0, 1].
+            image: a photograph, `(H, W, C)`, `(C, H, W)` or `(H, W)`, uint8, uint16, or floats in [0, 1].
             fov: `(H, W)` bool, the field of view, by which scale=auto measures; where None, it is found in the
                 photograph, unless training was on whole images. Nothing is set to 0 outside it.
 
@@ -60,7 +60,7 @@ class Model:
             ConfigError: the array is not a photograph.
         """
         field = None if fov is None else torch.as_tensor(fov).bool()
-        prediction = self.predictor.predict(as_photograph(image), field)
+        prediction = self.predictor.predict(as_photograph(image, self.predictor.channels), field)
         if prediction.doubt is not None:
             warnings.warn(f"The photograph passed at its own scale: {prediction.doubt}.", stacklevel=2)
         found = prediction.probabilities.numpy()  # (C - 1, H, W)

@@ -15,6 +15,7 @@ from unet_lightning.text import at_home, shown
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from unet_lightning.data.form import Form
     from unet_lightning.inference.photographs import Photograph
 
 USUAL = 0.5
@@ -41,8 +42,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("photos", nargs="+", metavar="PHOTO", help="file, folder (with subfolders) or data set: data=drive split=test")
     add("--run", type=Path, help="the run folder, or that of a cross-validation")
     add("--weights", type=Path, metavar="FILE", help="instead of a run: weights of the U-Net, such as the tutorial's")
-    add("--mean", type=float, nargs=3, metavar="C", help="of the weights' training, red, green, blue (the tutorial's)")
-    add("--std", type=float, nargs=3, metavar="C", help="standard deviations, like --mean")
+    add("--mean", type=float, nargs="+", metavar="C", help="of the weights' training, of each channel (the tutorial's)")
+    add("--std", type=float, nargs="+", metavar="C", help="standard deviations, like --mean")
     add("--out", type=Path, help="folder for the pictures, made where it is missing")
     add("--fov", metavar="MASK", help="where pixels count, outside which nothing is called: a mask, a folder of masks "
         "named as the photographs, auto (a field of view found in each; a data set's own) or none (auto where training "
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.training.loose import assumed, load_loose, words_of_loose
     from unet_lightning.training.origin import made_by, origin_of
     from unet_lightning.training.threshold import fingerprint
+    from unet_lightning.training.trained import joint_form
 
     if args.weights is None:
         args.run = followed(args.run)
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.fov is None:
         args.fov = "none" if all(one.fov == "none" for one in networks) else "auto"
         looks = any(one.looks_for_field for one in networks)
-    photographs, lost = find_photographs(args.photos, args.fov, args.out, looks)
+    photographs, lost = find_photographs(args.photos, args.fov, args.out, looks, joint_form(networks))
     if args.submission is not None:
         check_ids(str(photograph.name) for photograph in photographs)
     options = PredictionOptions(args.device, args.tile, args.blend, args.tta, args.scale)
@@ -163,12 +165,14 @@ def predict_all(
 
 
 def find_photographs(
-    named: Sequence[str], fov: str, pictures: Path | None = None, looks: bool = True
+    named: Sequence[str], fov: str, pictures: Path | None = None, looks: bool = True, form: "Form | None" = None
 ) -> "tuple[list[Photograph], list[str]]":
     """The photographs that a command names: paths, or a data set of conf/data (`data=drive split=test`).
 
-    And in words what lies at the paths and is none. Unless one `looks`, `auto` is the masks of a data set alone.
+    They are read in a form, of RGB where none is given. And in words what lies at the paths and is none. Unless one
+    `looks`, `auto` is the masks of a data set alone.
     """
+    from unet_lightning.data.form import RGB
     from unet_lightning.inference.given import given
     from unet_lightning.inference.photographs import check_outside, photographs_in, photographs_of
 
@@ -181,7 +185,7 @@ def find_photographs(
             print(f"Left out: {', '.join(shown(path) for path in found.left_out)}")
         if not found.files and not found.lost:
             raise ConfigError(f"No photograph in {', '.join(named)}: no file is there that is not hidden.")
-        return photographs_in(found, fov if looks or fov != "auto" else "none"), found.lost
+        return photographs_in(found, fov if looks or fov != "auto" else "none", form or RGB), found.lost
     from hydra import compose, initialize_config_dir
 
     from unet_lightning.results.maps import open_photographs
@@ -199,7 +203,7 @@ def find_photographs(
         raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
     if "_target_" not in config["data"]:
         raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
-    return photographs_of(open_photographs(config["data"], config["split"] or "test"), fov), []
+    return photographs_of(open_photographs(config["data"], config["split"] or "test", form), fov), []
 
 
 def threshold_of(args: argparse.Namespace, classes: int, made_for: Mapping[str, Any]) -> float:

@@ -89,6 +89,9 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
     if config["model"].get("weights") == "":
         raise ConfigError("model.weights is empty: set it to a run folder, or to a file of weights, to begin from.")
+    if kind == "requeued":  # what follows the data set has its number since
+        recorded = run.read_config(TRAINING)["model"]
+        config["model"] |= {key: recorded.get(key) for key, one in config["model"].items() if one == "auto"}
     if kind in ("resumed", "repeated"):
         check_secrets(config)
     # Later programs may start elsewhere, and `latest` will be another run.

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,11 +74,12 @@ class SegmentationTask(L.LightningModule):
         """Mean loss, Dice per image, pooled Dice: as sums and counts, since processes may differ in their images."""
         return nn.ModuleDict({"loss": MeanMetric(), "dice_per_image": MeanMetric(), "dice_pooled": PooledDice()})
 
-    def rehearse(self, classes: Sequence[str]) -> None:
+    def rehearse(self, classes: Sequence[str], channels: int = 3) -> None:
         """Runs network and loss on a blank image and builds the optimizer, so that misfits show before training.
 
         Args:
             classes: of the labels, background first.
+            channels: of the photographs.
 
         Raises:
             ConfigError: network, labels, loss and optimizer do not fit together.
@@ -89,30 +91,44 @@ class SegmentationTask(L.LightningModule):
             with torch.no_grad():
                 target = torch.zeros(1, size, size, dtype=torch.int64)
                 target[:, size // 2 :] = VESSEL
-                outputs = self(torch.zeros(1, 3, size, size))
+                outputs = self._blank(channels, size)
                 if outputs["out"].shape[1] != len(classes):
                     raise ConfigError(
                         f"The network gives {outputs['out'].shape[1]} classes, the labels have {len(classes)} "
-                        f"({', '.join(classes)}): set model.num_classes={len(classes)}."
+                        f"({', '.join(classes)}): set model.num_classes={len(classes)}, or auto."
                     )
                 loss_of_outputs(self.loss, outputs, target)
-                self._check_odd_sides(size)
+                self._check_odd_sides(channels, size)
             _made(self.optimizer, params=self.network.parameters())
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f"Network, loss and optimizer do not fit together: {error}") from error
         finally:
             self.train(training)
 
-    def _check_odd_sides(self, size: int) -> None:
+    def _check_odd_sides(self, channels: int, size: int) -> None:
         """Raises ConfigError where the network takes images of `size` x `size` pixels, and not of one more and less."""
         try:
-            self(torch.zeros(1, 3, size + 1, size - 1))
+            self(torch.zeros(1, channels, size + 1, size - 1))
         except RuntimeError as error:
             raise ConfigError(
                 f"{type(self.network).__name__} does not take images of any size: of {size + 1} x {size - 1} pixels "
                 f"it says {error}. Where sides must be multiples of a number of pixels, such as 32, give its class "
                 "that as `stride`: images are then continued to one."
             ) from error
+
+    def _blank(self, channels: int, size: int) -> dict[str, Tensor]:
+        """The outputs for a blank image; ConfigError where the network does not take its number of channels."""
+        try:
+            outputs: dict[str, Tensor] = self(torch.zeros(1, channels, size, size))
+        except RuntimeError as error:
+            found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
+            if found is None or int(found[2]) != channels:
+                raise
+            raise ConfigError(
+                f"The network takes photographs of {found[1]} channels, those of the data have {channels}: leave "
+                "model.in_channels at auto, or read the photographs so (data.dataset.channels)."
+            ) from error
+        return outputs
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a learning rate for each step where there is a scheduler."""
@@ -146,7 +162,7 @@ class SegmentationTask(L.LightningModule):
         self.planned_steps = checkpoint["planned_steps"]
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """The logits `{"out": (B, C, H, W)}` of `(B, 3, H, W)` float32 images."""
+        """The logits `{"out": (B, C, H, W)}` of `(B, C, H, W)` float32 images."""
         return same_size(self.network, image.contiguous(memory_format=self.memory_format))
 
     def shared_step(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:

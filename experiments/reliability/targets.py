@@ -26,7 +26,8 @@ from PIL import Image
 
 from unet_lightning.data.archive import import_drive
 from unet_lightning.data.drive import expected_files
-from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary, read_classes
 from unet_lightning.inference.maps import read_probability
 from unet_lightning.models.unet import UNet
 from unet_lightning.models.weights import load_weights

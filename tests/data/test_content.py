@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.content import NEAR, alike, digest, look
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
-from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.image_files import ImageFiles
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary, read_classes
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageChops
-from torchvision import tv_tensors
 
 from unet_lightning.data.chase_db1 import ChaseDB1Dataset
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.drive import DriveDataset
-from unet_lightning.data.labels import IGNORE, Sample
-from unet_lightning.data.normalisation import channel_statistics
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.normalisation import channel_statistics, moments_of
 from unet_lightning.data.transforms import turn_flip_crop
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.specs import SECTIONS, build
@@ -70,8 +69,8 @@ def test_unknown_split_is_refused(module):
 def test_statistics_of_a_worked_example():
     red = torch.tensor([[0, 255], [51, 99]], dtype=torch.uint8)
     image = torch.stack([red, torch.full_like(red, 51), 255 - red])
-    samples = [Sample(image, torch.tensor([[0, 1], [0, IGNORE]], dtype=torch.uint8), "21")]
-    mean, std = channel_statistics(samples)
+    target = torch.tensor([[0, 1], [0, IGNORE]], dtype=torch.uint8)
+    mean, std = channel_statistics([moments_of(image, target != IGNORE)])
     # Red inside is 0, 1 and 0.2: mean 0.4, variance (0.16 + 0.36 + 0.04) / 3.
     assert mean == pytest.approx([0.4, 0.2, 0.6], abs=1e-6)
     assert std == pytest.approx([(0.56 / 3) ** 0.5, 0.001, (0.56 / 3) ** 0.5], abs=1e-6)  # never 0: it divides
@@ -86,11 +85,20 @@ def test_statistics_are_of_the_training_pixels_inside_the_field_of_view(module):
 
 def test_pixels_outside_the_field_of_view_do_not_change_the_statistics(module):
     samples = module().photographs("train").samples
-    spoilt = [
-        Sample(tv_tensors.Image(image.masked_fill(target == IGNORE, 200)), target, name)
-        for image, target, name in samples
-    ]
-    assert channel_statistics(spoilt) == channel_statistics(samples)
+    spoilt = [moments_of(image.masked_fill(target == IGNORE, 200), target != IGNORE) for image, target, _ in samples]
+    assert channel_statistics(spoilt) == channel_statistics(
+        moments_of(one.image, one.target != IGNORE) for one in samples
+    )
+
+
+def test_statistics_of_deep_photographs_are_exact_where_they_are_small():
+    faint = 0.5 + 1e-5 * torch.tensor([[[0.0, 1], [2, 3]]])
+    mean, std = channel_statistics(
+        [moments_of(one, torch.ones(2, 2, dtype=torch.bool)) for one in (faint, faint + 1e-4)]
+    )
+    both = torch.cat([faint, faint + 1e-4]).double()
+    assert mean == pytest.approx([float(both.mean())], rel=1e-8)
+    assert std == pytest.approx([float(both.std(correction=0))], rel=1e-8)
 
 
 def test_normalisation_makes_the_training_pixels_0_on_average_with_spread_1(module):
@@ -249,9 +257,9 @@ def test_checkpoint_of_the_same_pixels_in_other_files_is_resumed(module, tiny_dr
         ({"val_ids": ALL}, r"none is left to train on"),
         ({"normalize": "none"}, r"data\.normalize must be auto, or a mapping .* found none"),
         ({"normalize": {"mean": [0.5] * 3}}, r"data\.normalize must be auto, or a mapping with mean and std"),
-        ({"normalize": {"mean": [0.5] * 2, "std": [0.1] * 3}}, r"three means and three positive stds"),
-        ({"normalize": {"mean": [0.5] * 3, "std": [0.1, 0.0, 0.1]}}, r"three positive stds.*0\.0"),
-        ({"normalize": {"mean": 0.5, "std": 0.1}}, r"three means and three positive stds"),
+        ({"normalize": {"mean": [0.5] * 2, "std": [0.1] * 3}}, r"a mean and a positive std for each channel"),
+        ({"normalize": {"mean": [0.5] * 3, "std": [0.1, 0.0, 0.1]}}, r"a positive std for each channel.*0\.0"),
+        ({"normalize": {"mean": 0.5, "std": 0.1}}, r"a mean and a positive std for each channel"),
         ({"normalize": {"mean": [180, 97, 57], "std": [32, 20, 11]}}, r"data\.normalize"),  # not in [0, 1]
     ],
     ids=str,

@@ -8,7 +8,8 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from unet_lightning.data import dataset as dataset_module
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.errors import ConfigError, DataError
 
 DRAWN = np.array([[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]], dtype=np.uint8)

@@ -3,7 +3,8 @@ import torch
 
 from unet_lightning.data.drive import expected_files
 from unet_lightning.data.fov import diameter, doubt, find_field_of_view
-from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary
 
 
 def disc(height, width, radius):

@@ -7,7 +7,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from unet_lightning.data import synthetic
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.data.reading import read_photo
+from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.synthetic import SyntheticDataset, draw_dataset, draw_photograph
 from unet_lightning.errors import ConfigError
 

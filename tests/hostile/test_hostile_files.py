@@ -13,7 +13,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from unet_lightning.data.archive import check_members, import_drive
-from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary, read_classes
 from unet_lightning.errors import DataError
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(ran) (w) file\nshowpage\n%%EOF\n"
@@ -59,7 +60,8 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from PIL import Image
-from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary, read_classes
 from unet_lightning.errors import UserError
 path, kind = Path(sys.argv[1]), sys.argv[2]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from unet_lightning.data.drive import DriveDataset
-from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.given import given
 from unet_lightning.inference.photographs import (
@@ -137,14 +138,25 @@ PLANES = [[[0, 102]], [[51, 153]], [[255, 204]]]  # (3, 1, 2)
 )
 def test_an_array_in_any_order_is_a_photograph(array):
     found = as_photograph(array)
-    assert found.dtype == torch.uint8 and found.is_contiguous()
-    assert found.tolist() == PLANES
+    whole = np.asarray(array).dtype == np.uint8 if isinstance(array, np.ndarray) else array.dtype == torch.uint8
+    assert found.dtype == (torch.uint8 if whole else torch.float32) and found.is_contiguous()
+    expected = torch.tensor(PLANES, dtype=torch.float32) / (1 if whole else 255)
+    torch.testing.assert_close(found.float(), expected, atol=1e-3, rtol=0)  # of float16
+
+
+def test_an_array_has_the_channels_of_training():
+    five = np.random.default_rng(0).integers(0, 65536, (5, 6, 7)).astype(np.uint16)
+    for array in (five, five.transpose(1, 2, 0)):
+        assert np.array_equal(as_photograph(array, 5).numpy(), (five / 65535).astype(np.float32))
+    assert as_photograph(np.zeros((6, 7), np.uint8), 1).shape == (1, 6, 7)
+    with pytest.raises(ConfigError, match=r"found \(6, 7\) uint8, expected \(H, W, 5\), \(5, H, W\) in uint8"):
+        as_photograph(np.zeros((6, 7), np.uint8), 5)
 
 
 def test_grey_becomes_three_equal_channels():
-    assert as_photograph(np.array([[0.0, 0.5], [0.25, 1.0]])).tolist() == [[[0, 128], [64, 255]]] * 3
+    assert as_photograph(np.array([[0.0, 0.5], [0.25, 1.0]])).tolist() == [[[0.0, 0.5], [0.25, 1.0]]] * 3
     assert as_photograph(torch.tensor([[7, 8]], dtype=torch.uint8)).tolist() == [[[7, 8]]] * 3
-    assert as_photograph(torch.tensor([[0.0, 1.0]], dtype=torch.bfloat16)).tolist() == [[[0, 255]]] * 3
+    assert as_photograph(torch.tensor([[0.0, 1.0]], dtype=torch.bfloat16)).tolist() == [[[0.0, 1.0]]] * 3
 
 
 def test_three_pixels_of_three_are_height_by_width_by_channel():
@@ -166,7 +178,7 @@ def test_a_photograph_is_a_copy():
         (np.zeros((1, 3, 4, 5), np.uint8), r"\(1, 3, 4, 5\) uint8"),
         (np.zeros(6), r"\(6,\) float64"),
         (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\) uint8"),
-        (np.zeros((4, 5), np.uint16), r"\(4, 5\) uint16"),
+        (np.zeros((4, 5), np.int16), r"\(4, 5\) int16"),
         (np.zeros((4, 5), bool), r"\(4, 5\) bool"),
         (torch.zeros(4, 5, dtype=torch.int64), r"\(4, 5\) int64"),
         (np.full((4, 5), 255.0), r"\(4, 5\) float64 from 255 to 255"),

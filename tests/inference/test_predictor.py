@@ -7,7 +7,7 @@ from torch.nn.functional import interpolate
 from torchvision import tv_tensors
 
 from unet_lightning.data.labels import VESSEL
-from unet_lightning.data.reading import read_photo
+from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.predictor import Ensemble, Prediction, PredictionOptions, Predictor, make_predictor

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from unet_lightning.data.drive import SIZE, expected_files
 from unet_lightning.data.opening import open_image
-from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary
 from unet_lightning.errors import DataError, UserError
 
 MAX_FILES = 2_000  # DRIVE has 140

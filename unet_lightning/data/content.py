@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 from torch import Tensor
+
+from unet_lightning.data.shown import shown
 
 SIDE = 16  # of the grid of a look
 LARGE = 1024  # pixels of a side of which all are looked at
@@ -22,10 +25,13 @@ Content = Mapping[str, str]
 
 
 def digest(pixels: Tensor) -> str:
-    """The digest of a decoded photograph, `(3, H, W)` uint8, or of a label or mask, `(H, W)` uint8 or bool.
+    """The digest of a decoded photograph, `(C, H, W)` uint8 or float32, or of a label or mask, `(H, W)` uint8 or bool.
 
-    Files of one content have one digest, whatever their name, format or compression without loss.
+    Files of one content have one digest, whatever their name, format or compression without loss; grey has that of the
+    same as red, green and blue, as which it may be read.
     """
+    if pixels.ndim == 3 and len(pixels) == 1 and pixels.dtype == torch.uint8:
+        pixels = pixels.expand(3, -1, -1)
     array = np.ascontiguousarray((pixels.permute(1, 2, 0) if pixels.ndim == 3 else pixels).numpy())
     # As it is read, a photograph lies in memory as (H, W, 3): nothing is copied.
     found = hashlib.sha256(repr(array.shape).encode())
@@ -40,9 +46,9 @@ def is_drawn(label: Tensor) -> bool:
 
 
 def look(photo: Tensor) -> str:
-    """The perceptual hash of a photograph, `(3, H, W)` uint8: where its grey, on a coarse grid, rises to the right.
+    """The perceptual hash of a photograph, `(C, H, W)` as it is shown: where its grey, on a coarse grid, rises.
 
-    And where it rises downwards: 512 bits, as hexadecimal digits.
+    To the right, and downwards: 512 bits, as hexadecimal digits.
 
     Source: N. Krawetz, "Kind of like that", hackerfactor.com, 2013 (dHash).
     """
@@ -64,7 +70,7 @@ def alike(photo: Tensor, looks: Iterable[str]) -> str | None:
 
 def _grid(photo: Tensor) -> npt.NDArray[np.int16]:
     step = max(1, min(photo.shape[1:]) // LARGE)  # for a coarse grid some of the pixels do, and Pillow copies them
-    pixels = photo[:, ::step, ::step].permute(1, 2, 0).numpy()
+    pixels = shown(photo[:, ::step, ::step]).permute(1, 2, 0).numpy()
     image = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
     return np.asarray(image.resize((SIDE + 1, SIDE + 1), Image.Resampling.LANCZOS), dtype=np.int16)
 

@@ -12,12 +12,12 @@ from torchvision.transforms import v2
 
 from unet_lightning.data.content import Content
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.groups import check_kept_together
-from unet_lightning.data.labels import Batch, collate
-from unet_lightning.data.normalisation import channel_statistics, given_statistics
+from unet_lightning.data.labels import IGNORE, Batch, collate
+from unet_lightning.data.normalisation import channel_statistics, check_statistics, given_statistics, moments_of
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.seen import Seen, inherited_images, inherited_state, lineage, warn_of_copies
 from unet_lightning.data.shares import check_labels, checked_share
+from unet_lightning.data.splits import validated
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import as_id
@@ -91,19 +91,8 @@ class SegmentationDataModule(L.LightningDataModule):
         if split in ("test", "all"):
             return self._open(split)
         development = self._open("train")
-        held_out = list(dict.fromkeys(self.val_ids or []))  # an id that is given twice counts once
-        if self.folds is not None:
-            people = list(dict.fromkeys(map(development.patient_of, development.image_ids)))
-            if self.folds > len(people):
-                raise ConfigError(
-                    f"data.folds={self.folds} for {len(development)} images of {len(people)} people: at most one "
-                    "fold a person (an image, where nothing tells whose it is)."
-                )
-            chosen = people[self.fold :: self.folds]
-            held_out = [name for name in development.image_ids if development.patient_of(name) in chosen]
+        held_out = validated(development, self.val_ids, self.folds, self.fold or 0)
         remaining = [name for name in development.image_ids if name not in held_out]
-        patients = {name: development.patient_of(name) for name in development.image_ids}
-        check_kept_together([name for name in held_out if name in patients], remaining, patients, "data.val_ids")
         if split == "train" and not remaining:
             raise ConfigError("data.val_ids holds every image: none is left to train on.")
         return development.subset(held_out if split == "val" else remaining)
@@ -122,7 +111,10 @@ class SegmentationDataModule(L.LightningDataModule):
             check_labels(self.train, self.val, self._rank_and_world_size[0] == 0)
             warn_of_copies(self.train, self.val, self._rank_and_world_size[0] == 0)
             if self.mean is None:
-                self.mean, self.std = channel_statistics(self.train.samples)
+                self.mean, self.std = channel_statistics(
+                    moments_of(one.image, one.target != IGNORE) for one in self.train.samples
+                )
+            check_statistics(self.mean, self.train.found_form.channels)
 
     def check_processes(self, world_size: int) -> None:
         """Raises ConfigError where there are fewer validation photographs than processes: training would hang."""
@@ -156,6 +148,7 @@ class SegmentationDataModule(L.LightningDataModule):
             "mean": self.mean,
             "std": self.std,
             "task": self.train.task if self.train else None,
+            "form": self.train.found_form.plain() if self.train else None,
             "fov": self.train.fov_rule if self.train else None,
             "diameter": self.train.diameter if self.train else None,
         }

@@ -1,9 +1,8 @@
-"""Photographs with labels: read once, checked, kept in memory as uint8."""
+"""Photographs with labels: read once, checked, kept in memory."""
 
 import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,10 +10,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from unet_lightning.data.content import Content, digest, is_drawn, look
+from unet_lightning.data.form import RGB, Form
 from unet_lightning.data.fov import find_field_of_view, median_diameter
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.opening import check_turns
-from unet_lightning.data.reading import read_binary, read_classes, read_photo
+from unet_lightning.data.photograph import check_channels, common_form, read_photo
+from unet_lightning.data.reading import read_binary, read_classes
 from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError, DataError
 
@@ -26,35 +28,8 @@ REGIONS = {
 }
 
 
-@dataclass(frozen=True)
-class ImageFiles:
-    """The files of one image; None where the data set has no such file."""
-
-    image_id: str
-    photo: Path
-    label: Path | None = None
-    fov: Path | None = None
-    second_label: Path | None = None
-
-    def existing(self, fov: str, remedy: str, labelled: bool = True) -> "ImageFiles":
-        """These files without the ones that do not exist; the photograph must.
-
-        The label must too where `labelled`, and the mask where `fov` is `mask`: else DataError, with the remedy.
-        """
-        for what, path, needed in (
-            ("photograph", self.photo, True),
-            ("label", self.label, labelled),
-            ("field-of-view mask", self.fov, fov == "mask"),
-        ):
-            if needed and path and not path.is_file():
-                other = " Or set data.dataset.fov=auto." if path == self.fov else ""
-                raise DataError(f"No {what} for image {self.image_id}: looked for {path}. {remedy}{other}")
-        optional = (self.label, self.fov, self.second_label)
-        return ImageFiles(self.image_id, self.photo, *(path if path and path.is_file() else None for path in optional))
-
-
 class SegmentationDataset(Dataset[Sample]):
-    """Photographs with labels, IGNORE outside the field of view, decoded at the first use and kept as uint8.
+    """Photographs with labels, IGNORE outside the field of view, decoded at the first use and kept.
 
     A data set is a subclass that lists its files. Photographs without a label can be shown and predicted; samples need
     a label for every photograph. With two classes a label is a mask of the second one; with more it holds the index of
@@ -67,6 +42,9 @@ class SegmentationDataset(Dataset[Sample]):
     name = "dataset"  # in tables and checkpoints
     classes: Sequence[str] = ("background", "vessel")  # what a label's values mean, background first
     task = "vessels"  # a name in TERMS
+    form: Form | None = RGB  # how photographs are read; None: see `found_form`
+    channels: int | None = None  # of photographs, where form is None; None: those of their files, which must be alike
+    value_range: tuple[float, float] | None = None  # of photographs of more than 8 bits, where form is None
     most_foreground = 0.5  # of two classes, the greatest share of the second one that is no reason to doubt its labels
 
     def __init__(self, files: Iterable[ImageFiles], fov: str = "mask") -> None:
@@ -123,6 +101,25 @@ class SegmentationDataset(Dataset[Sample]):
         """How readers call things, and what is measured."""
         return TERMS[self.task]
 
+    @property
+    def found_form(self) -> Form:
+        """How photographs are read, by the headers of their files where it is not known yet."""
+        if self.form is None:
+            self.form = common_form([image.photo for image in self.files], self.channels, self.value_range)
+        return self.form
+
+    def read_as(self, form: Form) -> None:
+        """Reads photographs as a network takes them; a value range that is said of them here holds.
+
+        Raises:
+            ConfigError: they have other channels.
+        """
+        if not form.converts and form.channels != self.channels:  # not by a choice that is made here
+            check_channels((image.photo for image in self.files), form, self.name)
+        else:
+            form = form._replace(converts=True)
+        self.form = form._replace(value_range=self.value_range or form.value_range)
+
     def subset(self, image_ids: Sequence[str]) -> "SegmentationDataset":
         """The named images, in that order; ConfigError where the data set has no image of such a name."""
         files = {image.image_id: image for image in self.files}
@@ -131,6 +128,7 @@ class SegmentationDataset(Dataset[Sample]):
                 f"No image {', '.join(map(str, unknown))} in this split of {self.name}: it has {', '.join(files)}. "
                 "Ids are text in YAML: write '01', not 1."
             )
+        _ = self.found_form  # of all images, so that those of a split are alike
         chosen = copy.copy(self)  # keeps the name, the classes, and the subclass's words about missing labels
         SegmentationDataset.__init__(chosen, (files[image_id] for image_id in image_ids), self.fov)
         chosen.patients = self.patients
@@ -150,9 +148,9 @@ class SegmentationDataset(Dataset[Sample]):
         return self._samples
 
     def photo(self, index: int) -> Tensor:
-        """The photograph, `(3, H, W)` uint8; it needs no label."""
+        """The photograph, `(C, H, W)`: uint8, or float32 in [0, 1] where it has more than 8 bits. It needs no label."""
         if index not in self._photos:
-            self._photos[index] = read_photo(self.files[index].photo)
+            self._photos[index] = read_photo(self.files[index].photo, self.found_form)
         return self._photos[index]
 
     def field_of_view(self, index: int) -> Tensor | None:

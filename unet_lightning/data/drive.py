@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import find_root, of_split
 
 TRAIN, TEST = range(21, 41), range(1, 21)

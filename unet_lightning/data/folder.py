@@ -4,10 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.description import checked_classes, checked_name, checked_task, read_description
+from unet_lightning.data.form import checked_form
 from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, paired
 from unet_lightning.errors import ConfigError, DataError
@@ -31,9 +34,13 @@ class FolderDataset(SegmentationDataset):
     0 and 1. With more it is an index image, grey or palette, whose values are 0, 1, ... in the order of `classes`, and
     255 for pixels to ignore.
 
+    Photographs have the channels of their files, which must be alike, or `channels`, a number or names: then grey is
+    repeated as red, green and blue, colours are made grey, and an alpha channel is left out. Of more than 8 bits,
+    `value_range` says which numbers are black and white; of whole numbers of 16 bits it may be left out.
+
     `name` stands in tables and file names. `groups` says which images are of one patient: see `read_groups`, `task` how
-    things are called and which figures are measured: see `Terms`. What is
-    None is taken from `dataset.yaml` in the folder, where there is one: see `Description`.
+    things are called and which figures are measured: see `Terms`. What is None, or auto, is taken from `dataset.yaml`
+    in the folder, where there is one: see `Description`.
     """
 
     def __init__(
@@ -45,6 +52,8 @@ class FolderDataset(SegmentationDataset):
         name: str | None = None,
         groups: str | None = None,
         task: str | None = None,
+        channels: int | Sequence[str] | Literal["auto"] = "auto",
+        value_range: Sequence[float] | Literal["auto"] = "auto",
     ) -> None:
         if root is None:
             raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
@@ -54,6 +63,11 @@ class FolderDataset(SegmentationDataset):
         self.classes = checked_classes(classes) if classes is not None else said.classes or UNNAMED
         self.task = said.task or likely_task(self.classes) if task is None else checked_task(task)
         groups = groups if groups is not None else said.groups
+        self.form = None
+        self.channels, self.value_range = checked_form(
+            said.channels if channels == "auto" else channels,
+            said.value_range if value_range == "auto" else value_range,
+        )
         parts = _parts(root)
         if split in ("train", "test") and split not in parts:
             raise DataError(

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, max_pool2d, pad
 
 from unet_lightning.data.disc import fit_disc
+from unet_lightning.data.shown import shown
 
 DARK = 0.15  # of the way from the ground's level to that of the retina: what is nearer to the ground belongs to it
 LEAST_CONTRAST = 8  # levels of 255 by which the retina differs from the ground
@@ -32,8 +33,9 @@ def find_field_of_view(photo: Tensor) -> Tensor:
 
     The ground is dark, or of one colour; noise, letters and lines on it do not matter. What is round, or an ellipse
     where a photograph was stretched, is the field of view; a photograph without such a region is all field of view (see
-    `doubt`). From `(3, H, W)` uint8 to `(H, W)` bool.
+    `doubt`). From `(C, H, W)` uint8 or float32, as it is `shown`, to `(H, W)` bool.
     """
+    photo = shown(photo)
     height, width = photo.shape[1:]
     if max(height, width) > LONGEST:
         size = [max(1, side * LONGEST // max(height, width)) for side in (height, width)]

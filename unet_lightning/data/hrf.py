@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import find_root, image_files, of_split
 
 GROUPS = ("dr", "g", "h")  # diabetic retinopathy, glaucoma, healthy

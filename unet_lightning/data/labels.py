@@ -15,7 +15,7 @@ IGNORE = 255
 class Sample(NamedTuple):
     """One photograph with its label."""
 
-    image: Tensor  # (3, H, W), uint8 0 to 255 as read, float32 once normalised
+    image: Tensor  # (C, H, W), as it is read uint8, or float32 in [0, 1]; float32 once normalised
     target: Tensor  # (H, W) uint8: the class of each pixel (BACKGROUND, VESSEL or further ones), or IGNORE
     image_id: str  # the data set's name for the photograph, such as 21
 
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 class Batch(NamedTuple):
     """Samples padded to one size."""
 
-    image: Tensor  # (B, 3, H, W) float32; 0 where padded
+    image: Tensor  # (B, C, H, W) float32; 0 where padded
     target: Tensor  # (B, H, W) int64; IGNORE where padded
     image_id: list[str]
 
@@ -32,7 +32,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Pads right and below to the largest height and width: the image with 0, the target with IGNORE."""
     height = max(sample.image.shape[-2] for sample in samples)
     width = max(sample.image.shape[-1] for sample in samples)
-    images = torch.zeros(len(samples), 3, height, width)
+    images = torch.zeros(len(samples), samples[0].image.shape[-3], height, width)
     targets = torch.full((len(samples), height, width), IGNORE, dtype=torch.int64)
     for row, sample in enumerate(samples):
         h, w = sample.target.shape

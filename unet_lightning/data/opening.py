@@ -42,6 +42,11 @@ class Picture(NamedTuple):
     exact: bool  # whether the format keeps values as they were drawn
 
 
+def most_pixels() -> int:
+    """The most pixels that are decoded at once: 119 million, of which Pillow would warn from 89 million on."""
+    return 4 * (Image.MAX_IMAGE_PIXELS or 0) // 3
+
+
 def open_image(path: Path, what: str) -> Picture:
     """Decodes an image, upright; `what` names it in errors."""
     with _checked(path, what) as image:
@@ -64,6 +69,28 @@ def stored_form(path: Path, what: str) -> tuple[tuple[int, int], int]:
         return (image.height, image.width), _turn(image)
 
 
+def lower_bytes(path: Path, what: str) -> Image.Image:
+    """The lower 8 of 16 bits of a PNG in colours, of which `open_image` gives the upper 8.
+
+    Pillow takes one byte of two: the lower one where it is told that lower bytes come first, as in no PNG they do.
+    """
+    with _checked(path, what) as image:
+        image.tile = [image.tile[0]._replace(args=image.tile[0].args.replace(";16B", ";16L"))]
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        found: Image.Image = image
+    return found
+
+
+def look_at(path: Path, what: str) -> tuple[int, int, str, bool, list[tuple[int, ...]]]:
+    """Height and width as shown, Pillow's mode, whether a colour is transparent, and the palette, without decoding."""
+    with _checked(path, what) as image:
+        height, width = (image.width, image.height) if _turn(image) in TURNED_ASIDE else (image.height, image.width)
+        levels = (image.getpalette() or []) if image.mode in ("P", "PA") else []
+        colours = [tuple(levels[i : i + 3]) for i in range(0, len(levels), 3)]
+        return height, width, image.mode, "transparency" in image.info, colours
+
+
 def check_turns(photo: Path, other: Path, what: str) -> None:
     """Raises DataError where photograph and mask (or map) have unlike orientation tags, and nothing tells which holds.
 
@@ -72,7 +99,7 @@ def check_turns(photo: Path, other: Path, what: str) -> None:
     """
     turns, square = [], False
     for path, name in ((photo, "photograph"), (other, what)):
-        if path.suffix == ".npy":  # an array has no tag
+        if path.suffix == ".npy" or tiff.is_untagged(path):  # an array has no tag
             turns.append(1)
             continue
         with _checked(path, name) as image:
@@ -95,8 +122,7 @@ def _checked(path: Path, what: str) -> Iterator[Any]:
         raise DataError(f"No {what}: looked for {path}. Give the path of a file that exists.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, which is not used
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # about metadata, which is not used, and about a size that is read
             # Opened by name, Pillow maps the pixels of some TIFFs into memory in the size that they have once turned.
             with _gunzip(path, what) if path.suffix == ".gz" else path.open("rb") as file:
                 with Image.open(file, formats=FORMATS) as image:
@@ -112,8 +138,8 @@ def _checked(path: Path, what: str) -> Iterator[Any]:
             with contextlib.suppress(Exception):  # of the same parser
                 if kind := tiff.unopened(path):
                     wrong = f"is a TIFF of a kind that is not read: {path} ({kind}). {tiff.REMEDY}"
-        if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
-            wrong = f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels: {path}. Cut or shrink it first."
+        if isinstance(error, Image.DecompressionBombError):
+            wrong = f"has more than {most_pixels():,} pixels: {path}. Cut or shrink it first."
         raise DataError(f"The {what} {wrong}") from error
 
 
@@ -127,10 +153,13 @@ def _check_header(image: Any, path: Path, what: str) -> None:
             f"is {image.width} x {image.height} pixels (width x height): {path}. At most {MAX_SIDE:,} are read on a "
         )
         wrong += "side: cut or shrink it first."
+    elif image.width * image.height > most_pixels():
+        wrong = f"has more than {most_pixels():,} pixels: {path}. Cut or shrink it first."
     elif image.format == "TIFF" and (kind := tiff.misread(image.tag_v2, image.tag_v2.prefix == b"II")):
         wrong = f"is a TIFF of a kind that is not read: {path} ({kind}). {tiff.REMEDY}"
     elif tiff.several_pages(image) if image.format == "TIFF" else _is_film(image):
-        wrong = f"has more than one page or frame: {path}. Save the one that is meant alone: `magick IN[0] OUT`."
+        wrong = f"has more than one page or frame: {path}. Save the one that is meant alone: `magick IN[0] OUT`; "
+        wrong += "where each page of a TIFF is a channel, say how many: data.dataset.channels."
     if wrong:
         raise DataError(f"The {what} {wrong}")
 

@@ -1,4 +1,4 @@
-"""Reads image files: photographs as 8-bit RGB, masks as true and false, labels as classes.
+"""Reads what is drawn on photographs: masks as true and false, labels as classes.
 
 Every file is read as viewers show it: the orientation tag of the camera is applied. A file that is missing, broken, too
 large or not what is expected in its place is a DataError; so is one whose meaning is not sure.
@@ -14,57 +14,17 @@ from PIL import Image
 from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.data.opening import SIGNED_WHITE, Picture, open_image
+from unet_lightning.data.opening import Picture, open_image
 from unet_lightning.data.palette import renumbered, white_indices
 from unet_lightning.errors import DataError
 
-COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits a channel once decoded
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # grey with 16 bits or more
 GREY_MODES = ("1", "L", *DEEP_MODES, "F")  # whose numbers are taken as they are
 MASK_MODES = (*GREY_MODES, "P", "LA", "PA", "RGB", "RGBA", "RGBX")
 
-FAINT = 4096  # a 16-bit photograph with no value this high holds at most 12 bits, and would be black in 8 bits
 BAND_ROWS = 256
 MAX_VALUES = 300  # an image with more different values is neither a mask nor an index image
 COLOURED = -1  # in the place of a grey level
-
-
-def read_photo(path: Path) -> Tensor:
-    """A photograph as RGB, `(3, H, W)` uint8.
-
-    Grey becomes three equal channels, an alpha channel is dropped, 16 bits a channel (0 to 65535) are scaled to 8 (0
-    to 255). A file whose name ends in .gz is unpacked.
-    """
-    image, is_deep, white, *_ = open_image(path, "photograph")
-    if image.mode not in (*COLOUR_MODES, *DEEP_MODES) or white == SIGNED_WHITE:
-        kind = "signed numbers" if white == SIGNED_WHITE else f"Pillow mode {image.mode}"
-        raise DataError(
-            f"The photograph {path} has {kind}: 8 or 16 bits a channel are expected. Convert it to "
-            "8-bit RGB with the contrast that its camera software shows."
-        )
-    photo = np.empty((image.height, image.width, 3), dtype=np.uint8)
-    extremes: list[int] = []  # of 16 bits
-    for rows, band in _bands(image):
-        if image.mode in DEEP_MODES:
-            grey = np.asarray(band, dtype=np.int64)[..., None]  # (rows, W, 1)
-            extremes += [int(grey.min()), int(grey.max())]
-            photo[rows] = (grey * 255 + 32767) // 65535
-        else:
-            photo[rows] = np.asarray(_opaque(band).convert("RGB"))
-    if is_deep and not extremes:  # Pillow has read the upper 8 bits only
-        extremes = [256 * int(photo.max()) + 255]
-    if extremes and not 0 <= min(extremes) <= max(extremes) <= 65535:
-        raise DataError(
-            f"The photograph {path} has values from {min(extremes)} to {max(extremes)}: 0 to 65535 are expected where "
-            "there are more than 8 bits. Convert it to 8-bit RGB with the contrast that its camera software shows."
-        )
-    if extremes and max(extremes) < FAINT:
-        raise DataError(
-            f"The photograph {path} has 16 bits a channel and no value above {max(extremes)} of 65535: 12-bit or "
-            "darker data, black in 8 bits. Stretch all photographs of this kind by one factor first, 16 for 12-bit "
-            "data: `magick IN -evaluate multiply 16 OUT`."
-        )
-    return torch.from_numpy(photo).permute(2, 0, 1)
 
 
 def read_binary(path: Path, what: str) -> Tensor:
@@ -84,8 +44,8 @@ def read_binary(path: Path, what: str) -> Tensor:
 
     def grey_of(band: Image.Image) -> NDArray[np.generic]:
         if image.mode in GREY_MODES:
-            return _numbers(picture, band)
-        colours = np.asarray(_opaque(band).convert("RGB"))  # (rows, W, 3)
+            return stored_numbers(picture, band)
+        colours = np.asarray(opaque(band).convert("RGB"))  # (rows, W, 3)
         red = colours[..., 0].astype(np.int16)
         return np.where((colours == colours[..., :1]).all(axis=2), red, COLOURED)
 
@@ -144,7 +104,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
             f"The {what} does not surely hold the numbers that were drawn ({why}): {path}. Save it as PNG, with "
             f"values {expected}."
         )
-    indices, values = _mask(image, lambda band: _numbers(picture, band), np.uint8)
+    indices, values = _mask(image, lambda band: stored_numbers(picture, band), np.uint8)
     if any(value != IGNORE and not 0 <= value < len(classes) for value in values):
         raise DataError(
             f"The {what} holds the values {_some(sorted(values))}: {path}, expected {expected}. Renumber them, "
@@ -159,7 +119,7 @@ def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     return indices
 
 
-def _numbers(picture: Picture, band: Image.Image) -> NDArray[np.generic]:
+def stored_numbers(picture: Picture, band: Image.Image) -> NDArray[np.generic]:
     """The numbers in the file, `(rows, W)`; Pillow spreads those of 2 and 4 bits, and of a PGM, over 0 to white."""
     numbers = np.asarray(band)
     if picture.stored == picture.shown:
@@ -167,7 +127,7 @@ def _numbers(picture: Picture, band: Image.Image) -> NDArray[np.generic]:
     return (numbers.astype(np.int64) * picture.stored + picture.shown // 2) // picture.shown
 
 
-def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+def bands_of(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
     """The image in bands of rows, to save memory: other types take several times that of 8 bits a channel."""
     for top in range(0, image.height, BAND_ROWS):
         end = min(top + BAND_ROWS, image.height)
@@ -183,7 +143,7 @@ def _mask(
     """
     pixels: NDArray[np.generic] = np.empty((image.height, image.width), dtype)
     values: set[float] = set()
-    for rows, band in _bands(image):
+    for rows, band in bands_of(image):
         pixels[rows] = found = seen(band)
         values.update(np.unique(found)[: MAX_VALUES + 1].tolist())
         if len(values) > MAX_VALUES:
@@ -191,7 +151,7 @@ def _mask(
     return torch.from_numpy(pixels), values
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
     """A palette image with transparency as RGBA, so that Pillow does not warn; others unchanged."""
     return image.convert("RGBA") if image.mode == "PA" or "transparency" in image.info else image
 

@@ -131,7 +131,7 @@ def nearest(photo: Tensor, networks: Iterable[Memory]) -> str | None:
 
 
 def find_alike(photo: Tensor, among: Iterable[Seen]) -> Seen | None:
-    """An image that looks nearly like a photograph `(3, H, W)` uint8, as one that was compressed with loss."""
+    """An image that looks nearly like a photograph `(C, H, W)`, as one that was compressed with loss."""
     looks = {one.content["look"]: one for one in among if "look" in one.content}
     found = alike(photo, looks)
     return None if found is None else looks[found]

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from unet_lightning.data.dataset import ImageFiles, SegmentationDataset
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import of_split
 from unet_lightning.errors import DataError
 

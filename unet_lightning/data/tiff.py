@@ -9,12 +9,18 @@ from typing import IO, Any
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 REMEDY = "Save it as PNG of 8 or 16 bits: `magick IN OUT.png`."
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MAX_PARTS = 20  # thumbnails and masks that one picture may have
 IMAGEJ_STACK = re.compile(r"ImageJ=[^\0]*?\nimages=(\d{1,9})\b")
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SUBFILE, BITS, COMPRESSION, PHOTOMETRIC, FILL, DESCRIPTION = 254, 258, 259, 262, 266, 270
 SAMPLES, PLANES, FORMAT, SUBSAMPLING, DEPTH = 277, 284, 339, 530, 32997
-TAGS = (SUBFILE, BITS, COMPRESSION, PHOTOMETRIC, FILL, DESCRIPTION, SAMPLES, PLANES, FORMAT, SUBSAMPLING, DEPTH)
+WIDTH, LENGTH, ORIENTATION, ROWS, PREDICTOR = 256, 257, 274, 278, 317
+TILE_WIDTH, TILE_LENGTH, EXTRA = 322, 323, 338
+TAGS = (
+    *(SUBFILE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL, DESCRIPTION, ORIENTATION, SAMPLES, ROWS, PLANES),
+    *(PREDICTOR, TILE_WIDTH, TILE_LENGTH, EXTRA, FORMAT, SUBSAMPLING, DEPTH),
+)
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 UNCOMPRESSED, JPEG = 1, 7
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
@@ -65,9 +71,31 @@ def several_pages(image: Any) -> bool:
     ImageJ and others store a stack behind the tags of its first picture alone.
     """
     first, *others = islice(_directories(image.fp), MAX_PARTS + 2)
-    stack = IMAGEJ_STACK.match(str(first.get(DESCRIPTION, "")))
-    several = first.get(DEPTH, 1) > 1 or (stack and int(stack[1]) > 1) or len(others) > MAX_PARTS
+    several = first.get(DEPTH, 1) > 1 or _is_stack(first) or len(others) > MAX_PARTS
     return bool(several or _is_part(first) or not all(map(_is_part, others)))
+
+
+def pictures(file: IO[bytes], most: int) -> list[Mapping[int, Any]]:
+    """The tags of the pictures in a file, without the thumbnails and masks of a single one.
+
+    None where there are over `most`, or a stack lies behind the tags of its first picture.
+    """
+    pages = list(islice(_directories(file), most + MAX_PARTS + 1))
+    found = [tags for tags in pages if not _is_part(tags)]
+    whole = len(pages) <= most + MAX_PARTS and pages[:1] == found[:1]
+    alone = len(found) == 1 and not _is_stack(found[0])
+    return found if whole and (alone or len(found) == len(pages)) else []
+
+
+def is_untagged(path: Path) -> bool:
+    """Whether a file is a TIFF, of whatever kind, whose first picture has no orientation or is upright."""
+    try:
+        with path.open("rb") as file:
+            if file.read(4) not in MAGIC:
+                return False
+            return bool(next(_directories(file), {}).get(ORIENTATION, 1) == 1)
+    except Exception:  # a broken file may raise anything in the parser; who reads it says so
+        return False
 
 
 def unopened(path: Path) -> str:
@@ -88,6 +116,12 @@ def _directories(file: IO[bytes]) -> Iterator[Mapping[int, Any]]:
         file.seek(tags.next)
         tags.load(file)
         yield {tag: tags.get(tag) for tag in TAGS if tag in tags}
+
+
+def _is_stack(tags: Mapping[int, Any]) -> bool:
+    """Whether ImageJ has stored further pictures behind the tags of this one."""
+    stack = IMAGEJ_STACK.match(str(tags.get(DESCRIPTION, "")))
+    return bool(stack and int(stack[1]) > 1)
 
 
 def _is_part(tags: Mapping[int, Any]) -> bool:

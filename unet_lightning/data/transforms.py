@@ -1,8 +1,9 @@
 """Joint transforms of a photograph and its target.
 
-Geometry comes first and works on uint8, where it is about twice as fast. The pixels that it adds are 0 in the image
-(the colour transform that follows may tint them) and IGNORE in the target. Then the image becomes float. Random numbers
-come from torch's global generator, which `TransformedDataset` seeds.
+Geometry comes first and works on uint8, where it is about twice as fast; where there are more than 8 bits, on float32
+in [0, 1]. The pixels that it adds are 0 in the image (the colour transform that follows may tint them) and IGNORE in
+the target. Then the image becomes float. Random numbers come from torch's global generator, which `TransformedDataset`
+seeds.
 """
 
 import math
@@ -86,6 +87,17 @@ class PadToCrop(v2.Transform):  # type: ignore[misc]  # torchvision has no types
         return v2.Pad(params["padding"], fill=FILL)(inpt)
 
 
+class Jitter(v2.ColorJitter):  # type: ignore[misc]  # torchvision has no types
+    """Brightness and contrast of photographs of any number of channels, saturation where there are three."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Changes photographs, all channels alike, and leaves other inputs unchanged."""
+        if not isinstance(inpt, tv_tensors.Image) or inpt.shape[-3] in (1, 3):
+            return super().transform(inpt, params)
+        each = tv_tensors.Image(inpt.as_subclass(Tensor).unsqueeze(-3))  # (..., C, 1, H, W), grey ones
+        return tv_tensors.wrap(super().transform(each, params).as_subclass(Tensor).squeeze(-3), like=inpt)
+
+
 def _size(flat_inputs: list[Any]) -> list[int]:
     """Height and width of the photograph."""
     return list(F.get_size(next(one for one in flat_inputs if isinstance(one, tv_tensors.Image))))
@@ -119,10 +131,10 @@ def turn_flip_crop(
 ) -> v2.Transform:
     """Crops, turned by right angles and mirrored, with a little colour jitter: the cheapest augmentation on a CPU.
 
-    Brightness, contrast and saturation are the greatest relative changes, 0 to 1; `foreground` is the share of the
-    crops that are centred on a pixel which is not background.
+    Brightness, contrast and saturation are the greatest relative changes, 0 to 1 (see `Jitter`); `foreground` is the
+    share of the crops that are centred on a pixel which is not background.
     """
-    jitter = v2.ColorJitter(brightness, contrast, saturation)
+    jitter = Jitter(brightness, contrast, saturation)
     return v2.Compose([_random_crop(crop, foreground), v2.RandomHorizontalFlip(), RandomRightAngle(), jitter])
 
 
@@ -139,8 +151,8 @@ def rotate_zoom_crop(
 
     Only a window that holds the turned crop is resampled, which takes a third of the time of the whole photograph.
     `degrees` is the greatest rotation to either side, `zoom` the least and the greatest scale; brightness, contrast and
-    saturation are the greatest relative changes, 0 to 1; `foreground` is the share of the crops that are centred on a
-    pixel which is not background.
+    saturation are the greatest relative changes, 0 to 1 (see `Jitter`); `foreground` is the share of the crops that are
+    centred on a pixel which is not background.
     """
     _random_crop(crop)  # refuses what is no size
     window = math.ceil(crop * math.sqrt(2) / min(1.0, zoom[0]))
@@ -150,12 +162,12 @@ def rotate_zoom_crop(
             v2.RandomAffine(degrees, scale=tuple(zoom), interpolation=v2.InterpolationMode.BILINEAR, fill=FILL),
             v2.CenterCrop(crop),
             v2.RandomHorizontalFlip(),
-            v2.ColorJitter(brightness, contrast, saturation),
+            Jitter(brightness, contrast, saturation),
         ]
     )
 
 
 def to_input(mean: list[float], std: list[float]) -> v2.Transform:
-    """The input of the network: float32, each channel minus its mean, divided by its standard deviation, in [0, 1]."""
+    """The input of the network: float32; each channel, in [0, 1], minus its mean, divided by its standard deviation."""
     to_float = v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True)
     return v2.Compose([to_float, v2.Normalize(mean, std)])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.opening import open_image
+from unet_lightning.data.shown import shown
 from unet_lightning.errors import DataError
 from unet_lightning.files import whole_file
 from unet_lightning.inference.colours import class_colours
@@ -24,14 +25,15 @@ OPACITY = 0.85
 
 
 def overlay(photo: Tensor, drawn: Tensor) -> Tensor:
-    """The photograph with classes painted over it, each in its colour; it is changed, not copied.
+    """The photograph as it is `shown`, with classes painted over it, each in its colour; it is changed, not copied.
 
     Args:
-        photo: `(3, H, W)` uint8.
+        photo: `(C, H, W)` uint8, or float32 in [0, 1].
         drawn: the pixels of each class but the background, `(C - 1, H, W)` bool.
     """
-    for pixels_of, shown in zip(drawn, class_colours(len(drawn) + 1)[1:], strict=True):
-        colour = torch.tensor(ImageColor.getrgb(shown))[:, None]
+    photo = shown(photo)
+    for pixels_of, name in zip(drawn, class_colours(len(drawn) + 1)[1:], strict=True):
+        colour = torch.tensor(ImageColor.getrgb(name))[:, None]
         for row, marked in zip(photo.unbind(1), pixels_of, strict=True):  # (3, W) and (W,)
             pixels = row[:, marked]
             row[:, marked] = (pixels * (1 - OPACITY) + colour * OPACITY).round().to(torch.uint8)

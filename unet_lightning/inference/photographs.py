@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.form import RGB, Form
 from unet_lightning.data.opening import check_turns
-from unet_lightning.data.reading import read_binary, read_photo
+from unet_lightning.data.photograph import read_photo
+from unet_lightning.data.reading import read_binary
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.given import Given
 from unet_lightning.text import as_id
@@ -24,16 +26,17 @@ class Photograph:
     """One photograph, read when its turn comes."""
 
     name: Path  # of its pictures, below the output folder and without a suffix
-    # Photo (3, H, W) uint8; the field of view that comes with it (H, W) bool, or None.
+    # Photo (C, H, W) uint8 or float32; the field of view that comes with it (H, W) bool, or None.
     read: Callable[[], tuple[Tensor, Tensor | None]]
     source: str = ""  # what was given: a file, or an image of a data set
     find_fov: bool = False  # whether the field of view is looked for in the photograph
 
 
-def photographs_in(found: Given, fov: str) -> list[Photograph]:
+def photographs_in(found: Given, fov: str, form: Form = RGB) -> list[Photograph]:
     """The photographs of files; `fov` is `auto`, `none`, the path of a mask, or a folder of masks of their names."""
     return [
-        Photograph(name, partial(read_with_mask, file, fov), str(file), fov == "auto") for name, file in found.files
+        Photograph(name, partial(read_with_mask, file, fov, form), str(file), fov == "auto")
+        for name, file in found.files
     ]
 
 
@@ -51,7 +54,7 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
 
     def read(index: int) -> tuple[Tensor, Tensor | None]:
         if fov not in ("auto", "none"):
-            return read_with_mask(dataset.files[index].photo, fov)
+            return read_with_mask(dataset.files[index].photo, fov, dataset.found_form)
         single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
         return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 
@@ -61,9 +64,9 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
     ]
 
 
-def read_with_mask(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
+def read_with_mask(path: Path, fov: str, form: Form = RGB) -> tuple[Tensor, Tensor | None]:
     """Photo and mask of a file; see `photographs_in`."""
-    photo = read_photo(path)
+    photo = read_photo(path, form)
     if fov in ("auto", "none"):
         return photo, None
     mask_path = Path(fov)
@@ -85,12 +88,13 @@ def read_with_mask(path: Path, fov: str) -> tuple[Tensor, Tensor | None]:
     return photo, mask
 
 
-def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:
-    """A photograph that is an array, as a predictor takes it: `(3, H, W)` uint8, a copy.
+def as_photograph(array: NDArray[np.generic] | Tensor, channels: int = 3) -> Tensor:
+    """A photograph that is an array, as a predictor takes it: `(C, H, W)` uint8 or float32 in [0, 1], a copy.
 
     Args:
-        array: `(H, W, 3)`, `(3, H, W)` or grey `(H, W)`; uint8, or float in [0, 1]. With 3 at both ends it is
-            `(H, W, 3)`.
+        array: `(H, W, C)`, `(C, H, W)` or grey `(H, W)`, which may stand for red, green and blue; uint8, uint16, whose
+            white is 65535, or float in [0, 1]. With C at both ends it is `(H, W, C)`.
+        channels: C, of the photographs of training.
 
     Raises:
         ConfigError: another shape, type or range.
@@ -100,19 +104,20 @@ def as_photograph(array: NDArray[np.generic] | Tensor) -> Tensor:
         array = (array.float() if array.is_floating_point() else array).numpy()  # numpy has no bfloat16
     pixels, found = np.asarray(array), f"{tuple(array.shape)} {array.dtype}"
     if pixels.ndim == 2:
-        pixels = np.broadcast_to(pixels, (3, *pixels.shape))
-    elif pixels.ndim == 3 and pixels.shape[2] == 3:
+        pixels = np.broadcast_to(pixels, (3 if channels == 3 else 1, *pixels.shape))
+    elif pixels.ndim == 3 and pixels.shape[2] == channels:
         pixels = pixels.transpose(2, 0, 1)
     is_float = pixels.dtype.kind == "f"
-    fits = pixels.ndim == 3 and len(pixels) == 3 and pixels.size > 0 and (is_float or pixels.dtype == np.uint8)
+    whole = pixels.dtype in (np.uint8, np.uint16)
+    fits = pixels.ndim == 3 and len(pixels) == channels and pixels.size > 0 and (is_float or whole)
     if fits and is_float:
         low, high = float(pixels.min()), float(pixels.max())  # NaN where there is one
         found, fits = f"{found} from {low:.3g} to {high:.3g}", low >= 0 and high <= 1
     if not fits:
         raise ConfigError(
-            f"This array is no photograph: found {found}, expected (H, W, 3), (3, H, W) or (H, W) in uint8, or in "
-            "float from 0 to 1."
+            f"This array is no photograph: found {found}, expected (H, W, {channels}), ({channels}, H, W)"
+            f"{' or (H, W)' if channels in (1, 3) else ''} in uint8 or uint16, or in float from 0 to 1."
         )
-    if is_float:
-        pixels = (pixels.astype(np.float32) * 255).round()
-    return torch.from_numpy(pixels.astype(np.uint8, order="C"))
+    if pixels.dtype == np.uint8:
+        return torch.from_numpy(pixels.astype(np.uint8, order="C"))
+    return torch.from_numpy(pixels.astype(np.float32, order="C") / np.float32(1 if is_float else 65535))

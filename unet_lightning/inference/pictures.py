@@ -135,7 +135,7 @@ def predict_photograph(
 ) -> tuple[Tensor | None, str]:
     """Predicts one photograph and writes its pictures, if there is a folder for them; see `decide` and `Predictor`.
 
-    Masks and maps keep what `made_by` says of the photograph `(3, H, W)`: see `training.origin`. Pictures that are
+    Masks and maps keep what `made_by` says of the photograph `(C, H, W)`: see `training.origin`. Pictures that are
     there are made `again`, or left.
 
     Returns:

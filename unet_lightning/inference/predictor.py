@@ -105,6 +105,7 @@ class Predictor:
         self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
         moments = (torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in (mean, std))
         self.mean, self.std = (values.to(self.device) for values in moments)
+        self.channels = self.mean.shape[1]  # of photographs
         self.geometry = Geometry.of(network)
         self.tiling = Tiling(options.tile, options.blend, self.geometry)
         self.describe = self.tiling.describe
@@ -118,13 +119,16 @@ class Predictor:
         """Probability of each class but the background at each pixel, with how and how fast.
 
         Args:
-            photo: `(3, H, W)` uint8.
+            photo: `(C, H, W)` uint8, or float32 in [0, 1].
             fov: `(H, W)` bool, the field of view; where None, scale=auto looks for it in the photograph.
             warm_up: passes the first tile of each new size once more, unmeasured: that pass allocates memory.
 
         Raises:
+            ConfigError: the photograph has other channels than those of training.
             DataError: the network answers with NaN or infinite numbers.
         """
+        if len(photo) != self.channels:
+            raise ConfigError(f"The network takes photographs of {self.channels} channels, found {len(photo)}.")
         scale, doubt = self.options.scale, None
         if scale == "auto":
             scale, doubt = scale_for(photo, fov, self.diameter)
@@ -139,8 +143,11 @@ class Predictor:
         return Prediction(scaled_back(total, *photo.shape[1:]), tiles, factor, 1000 * sum(seconds), doubt)
 
     def prepare(self, photo: Tensor) -> Tensor:
-        """What the network sees: `(3, H, W)` uint8 in, `(1, 3, H, W)` float32 on the device, normalised, out."""
-        image = photo.to(self.device)[None].float().div_(255).sub_(self.mean).div_(self.std)
+        """What the network sees: `(C, H, W)` uint8, or float32 in [0, 1], as `(1, C, H, W)` float32 on the device."""
+        image = photo.to(self.device)[None].float()
+        if photo.dtype == torch.uint8:
+            image = image.div_(255)
+        image = image.sub(self.mean).div_(self.std)
         return image.contiguous(memory_format=torch.channels_last)
 
     def _map(self, photo: Tensor, warm_up: bool, seconds: list[float]) -> Tensor:
@@ -182,6 +189,7 @@ class Ensemble:
 
     def __init__(self, predictors: Sequence[Predictor]) -> None:
         self.predictors = list(predictors)
+        self.channels = self.predictors[0].channels
 
     def __call__(self, photo: Tensor, fov: Tensor | None = None) -> Tensor:
         """The probabilities of `predict` alone."""

@@ -18,7 +18,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
     no scale: the factor is 1, and the doubt says so.
 
     Args:
-        photo: `(3, H, W)` uint8.
+        photo: `(C, H, W)` uint8, or float32 in [0, 1].
         fov: `(H, W)` bool; None: it is found in the photograph.
         trained_diameter: pixels; None where the training photographs have no field of view.
 
@@ -43,7 +43,7 @@ def scale_for(photo: Tensor, fov: Tensor | None, trained_diameter: int | None) -
 
 
 def scaled(photo: Tensor, factor: float) -> Tensor:
-    """The photograph `(3, H, W)` uint8 with its sides times `factor`, each at least 2 pixels; antialiased bilinear."""
+    """The photograph `(C, H, W)` with its sides times `factor`, each at least 2 pixels; antialiased bilinear."""
     if factor == 1:
         return photo
     height, width = (max(2, round(side * factor)) for side in photo.shape[1:])
@@ -52,7 +52,7 @@ def scaled(photo: Tensor, factor: float) -> Tensor:
             f"A scale of {factor:.3g} makes {width} x {height} pixels (width x height) of this photograph, at most "
             f"{MOST_PIXELS:,} pixels are expected. Set scale to a smaller factor or none."
         )
-    # In uint8, as the photograph is: no full-size copy in float.
+    # In its own type: of uint8 no full-size copy in float.
     return interpolate(photo[None], (height, width), mode="bilinear", antialias=True)[0]
 
 

@@ -16,6 +16,7 @@ DATA_STATE = "SegmentationDataModule"  # Lightning keeps the state of a data mod
 FORMER_DATA_STATE = "RetinalDataModule"  # what the class was called once
 MOST_VALUES = 2_000_000  # a run of 10,000 epochs has about 200,000
 DEEPEST = 50  # mappings and lists within one another
+MOST_CHANNELS = 66  # of photographs
 MOST_SHARED = 4  # times that the tensors together may exceed the file: parameters can share memory
 
 
@@ -78,7 +79,22 @@ def _is_names(value: Any) -> bool:
 
 def _is_moments(value: Any) -> bool:
     """A figure for each channel, or None where the run had not read its photographs yet."""
-    return value is None or (isinstance(value, list) and len(value) == 3 and all(_is_number(one, 1) for one in value))
+    several = isinstance(value, list) and 1 <= len(value) <= MOST_CHANNELS
+    return value is None or (several and all(_is_number(one, 1) for one in value))
+
+
+def _is_form(value: Any) -> bool:
+    """How photographs are read: see `data.photograph`."""
+    if not isinstance(value, Mapping) or set(value) != {"channels", "converts", "value_range"}:
+        return value is None
+    channels, span = value["channels"], value["value_range"]
+    numbers = isinstance(span, list) and len(span) == 2 and all(isinstance(one, float) for one in span)
+    return (
+        isinstance(value["converts"], bool)
+        and type(channels) is int
+        and 1 <= channels <= MOST_CHANNELS
+        and (span is None or (numbers and span[0] < span[1]))
+    )
 
 
 def _is_content(value: Any) -> bool:
@@ -111,6 +127,7 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "mean": _is_moments,
     "std": lambda value: _is_moments(value) and 0 not in (value or ()),
     "task": lambda value: value is None or value in TERMS,
+    "form": _is_form,
     "fov": lambda value: value in (None, "mask", "auto", "none"),
     "diameter": lambda value: value is None or (_is_number(value, 20_000) and value > 0),  # pixels
 }

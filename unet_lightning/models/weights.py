@@ -144,6 +144,13 @@ def found_for(path: Path, network: Any, checkpoint: Mapping[str, Any]) -> dict[s
         "not of this network": given.keys() - expected.keys(),
         "of another shape": [f"{name} {given[name]} instead of {expected[name]}" for name in other],
     }
+    first = next((name for name, value in own.items() if isinstance(value, Tensor) and value.ndim == 4), "")
+    if first in other and found[first].ndim == 4 and found[first][:, 0].shape == own[first][:, 0].shape:
+        takes, wanted = found[first].shape[1], own[first].shape[1]
+        raise RunError(
+            f"The checkpoint {path} is of a network that takes {takes} channels, the photographs have {wanted}: read "
+            f"them so (data.dataset.channels={takes}, of grey and colours), or begin without these weights."
+        )
     if said := [f"{len(names)} {fault} (first: {min(names)[:200]})" for fault, names in faults.items() if names]:
         raise RunError(
             f"The checkpoint {path} is of another model: {'; '.join(said)}. Set model.base_c, "

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.data.form import Form
 from unet_lightning.data.seen import Findings, Seen, find, images_of, nearest
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
@@ -23,14 +24,20 @@ from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.loose import TUTORIAL, assumed, shown_moments
 from unet_lightning.training.origin import made_by, origin_of
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
-from unet_lightning.training.trained import Trained
+from unet_lightning.training.trained import Trained, joint_form
 
 
-def open_photographs(data: Mapping[str, Any], split: str) -> SegmentationDataset:
-    """The photographs of a split of a `data` section; ConfigError where there is none."""
+def open_photographs(data: Mapping[str, Any], split: str, form: Form | None = None) -> SegmentationDataset:
+    """The photographs of a split of a `data` section, read as networks take them where a form is given.
+
+    Raises:
+        ConfigError: there is none, or they have other channels than the networks take.
+    """
     dataset: SegmentationDataset = build(data, SECTIONS["data"]).photographs(split)
     if not len(dataset):
         raise ConfigError(f"The {split} split of {dataset.name} has no image.")
+    if form is not None:
+        dataset.read_as(form)
     return dataset
 
 
@@ -55,7 +62,7 @@ class NetworkSource:
     ) -> None:
         self.folder, self.options, self.checkpoint = folder, options, checkpoint
         self.networks = list(networks) or load_networks(folder, checkpoint)
-        self.folds = len(self.networks) > 1
+        self.folds, self.form = len(self.networks) > 1, joint_form(self.networks)
         self.held_out = {image_id: trained for trained in self.networks for image_id in trained.val_ids}
         self.predictor = make_predictor(self.networks, self.options)
         self.own = dict(data) if networks else first_run(folder).read_config()["data"]
@@ -97,7 +104,7 @@ class NetworkSource:
         if self.folds and split == "val" and self.data is self.own:
             maps = self.validation_maps
         else:
-            maps = self._predict(open_photographs(self.data, split), split)
+            maps = self._predict(open_photographs(self.data, split, self.form), split)
         if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
             return self._with_chosen_threshold(maps)
         maps = with_threshold(maps, None if threshold is None else float(threshold))
@@ -112,7 +119,7 @@ class NetworkSource:
     @cached_property
     def validation_maps(self) -> Maps:
         """Maps of the networks' own validation images, in the order of the data set."""
-        dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train")
+        dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train", self.form)
         return self._predict(dataset.subset([one for one in dataset.image_ids if one in self.held_out]), "val")
 
     def _with_chosen_threshold(self, maps: Maps) -> Maps:

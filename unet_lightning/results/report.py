@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
+from unet_lightning.data.shown import shown
 from unet_lightning.files import write_text
 from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary
@@ -152,12 +153,13 @@ def pictures_of(image: MeasuredImage, thing: str = "vessel") -> list[dict[str, A
     """The three pictures of an image, in a quality of JPEG that keeps a page of 20 images below 10 MB."""
     light = torch.where(image.target == IGNORE, 255 * IGNORED, 255.0)
     grey = (image.probability * light).round().to(torch.uint8)
-    errors = overlay_errors(image.photo, image.vessels, image.target)
+    photo = shown(image.photo)
+    errors = overlay_errors(photo, image.vessels, image.target)
     colours = "found is green, called falsely orange, missed blue"
     return [
         {"caption": caption, "alt": f"{caption} {words}"} | embed(picture, quality)
         for caption, words, picture, quality in (
-            ("Photograph", f"of image {image.image_id}", image.photo, 85),
+            ("Photograph", f"of image {image.image_id}", photo, 85),
             (f"Probability of {one_of(thing)}", f"in image {image.image_id}: white is 1", grey, 75),
             ("Errors", f"in image {image.image_id}: {colours}", errors, 80),
         )

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from unet_lightning.data.labels import IGNORE
+from unet_lightning.data.shown import shown
 from unet_lightning.inference.colours import class_colours, in_colours
 from unet_lightning.metrics.several import ClassFigures
 from unet_lightning.results.by_class import HEADLINE, class_table, confusion_table, left_out
@@ -48,5 +49,5 @@ def _pictures_of(
     """Photograph, label and map of an image."""
     nothing, number = target == IGNORE, len(colours) - 1
     label, found = (in_colours(one.masked_fill(nothing, number), colours) for one in (target, called))
-    shown = (("Photograph", photo), ("Label", label), ("Most probable class", found))
-    return [{"caption": name, "alt": f"{name} of image {image_id}"} | embed(picture, 85) for name, picture in shown]
+    pictures = (("Photograph", shown(photo)), ("Label", label), ("Most probable class", found))
+    return [{"caption": name, "alt": f"{name} of image {image_id}"} | embed(picture, 85) for name, picture in pictures]

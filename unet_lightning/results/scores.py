@@ -27,7 +27,7 @@ class MeasuredImage:
     """A photograph with what was found of one class, and what is there."""
 
     image_id: str
-    photo: Tensor  # (3, H, W) uint8
+    photo: Tensor  # (C, H, W) uint8 or float32
     probability: Tensor  # of the class, (H, W) float32 in [0, 1]
     vessels: Tensor  # (H, W) bool, what was called the class
     target: Tensor  # (H, W) integer: VESSEL where the class is, BACKGROUND or IGNORE

@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.data.datamodule import SegmentationDataModule
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError
 from unet_lightning.models.weights import load_weights
 from unet_lightning.specs import SECTIONS, build
@@ -55,6 +56,12 @@ QUIET = (
     SRUN_HINT,
 )
 
+# Arguments of a network that may be auto, and what they follow.
+FOLLOWING: dict[str, Callable[[SegmentationDataset], int]] = {
+    "in_channels": lambda data: data.found_form.channels,
+    "num_classes": lambda data: len(data.classes),
+}
+
 # Arguments of the Trainer that a run has from elsewhere, and what to do instead.
 OWNED = {
     "callbacks": "they are entries of callbacks, +callbacks.<name>._target_=...",
@@ -68,7 +75,7 @@ OWNED = {
 
 
 def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
-    """Data, task and Trainer of a run, seeded and checked against one another.
+    """Data, task and Trainer of a run, seeded and checked against one another; see `follow_data` for what is auto.
 
     Without a checkpoint to go on from, `model.weights` is where training begins.
 
@@ -83,9 +90,9 @@ def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None =
     data = build_data(config)
     data.setup("fit")
     assert data.train is not None
-    config = filled(config, data.train)
+    config = filled(follow_data(config, data.train), data.train)
     task = build_task(config, with_weights=checkpoint is None)
-    task.rehearse(data.train.classes)
+    task.rehearse(data.train.classes, data.train.found_form.channels)
     weights = config["model"].get("weights")
     data.inherit(task.weights_from, None if weights is None else Path(weights).name)
     trainer = build_trainer(config, folder, checkpoint)
@@ -101,6 +108,12 @@ def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:
         section["seed"] = config["seed"]
     data: SegmentationDataModule = build(section, SECTIONS["data"])
     return data
+
+
+def follow_data(config: Mapping[str, Any], train: SegmentationDataset) -> dict[str, Any]:
+    """The config with the numbers of the data set where the network is to follow it: `auto` channels and classes."""
+    left = [name for name in FOLLOWING if config["model"].get(name) == "auto"]
+    return {**config, "model": {**config["model"], **{name: FOLLOWING[name](train) for name in left}}}
 
 
 def build_task(config: Mapping[str, Any], with_weights: bool = True) -> SegmentationTask:

@@ -20,6 +20,7 @@ TRAINING = ("data", "model", "loss", "optimizer", "trainer")  # what a run that 
 # Of versions up to 0.1: what stood for the run folder, and a class that has another name now.
 RUN_FOLDER = "${hydra:runtime.output_dir}"
 RENAMED = {"unet_lightning.data.datamodule.RetinalDataModule": "unet_lightning.data.datamodule.SegmentationDataModule"}
+FOLDER = "unet_lightning.data.folder.FolderDataset"
 # Fields of loggers that say where to send or to write: only the present command says that.
 ADDRESSES = ("tracking_uri", "artifact_location", "base_url", "host", "save_dir", "dir")
 
@@ -185,6 +186,9 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
             config[section][key] = None  # follows the leader
     if isinstance(config.get("callbacks"), dict):
         config["callbacks"].pop("prune", None)  # a search adds it
+    dataset = config["data"].get("dataset")
+    if isinstance(dataset, dict) and dataset.get("_target_") == FOLDER and dataset.get("channels", ABSENT) is ABSENT:
+        dataset["channels"] = 3  # earlier versions read all photographs as RGB
     target = config["data"].get("_target_")
     config["data"] |= {"_target_": RENAMED.get(target, target)} if isinstance(target, str) else {}
     return config

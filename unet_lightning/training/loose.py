@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.normalisation import given_statistics
+from unet_lightning.data.form import Form
+from unet_lightning.data.normalisation import check_statistics, given_statistics
 from unet_lightning.data.seen import lineage
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE
@@ -36,10 +37,12 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
     checkpoint = read_checkpoint(path)
     if DATA_STATE in checkpoint:
         return read_trained(path, {"seed": NOBODY, "model": {}}, selected=True)
+    found = tensors_of(checkpoint, [FIRST])
+    shape = _shape_of(path, found) | {name: one for name, one in model.items() if one is not None}
     mean, std = given_statistics(TUTORIAL if normalize is None else normalize)
     assert mean is not None and std is not None
-    found = tensors_of(checkpoint, [FIRST])
-    network = UNet(**(_shape_of(path, found) | {name: one for name, one in model.items() if one is not None}))
+    check_statistics(mean, shape["in_channels"])
+    network = UNet(**shape)
     fill(path, network, checkpoint)
     state = recall(network.state_dict())  # of a run of this user, saved without what its checkpoint says
     seen = lineage(state) if state else []
@@ -62,6 +65,7 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
         initial_weights=None,
         initial_ids={},
         unknown=state.get("unknown_weights", []) if state else [path.name],
+        form=Form(shape["in_channels"], converts=True),
         loose=True,
     )
 

@@ -1,6 +1,7 @@
 """What a checkpoint of a run says of the network that was trained."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 from torch import nn
 
+from unet_lightning.data.form import RGB, Form
 from unet_lightning.data.seen import Memory, inherited_images, named, own_images
 from unet_lightning.data.terms import TERMS
-from unet_lightning.errors import RunError
+from unet_lightning.errors import ConfigError, RunError
 from unet_lightning.models.contents import DATA_STATE, data_state
 from unet_lightning.models.weights import load_network, read_checkpoint
 
@@ -45,6 +47,7 @@ class Trained(Memory):
     initial_weights: str | None  # the name of the file that training began from: others read it, elsewhere
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
+    form: Form = RGB  # how photographs are read
     loose: bool = False  # whether it came as a file of weights, which says nothing of how photographs pass
     looks_for_field: bool = True  # whether a photograph without a mask is looked at for its field of view
 
@@ -103,4 +106,16 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         initial_weights=weights,
         initial_ids=named(inherited),
         unknown=unknown,
+        form=Form.of(data["form"]) if data.get("form") else RGB,
     )
+
+
+def joint_form(networks: Sequence[Trained]) -> Form:
+    """How photographs are read for networks together; ConfigError where they were not trained alike."""
+    forms = list(dict.fromkeys(one.form for one in networks))
+    if len(forms) > 1:
+        raise ConfigError(
+            f"The networks were trained on photographs that were read in unlike ways: {'; '.join(map(str, forms))}. "
+            "Take networks of one way."
+        )
+    return forms[0]

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from unet_lightning.data.labels import IGNORE, Batch
+from unet_lightning.data.shown import shown
 from unet_lightning.data.transforms import nearest
 from unet_lightning.errors import ConfigError
 from unet_lightning.training.trackers.tracker import Picture, Tracker
@@ -83,7 +84,7 @@ class Panels(Callback):
         index = photographs.image_ids.index(image_id)
         classes, target = photographs.classes, photographs.samples[index].target.as_subclass(Tensor)
         truth = self._small(target.masked_fill(target == IGNORE, len(classes)))
-        photo = self._small(photographs.photo(index).as_subclass(Tensor))
+        photo = self._small(shown(photographs.photo(index).as_subclass(Tensor)))
         return Picture(image_id, photo, truth, prediction, classes)
 
     def _small(self, image: Tensor) -> Tensor:
