@@ -1,32 +1,92 @@
-"""Brings a data set in: `python -m unet_lightning.prepare drive training.zip test.zip --out data/`."""
+"""Brings a data set in: `python -m unet_lightning.prepare folder IN --out data/mine`, or DRIVE from its archives."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unet_lightning.errors import ConfigError
 from unet_lightning.program import one_line_errors
 from unet_lightning.text import at_home
+
+FORMS = """\
+IN is a folder with images/ and labels/ (or masks/), flat or below train/ and test/; one folder with photo_1.jpg and
+photo_1_mask.png; a folder an image; or a CSV file with the columns image and label (and image_id, class, fov, split,
+group). Labels have the names of their photographs, or usual endings more. Nothing is written where something is wrong.
+"""
+OWN = (
+    "dataset",
+    "input",
+    "out",
+    "check",
+    "name",
+    "test",
+    "seed",
+    "groups",
+    "split",
+    "format",
+)  # the rest is a reader's
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m unet_lightning.prepare",
-        description="Unpacks the official archives of a data set and checks every file; where something is wrong "
-        "nothing is written.",
+        description="Brings a data set into the form in which it is read, and checks every file; where something is "
+        "wrong nothing is written.",
     )
     datasets = parser.add_subparsers(dest="dataset", required=True)
     drive = datasets.add_parser("drive", help="DRIVE, from https://drive.grand-challenge.org")
     drive.add_argument("archives", nargs="+", type=Path, metavar="ZIP", help="training.zip and test.zip")
-    drive.add_argument("--out", type=Path, default=Path("data"), help="folder that gets DRIVE/ (data)")
+    drive.add_argument("--out", type=Path, default=Path("data"), help="the folder that gets DRIVE/ (default: data)")
+    _add_folder(datasets)
     return parser.parse_args(at_home(sys.argv[1:] if arguments is None else arguments))
+
+
+def _add_folder(datasets: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    folder = datasets.add_parser("folder", help="images of your own with their labels", description=FORMS)
+    folder.add_argument("input", type=Path, metavar="IN", help="what you have")
+    folder.add_argument("--out", type=Path, help="the folder that is made, such as data/mine")
+    folder.add_argument(
+        "--check", action="store_true", help="write nothing but check.html: labels on their photographs"
+    )
+    folder.add_argument("--name", help="of the data set, in tables (default: that of the folder --out)")
+    folder.add_argument("--format", help="what IN is, where several readers recognise it")
+    split = folder.add_argument_group("train and test")
+    split.add_argument(
+        "--test", type=float, metavar="SHARE", help="draw this share of the images to test on, such as 0.2"
+    )
+    split.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    split.add_argument("--groups", help="who belongs together: a pattern of names, '(P[0-9]+)_', or a CSV file")
+    split.add_argument("--split", type=Path, metavar="CSV", help="a split.csv that was written before")
+    places = folder.add_argument_group("where files are, as names of folders")
+    places.add_argument("--images", help="photographs")
+    places.add_argument("--labels", help="labels")
+    places.add_argument("--fov", help="masks of the field of view")
+    places.add_argument("--stack", action="store_const", const=True, help="of TIFF stacks each page is an image")
+    meaning = folder.add_argument_group("what labels mean")
+    meaning.add_argument("--classes", type=_names, help="names, background first: a,b,c or a text file, one a line")
+    meaning.add_argument("--colours", type=Path, metavar="FILE", help="colours and names, a line each: 128 0 0 disc")
+    meaning.add_argument("--threshold", type=int, help="of grey labels: what is as light or lighter is foreground")
+    meaning.add_argument("--invert", action=argparse.BooleanOptionalAction, help="of black and white: black is meant")
+    meaning.add_argument("--several", choices=("instances", "classes"), help="what several labels of an image are")
+    meaning.add_argument("--empty", choices=("background", "leave-out"), help="what is meant where nothing is drawn")
+    meaning.add_argument("--overlap", choices=("later",), help="where labels share pixels the later class counts")
+
+
+def _names(text: str) -> list[str]:
+    """Names of classes, by commas or in a file."""
+    path = Path(text)
+    lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    return [line.strip() for line in lines if line.strip()]
 
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     args = parse(arguments)
+    if args.dataset == "folder":
+        return prepare_folder(args)
     from unet_lightning.data.archive import import_drive
     from unet_lightning.training.folder import value_path
 
@@ -34,6 +94,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     has_labels = (folder / "test" / "1st_manual").is_dir()
     print(f"{folder}: 20 images to train on, 20 to test{'' if has_labels else ' without labels, as downloaded today'}.")
     print(f"Train: python -m unet_lightning.train data.root={value_path(folder)}")
+
+
+def prepare_folder(args: argparse.Namespace) -> None:
+    """Brings images of one's own in, or checks them."""
+    if args.check == (args.out is not None):
+        raise ConfigError("Give --out data/mine to write the data set there, or --check to look at it alone.")
+    from unet_lightning.data.description import read_description
+    from unet_lightning.importing.bring import SHEET, bring, next_commands
+    from unet_lightning.importing.readers import read
+    from unet_lightning.importing.split import split_images
+
+    options = {name: value for name, value in vars(args).items() if name not in OWN and value is not None}
+    found = read(args.input, options, args.format)
+    groups = args.groups or read_description(args.input).groups
+    split = split_images(found.images, args.test, args.seed, groups, args.split, args.input)
+    name = args.name or (args.out or args.input.resolve()).name
+    facts = bring(found, split, args.out, name)
+    for line in [f"Classes: {', '.join(found.classes)}", *found.said, *facts.lines]:
+        print(line)
+    for doubt in facts.doubts:
+        print(f"Look: {doubt}")
+    print(f"Labels on their photographs: {SHEET if args.out is None else args.out / SHEET}")
+    if args.out is not None:
+        train, evaluate = next_commands(found, split, facts, args.out)
+        print(f"Train: {train}\nThen: {evaluate}")
 
 
 if __name__ == "__main__":

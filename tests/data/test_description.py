@@ -26,7 +26,7 @@ def test_a_table_of_groups_lies_in_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("classses: [a, b]", r"dataset\.yaml may have the keys name, classes, .* task, found classses"),
+        ("classses: [a, b]", r"dataset\.yaml may have the keys name, classes, .* ignore, found classses"),
         ("[a, b]", "may have the keys .* found a list"),
         ("name: [", r"dataset\.yaml cannot be read as YAML: "),
         ("name: a/b", r"name in \S+dataset\.yaml must be a name without"),

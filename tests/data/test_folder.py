@@ -319,3 +319,17 @@ def test_a_validation_image_that_is_a_copy_of_a_training_image_is_warned_of(tmp_
         "Image e is to validate on and is a copy of a",
         "Image f is to validate on and looks like c",
     ]
+
+
+def test_labels_of_two_classes_may_hold_a_grey_of_pixels_to_ignore(draw):
+    root = draw(["a.png", "b.png"])
+    save(np.array([[0, 128, 255, 0]] * 3, np.uint8), root / "labels/a.png")
+    with pytest.raises(DataError, match="grey values"):
+        _ = FolderDataset(root, "train").samples
+    write_description(root, Description(ignore=128))
+    assert [sample.target[0].tolist() for sample in FolderDataset(root, "train")] == [[0, IGNORE, 1, 0], [0, 1, 0, 1]]
+    save(np.array([[0, 127, 255, 0]] * 3, np.uint8), root / "labels/a.png")
+    with pytest.raises(
+        DataError, match=r"holds 0, 127, 255 \(Pillow mode L\): \S+a\.png\. Black .* and 128 \(ignored\)"
+    ):
+        _ = FolderDataset(root, "train").samples

@@ -2,7 +2,8 @@
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.opening import check_turns
 from unet_lightning.data.photograph import check_channels, common_form, read_photo
-from unet_lightning.data.reading import read_binary, read_classes
+from unet_lightning.data.reading import read_binary, read_classes, read_partly_known
 from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError, DataError
 
@@ -45,6 +46,7 @@ class SegmentationDataset(Dataset[Sample]):
     form: Form | None = RGB  # how photographs are read; None: see `found_form`
     channels: int | None = None  # of photographs, where form is None; None: those of their files, which must be alike
     value_range: tuple[float, float] | None = None  # of photographs of more than 8 bits, where form is None
+    ignored_level: int | None = None  # the grey of pixels that do not count, in black and white labels
     most_foreground = 0.5  # of two classes, the greatest share of the second one that is no reason to doubt its labels
 
     def __init__(self, files: Iterable[ImageFiles], fov: str = "mask") -> None:
@@ -212,16 +214,21 @@ class SegmentationDataset(Dataset[Sample]):
 
     def _target(self, index: int, path: Path, what: str) -> Tensor:
         """An observer's label with IGNORE outside the field of view, `(H, W)` uint8."""
-        target = self._read(index, path, what, self.classes if len(self.classes) > 2 else ()).to(torch.uint8)
+        read: Callable[[Path, str], Tensor] = read_binary
+        if len(self.classes) > 2:
+            read = partial(read_classes, classes=self.classes)
+        elif self.ignored_level is not None:
+            read = partial(read_partly_known, ignored=self.ignored_level)
+        target = self._read(index, path, what, read).to(torch.uint8)
         self._drawn[path] = {"label": digest(target)} | ({"drawing": digest(target)} if is_drawn(target) else {})
         field = self.field_of_view(index)
         return target if field is None else target.masked_fill(~field, IGNORE)
 
-    def _read(self, index: int, path: Path, what: str, classes: Sequence[str] = ()) -> Tensor:
-        """A mask, or a label of several classes; DataError where it differs in size from its photograph."""
+    def _read(self, index: int, path: Path, what: str, read: Callable[[Path, str], Tensor] = read_binary) -> Tensor:
+        """A mask or a label; DataError where it differs in size from its photograph."""
         image = self.files[index]
         named = f"{what} of image {image.image_id}"
-        mask = read_classes(path, named, classes) if classes else read_binary(path, named)
+        mask = read(path, named)
         photo = self.photo(index)
         if mask.shape != photo.shape[1:]:
             turned = ", turned alike: the camera's orientation tag is applied, as viewers do"

@@ -30,6 +30,7 @@ class Description:
     channels: int | Sequence[str] | None = None  # of photographs: how many, or their names
     value_range: Sequence[float] | None = None  # (low, high), of photographs that have not 8 bits a channel
     task: str | None = None  # vessels or regions: which figures are measured
+    ignore: int | None = None  # the grey level, in black and white labels, of pixels that do not count
 
 
 def read_description(root: Path) -> Description:
@@ -106,6 +107,12 @@ def _checked_range(value: Any, what: str) -> tuple[float, float]:
     return (value[0], value[1])
 
 
+def _checked_level(value: Any, what: str) -> int:
+    if not isinstance(value, int) or not 1 < value < 255:
+        raise ConfigError(f"{what} must be a grey level between black and white, such as 128, found {value}.")
+    return value
+
+
 def checked_task(value: Any, what: str = "data.dataset.task") -> str:
     """Which figures are measured, and how things are called; ConfigError where no task is called so."""
     if value not in TERMS:
@@ -124,4 +131,5 @@ CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "channels": _checked_channels,
     "value_range": _checked_range,
     "task": checked_task,
+    "ignore": _checked_level,
 }

@@ -62,6 +62,7 @@ class FolderDataset(SegmentationDataset):
         self.name = checked_name(name) if name is not None else said.name or "folder"
         self.classes = checked_classes(classes) if classes is not None else said.classes or UNNAMED
         self.task = said.task or likely_task(self.classes) if task is None else checked_task(task)
+        self.ignored_level = said.ignore
         groups = groups if groups is not None else said.groups
         self.form = None
         self.channels, self.value_range = checked_form(

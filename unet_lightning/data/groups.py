@@ -1,6 +1,5 @@
 """Which images belong together, as those of one patient: by a pattern of their names, or by a table."""
 
-import csv
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from unet_lightning.data.table import column, read_rows
 from unet_lightning.errors import ConfigError, DataError
 
 IDS, GROUPS = ("image_id", "id", "image", "file", "name"), ("group", "patient", "patient_id", "person", "subject")
@@ -111,22 +111,14 @@ def check_kept_together(part: Sequence[str], rest: Sequence[str], groups: Mappin
 def _of_table(path: Path | None, given: str, image_ids: Sequence[str]) -> dict[str, str]:
     if path is None:
         raise DataError(f"No table of groups: looked for {given} in the working folder and in the data set's.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            rows = csv.DictReader(file, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
-            columns = [name.strip().lower() for name in rows.fieldnames or ()]
-            rows.fieldnames = columns
-            key, group = (next((name for name in names if name in columns), None) for names in (IDS, GROUPS))
-            if key is None or group is None:
-                raise DataError(
-                    f"The table of groups {path} has the columns {', '.join(columns) or 'none'}, expected one of "
-                    f"{', '.join(IDS)} and one of {', '.join(GROUPS)}."
-                )
-            pairs = [((row[key] or "").strip(), (row[group] or "").strip()) for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"The table of groups {path} cannot be read: {error}.") from error
+    columns, rows = read_rows(path, "table of groups")
+    key, group = column(columns, IDS), column(columns, GROUPS)
+    if key is None or group is None:
+        raise DataError(
+            f"The table of groups {path} has the columns {', '.join(columns) or 'none'}, expected one of "
+            f"{', '.join(IDS)} and one of {', '.join(GROUPS)}."
+        )
+    pairs = [(row[key], row[group]) for row in rows]
     found: dict[str, str] = {}
     for name, label in pairs:
         # `01.png` is the image 01; a name may have a dot of its own.

@@ -31,7 +31,7 @@ def find_root(root: Path, name: str, contents: Sequence[str], remedy: str) -> Pa
     raise DataError(f"No {name} in {root}: looked for {' and '.join(contents)} there and in {name}/. {remedy}")
 
 
-def image_files(folder: Path) -> dict[str, Path]:
+def image_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
     """The images of a folder by their ids (see `as_id`), sorted; none where the folder does not exist.
 
     Hidden files (.DS_Store, and the ._* that macOS leaves beside images) and files with other suffixes are left out.
@@ -39,7 +39,7 @@ def image_files(folder: Path) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in suffixes or not path.is_file():
             continue
         image_id = as_id(path.stem)
         if image_id in files:

@@ -1,7 +1,7 @@
 """Which files belong to which photographs, by their names: labels often have an ending of their own."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 LABELS = (
@@ -18,8 +18,17 @@ def without_ending(stem: str, endings: str) -> str:
     return re.sub(rf"(?i)(?<=.)[ _.-]+(?:{endings})$", "", stem)
 
 
+def owners_of(photos: Collection[str]) -> dict[str, list[str]]:
+    """The photographs that a name may stand for: the one that is called so, else those that are but for an ending."""
+    owners = {photo: [photo] for photo in photos}
+    for photo in [*owners]:
+        if (short := without_ending(photo, PHOTOGRAPHS)) not in photos:
+            owners.setdefault(short, []).append(photo)
+    return owners
+
+
 def paired(
-    photos: Iterable[str], others: Mapping[str, Path], endings: str = LABELS
+    photos: Collection[str], others: Mapping[str, Path], endings: str = LABELS
 ) -> tuple[dict[str, list[Path]], list[Path]]:
     """The files of each photograph that has any, and the files of none.
 
@@ -31,15 +40,11 @@ def paired(
         others: files by their names without suffix.
         endings: a pattern of what may be added to the name of a photograph.
     """
-    known = {photo: [photo] for photo in photos}
-    bare: dict[str, list[str]] = {}
-    for photo in known:
-        bare.setdefault(without_ending(photo, PHOTOGRAPHS), []).append(photo)
+    known = owners_of(photos)
     found: dict[str, list[Path]] = {}
     alone = []
     for name, path in others.items():
-        short = without_ending(name, endings)
-        owners = known.get(name) or known.get(short) or bare.get(name) or bare.get(short) or ()
+        owners = known.get(name) or known.get(without_ending(name, endings)) or []
         if len(owners) == 1:
             found.setdefault(owners[0], []).append(path)
         else:

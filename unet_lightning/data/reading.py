@@ -85,6 +85,18 @@ def _no_mask(path: Path, what: str, values: Collection[float]) -> str:
     )
 
 
+def read_partly_known(path: Path, what: str, ignored: int) -> Tensor:
+    """A black and white image with a grey level of pixels to ignore, as 0, 1 and IGNORE: `(H, W)` uint8."""
+    picture = open_image(path, what)
+    grey, values = _mask(picture.image.convert("L"), np.asarray, np.uint8)
+    if picture.image.mode != "L" or not picture.exact or not values <= {0, ignored, 255}:
+        raise DataError(
+            f"The {what} holds {_some(sorted(values))} (Pillow mode {picture.image.mode}): {path}. Black (0), white "
+            f"(255) and {ignored} (ignored) are expected, in 8-bit grey PNG."
+        )
+    return torch.where(grey == ignored, IGNORE, (grey == 255).to(torch.uint8))
+
+
 def read_classes(path: Path, what: str, classes: Sequence[str]) -> Tensor:
     """An index image, `(H, W)` uint8: for each pixel the index of its class in `classes`, or IGNORE.
 

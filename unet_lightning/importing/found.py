@@ -35,6 +35,7 @@ class Found:
     images: Sequence[Labelled]
     classes: Sequence[str]  # names, background first
     said: Sequence[str] = ()  # a line each: what was decided, and what was left out
+    may_be_inverted: bool = False  # whether black and white could be exchanged, and nothing was said of it
     value_range: tuple[float, float] | None = None  # of photographs that have not 8 bits a channel
 
 

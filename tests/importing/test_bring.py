@@ -1,0 +1,177 @@
+import csv
+import shlex
+
+import numpy as np
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from PIL import ExifTags, Image
+
+from unet_lightning.data.description import Description, read_description
+from unet_lightning.data.folder import FolderDataset
+from unet_lightning.data.labels import IGNORE
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.importing.bring import bring, next_commands
+from unet_lightning.importing.found import Found, Labelled
+from unet_lightning.importing.split import split_images
+
+CLASSES = ("background", "cell")
+
+
+def picture(number, size=(24, 32)):
+    """A grey photograph that is like no other."""
+    return np.kron(np.random.default_rng(number).integers(0, 256, (6, 8)), np.ones((4, 4)))[
+        : size[0], : size[1]
+    ].astype(np.uint8)
+
+
+def label_of(number, size=(24, 32)):
+    label = np.zeros(size, np.uint8)
+    label[4:12, 4 : 10 + number % 4] = 1
+    return label
+
+
+@pytest.fixture
+def found(tmp_path):
+    """Images with files of photographs; labels and more by number."""
+
+    def found(number, labels=None, classes=CLASSES, photos=None, **more):
+        images = []
+        for at in range(number):
+            path = tmp_path / f"theirs/{at}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray((photos or {}).get(at, picture(at))).save(path)
+            label = (labels or {}).get(at, label_of(at))
+            images.append(Labelled(f"i{at}", path, lambda label=label: label, f"theirs/{at}_mask.png"))
+        return Found(images, classes, **more)
+
+    return found
+
+
+def test_images_come_out_as_they_went_in(found, tmp_path):
+    given = found(8)
+    split = split_images(given.images, test=0.25, groups="(.+)")
+    bring(given, split, tmp_path / "mine", "cells")
+    assert read_description(tmp_path / "mine") == Description("cells", [*CLASSES], str(tmp_path / "mine/split.csv"))
+    for part, number in (("train", 6), ("test", 2)):
+        dataset = FolderDataset(tmp_path / "mine", part)
+        assert dataset.image_ids == sorted(split.of(part)) and len(dataset) == number
+        for sample in dataset:
+            at = int(sample.image_id[1:])
+            assert sample.target.tolist() == label_of(at).tolist()
+            assert (tmp_path / f"mine/{part}/images/i{at}.png").read_bytes() == given.images[at].photo.read_bytes()
+    with (tmp_path / "mine/split.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"image_id": "i0", "split": split.parts["i0"], "group": "i0"}
+    assert "i7 (" in (tmp_path / "mine/check.html").read_text()
+
+
+def test_pixels_to_ignore_stay_so_in_two_classes_and_in_more(found, tmp_path):
+    label = label_of(0)
+    label[0] = IGNORE
+    for classes in (CLASSES, (*CLASSES, "nucleus")):
+        given = found(3, {0: label}, classes)
+        bring(given, split_images(given.images), tmp_path / classes[-1], "cells")
+        dataset = FolderDataset(tmp_path / classes[-1], "train")
+        assert [sample.target.tolist() for sample in dataset] == [
+            label.tolist(),
+            *(label_of(n).tolist() for n in (1, 2)),
+        ]
+    assert read_description(tmp_path / "cell").ignore == 128 and read_description(tmp_path / "nucleus").ignore is None
+
+
+def test_fields_of_view_come_along(found, tmp_path):
+    given = found(2)
+    inside = np.full((24, 32), 255, np.uint8)
+    inside[:, :8] = 0
+    Image.fromarray(inside).save(tmp_path / "fov.png")
+    images = [
+        Labelled(one.image_id, one.photo, one.label, one.source, fov=tmp_path / "fov.png") for one in given.images
+    ]
+    bring(Found(images, CLASSES), split_images(images), tmp_path / "mine", "cells")
+    assert FolderDataset(tmp_path / "mine", "train").field_of_view(1).numpy().tolist() == (inside > 0).tolist()
+
+
+def test_a_photograph_that_is_turned_by_a_tag_is_written_upright(found, tmp_path):
+    given = found(2)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.fromarray(picture(0)).save(given.images[0].photo, exif=exif)
+    bring(given, split_images(given.images), tmp_path / "mine", "cells")
+    sample, _ = FolderDataset(tmp_path / "mine", "train")
+    assert sample.image[0].tolist() == picture(0)[::-1, ::-1].tolist()
+    assert sample.target.tolist() == label_of(0).tolist()
+
+
+def test_arrays_become_files(tmp_path):
+    pixels = picture(0).astype(np.uint16) * 200
+    images = [Labelled(name, lambda: pixels, lambda: label_of(0), "volume.nii") for name in ("slice", "other")]
+    bring(Found(images, CLASSES), split_images(images), tmp_path / "mine", "cells")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "mine/images/slice.png")), pixels)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"labels": {1: label_of(0)[:20]}},
+            r"image i1 differ in size: 24 x 32 .* in \S+theirs/1\.png, 20 x 32 .* in theirs/1_m",
+        ),
+        ({"labels": {n: 1 - label_of(0) for n in range(3)}, "may_be_inverted": True}, "cell covers 93.* give --invert"),
+        ({"labels": {0: np.full((24, 32), IGNORE, np.uint8)}}, "No pixel counts in the label of image i0"),
+    ],
+    ids=["size", "inverted", "empty"],
+)
+def test_where_something_is_wrong_nothing_is_written(found, tmp_path, options, message):
+    given = found(3, **options)
+    with pytest.raises((DataError, ConfigError), match=message):
+        bring(given, split_images(given.images), tmp_path / "data/mine", "cells")
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_a_folder_that_is_there_is_left_alone(found, tmp_path):
+    (tmp_path / "mine").mkdir()
+    given = found(2)
+    with pytest.raises(ConfigError, match="mine is there already, and is not written over"):
+        bring(given, split_images(given.images), tmp_path / "mine", "cells")
+    assert [*(tmp_path / "mine").iterdir()] == []
+
+
+def test_one_photograph_in_two_parts_is_refused(found, tmp_path):
+    given = found(4, photos={3: picture(0)})
+    given = Found([*given.images[:3], given.images[3]], CLASSES)
+    (tmp_path / "split.csv").write_text("image_id,split\ni0,train\ni1,train\ni2,train\ni3,test\n")
+    split = split_images(given.images, table=tmp_path / "split.csv")
+    with pytest.raises(
+        DataError, match=r"i0 \(train\) and i3 \(test\) are one photograph: \S+theirs/0\.png and \S+theirs/3"
+    ):
+        bring(given, split, tmp_path / "mine", "cells")
+
+
+def test_looking_writes_a_page_alone(found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    large = label_of(0)
+    large[2:22, 2:30] = 1
+    given = found(8, {6: large}, photos={5: picture(0), 7: picture(3) // 40})
+    facts = bring(given, split_images(given.images), None, "cells")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["check.html", "theirs"]
+    assert facts.lines[:2] == ["Sizes (height x width): 24 x 32 (8)", "Photographs: 1 channel of 8 bits, png (8)"]
+    assert facts.lines[2].startswith("train: 8 images; background 8")
+    assert any("i0 and i5 are one photograph: remove one" in doubt for doubt in facts.doubts)
+    assert {*facts.unlike} == {"i6", "i7"}
+    page = (tmp_path / "check.html").read_text()
+    assert page.index("i6 (train)") < page.index("i0 (train)") and page.count("<img") == 16
+
+
+def test_commands_fit_the_data(found, tmp_path):
+    given = found(3)
+    split = split_images(given.images)
+    facts = bring(given, split, tmp_path / "it's mine", "cells")
+    train, evaluate = next_commands(given, split, facts, tmp_path / "it's mine")
+    words = OverridesParser.create().parse_overrides(shlex.split(train)[3:])
+    assert {one.key_or_group: one.value() for one in words} == {
+        "experiment": "own", "data.root": str(tmp_path / "it's mine")
+    }  # fmt: skip
+    split = split._replace(parts={"i0": "train", "01, it's": "val", "i2": "train"})
+    words = OverridesParser.create().parse_overrides(shlex.split(next_commands(given, split, facts, tmp_path)[0])[3:])
+    assert words[2].value() == ["01, it's"]
+    assert evaluate.endswith("run=outputs/own/latest split=val")

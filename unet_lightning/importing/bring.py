@@ -1,0 +1,62 @@
+"""Brings images into the layout of `data=folder`, or only checks them, and says how to go on."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from unet_lightning.data.dataset import SegmentationDataset
+from unet_lightning.errors import ConfigError
+from unet_lightning.importing.check import Facts, check_folder
+from unet_lightning.importing.found import Found
+from unet_lightning.importing.sheet import write_sheet
+from unet_lightning.importing.split import Split
+from unet_lightning.importing.writing import whole_folder, write_folder
+from unet_lightning.text import override_value
+from unet_lightning.training.folder import value_path
+
+SHEET = "check.html"
+
+
+def bring(found: Found, split: Split, out: Path | None, name: str) -> Facts:
+    """Writes images into the folder `out`, with check.html; or check.html alone, into the working folder.
+
+    Args:
+        found: the images.
+        split: into train and test.
+        out: where nothing may be yet; None: images are only checked.
+        name: of the data set.
+
+    Raises:
+        UserError: something is wrong with an image; then nothing is written.
+    """
+    place: AbstractContextManager[Path] = _passing() if out is None else whole_folder(out)
+    with place as folder:
+        most = SegmentationDataset.most_foreground if found.may_be_inverted else 1
+        facts = check_folder(folder, split, write_folder(found, split, folder, name), most)
+        shares = facts.shares["train"]
+        if found.may_be_inverted and shares.whole_foreground > most:
+            raise ConfigError(
+                f"{found.classes[1]} covers {shares.whole_foreground:.1%} of the training labels. Where black is what "
+                "is meant give --invert, where it does cover most --no-invert."
+            )
+        write_sheet(folder, split, facts, Path(SHEET) if out is None else folder / SHEET)
+    return facts
+
+
+@contextmanager
+def _passing() -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def next_commands(found: Found, split: Split, facts: Facts, out: Path) -> list[str]:
+    """What trains and evaluates on the folder, as a shell takes it."""
+    words = ["experiment=own", f"data.root={value_path(out)}"]
+    if held_out := split.of("val"):
+        words.append(shlex.quote(f"data.val_ids=[{','.join(map(override_value, held_out))}]"))
+    if len(found.classes) == 2 and facts.shares["train"].whole_foreground > SegmentationDataset.most_foreground:
+        words.append("data.most_foreground=1")
+    evaluate = f"run=outputs/own/latest{'' if split.of('test') else ' split=val'}"
+    return [f"python -m unet_lightning.train {' '.join(words)}", f"python -m unet_lightning.evaluate {evaluate}"]

@@ -1,0 +1,252 @@
+"""Where people keep photographs and labels: in two folders, in one, in a folder an image, or in a table of paths."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unet_lightning.data.groups import GROUPS
+from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
+from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, owners_of, paired, without_ending
+from unet_lightning.data.table import column, read_rows
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.importing.found import Options
+from unet_lightning.importing.levels import ARRAYS
+from unet_lightning.text import as_id
+
+SUFFIXES = (*IMAGE_SUFFIXES, *ARRAYS)
+# Names of folders.
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+SPLITS |= {"test": "test", "testing": "test"}
+OF_PHOTOGRAPHS = re.compile(r"(?i)images?|imgs?|photos?|photographs?|pictures?|jpegimages|inputs?|raw|leftimg8bit")
+OF_LABELS = re.compile(
+    r"(?i)labels?|gts?|ground[_ ]?truths?|targets?|annot(ation)?s?|segmentationclass|gtfine|(1st_)?manual"
+)
+OF_MASKS = re.compile(r"(?i)masks?")
+OF_FIELDS = re.compile(r"(?i)fovs?|rois?|fields?[_ ]of[_ ]views?")
+FORMS = (
+    "images/ with labels/ or masks/ (also below train/ and test/), photo_1.jpg beside photo_1_mask.png, a folder an "
+    "image, or a CSV file of paths"
+)
+PHOTO_COLUMNS, LABEL_COLUMNS = ("image", "photo", "image_path", "path"), ("label", "mask", "label_path", "mask_path")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one image."""
+
+    image_id: str
+    photo: Path
+    labels: dict[Path, str] = field(default_factory=dict)  # with what its name or folder adds to the photograph's
+    fov: Path | None = None
+    group: str | None = None
+    split: str | None = None  # train, val or test
+
+
+@dataclass(frozen=True)
+class Part:
+    """Folders of a split, or of everything; photographs and labels may lie in one."""
+
+    photos: Path
+    labels: Path
+    fov: Path | None = None
+    split: str | None = None
+
+
+def files_of(path: Path, options: Options) -> list[Files]:
+    """The files of all images of an input.
+
+    Raises:
+        DataError: a photograph or a label is alone, or may be another's; it is not told what a folder holds.
+    """
+    if path.is_file():
+        if named := [name for name in ("images", "labels", "fov", "empty") if name in options]:
+            raise ConfigError(f"--{named[0]} is for folders, and {path} is a table of paths: leave it out.")
+        return _in_table(path)
+    if parts := [*_parts(path, options)]:
+        return [files for part in parts for files in _in_part(part, options.get("empty"))]
+    if each := [*_folders_of_images(path)]:
+        return each
+    raise DataError(
+        f"No photographs with labels in {path}: looked for {FORMS}. Folders are named by --images and --labels."
+    )
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether an input looks as if it held photographs and labels as image files."""
+    if path.is_file():
+        return path.suffix.lower() == ".csv" and all(_columns(read_rows(path, "table of images")[0]))
+    try:
+        parts = [*_parts(path, {})]
+    except DataError:  # which says more when it is read
+        return True
+    return any(files for part in parts for _, files in _labels_in(part)) or any(_folders_of_images(path))
+
+
+def _parts(root: Path, options: Options) -> Iterator[Part]:
+    splits = [(SPLITS[one.name.lower()], one) for one in _folders(root) if one.name.lower() in SPLITS]
+    if whole := _part_in(root, None, options):
+        inner = [one.name for one in _folders(whole.photos) if one.name.lower() in SPLITS]
+        yield from (
+            [Part(whole.photos / name, whole.labels / name, split=SPLITS[name.lower()]) for name in inner] or [whole]
+        )
+    elif splits:
+        for split, base in splits:
+            beside = [
+                one for one in _folders(root) if re.fullmatch(rf"(?i){base.name}[_ -]?({LABELS}|annot)", one.name)
+            ]
+            yield (
+                Part(base, beside[0], split=split)
+                if beside
+                else _part_in(base, split, options) or Part(base, base, split=split)
+            )
+    elif _mixed(root)[1]:
+        yield Part(root, root)
+
+
+def _part_in(base: Path, split: str | None, options: Options) -> Part | None:
+    """The part in a folder that has folders of photographs and of labels."""
+    photos, labels = _named(base, options, "images", OF_PHOTOGRAPHS), _named(base, options, "labels", OF_LABELS)
+    fields, masks = _named(base, options, "fov", OF_FIELDS), _named(base, {}, "masks", OF_MASKS)
+    masks = None if masks in (labels, fields) else masks
+    if labels and masks and any(_files(labels)) and "labels" not in options and "fov" not in options:
+        raise DataError(
+            f"{base} holds {labels.name}/ and {masks.name}/, and nothing tells what the masks are. Where they are "
+            f"fields of view give --fov {masks.name}; else name the folder of labels: --labels {labels.name} or "
+            f"--labels {masks.name}."
+        )
+    if not labels or not ("labels" in options or any(labels.iterdir())):
+        labels = masks
+    return Part(photos, labels, fields, split) if photos and labels else None
+
+
+def _named(base: Path, options: Options, option: str, usual: re.Pattern[str]) -> Path | None:
+    """The folder that an option names, else the one of a usual name; DataError where there are several."""
+    if option in options:
+        return base / options[option] if (base / options[option]).is_dir() else None
+    found = [one for one in _folders(base) if usual.fullmatch(one.name)]
+    if len(found) > 1:
+        raise DataError(f"{base} holds {' and '.join(one.name for one in found)}: name one by --{option}.")
+    return found[0] if found else None
+
+
+def _in_part(part: Part, empty: str | None) -> list[Files]:
+    """The images of a part; what has no label is background, left out, or an error."""
+    photos = _mixed(part.photos)[0] if part.photos == part.labels else _files(part.photos)
+    if not photos:
+        raise DataError(f"No photograph in {part.photos}: looked for {', '.join(SUFFIXES)}.")
+    labels: dict[str, dict[Path, str]] = {}
+    owners = owners_of(photos)
+    alone: list[Path] = []
+    for added, files in _labels_in(part):
+        found, left = ({added: [*files.values()]}, []) if added in photos else paired(photos, files)
+        alone += [path for path in left if not _add_longer(path, owners, labels)]
+        for photo, paths in found.items():
+            own = labels.setdefault(photo, {})
+            own.update({path: path.stem if added == photo else added for path in paths})
+    if alone:
+        raise DataError(
+            f"No photograph in {part.photos} for {_listed([str(path) for path in alone])}: give both the same name, "
+            f"{EXAMPLE}."
+        )
+    if empty is None and (without := [name for name in photos if name not in labels]):
+        raise DataError(
+            f"No label in {part.labels} for the photograph {_listed(without)}: each needs one, {EXAMPLE}; or say what "
+            "it means, --empty background (there is nothing of any class) or --empty leave-out."
+        )
+    fields, strange = paired(photos, _files(part.fov) if part.fov else _mixed(part.photos)[2], FIELDS)
+    if strange or doubled(fields):
+        raise DataError(
+            f"Fields of view in {part.fov}: no photograph for {_listed([p.name for p in strange]) or doubled(fields)}."
+        )
+    return [
+        Files(name, photo, labels.get(name, {}), fields.get(name, [None])[0], split=part.split)
+        for name, photo in photos.items()
+        if name in labels or empty == "background"
+    ]
+
+
+def _labels_in(part: Part) -> Iterator[tuple[str, dict[str, Path]]]:
+    """The files of labels; those in folders of a class, or of an image, with the name of their folder."""
+    yield "", _mixed(part.labels)[1] if part.photos == part.labels else _files(part.labels)
+    if part.photos != part.labels:
+        yield from ((one.name, _files(one)) for one in _folders(part.labels))
+
+
+def _add_longer(path: Path, owners: Mapping[str, Sequence[str]], labels: dict[str, dict[Path, str]]) -> bool:
+    """Gives a label to the photograph with whose name its own begins, such as photo_1_disc; False where none is."""
+    name = as_id(path.stem)
+    fits = [short for short in owners if name.startswith(tuple(short + mark for mark in " _.-"))]
+    if not fits or len(owners[max(fits, key=len)]) > 1:
+        return False
+    short = max(fits, key=len)
+    labels.setdefault(owners[short][0], {})[path] = without_ending(f"x{name[len(short) :]}", LABELS)[1:].strip(" _.-")
+    return True
+
+
+def _folders_of_images(root: Path) -> Iterator[Files]:
+    """A folder an image, with its photograph and its labels in folders, as of nuclei."""
+    for folder in _folders(root):
+        part = _part_in(folder, None, {})
+        photos, labels = (_files(part.photos), _files(part.labels)) if part else ({}, {})
+        if len(photos) != 1 or not labels:
+            return
+        yield Files(as_id(folder.name), next(iter(photos.values())), {path: name for name, path in labels.items()})
+
+
+def _mixed(folder: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Path]]:
+    """The photographs, labels and fields of view of a folder, told apart by the endings of labels."""
+    files = _files(folder)
+    fields = {name: path for name, path in files.items() if without_ending(name, "fov|roi") != name}
+    labels = {name: path for name, path in files.items() if without_ending(name, LABELS) != name}
+    return {name: path for name, path in files.items() if name not in labels | fields.keys()}, labels, fields
+
+
+def _in_table(path: Path) -> list[Files]:
+    columns, rows = read_rows(path, "table of images")
+    (photo, label), group = _columns(columns), column(columns, GROUPS)
+    if photo is None or label is None:
+        raise DataError(
+            f"{path} has the columns {', '.join(columns)}: expected one of {', '.join(PHOTO_COLUMNS)} and one of "
+            f"{', '.join(LABEL_COLUMNS)}; image_id, class, fov, split and one of {', '.join(GROUPS)} may be there too."
+        )
+    found: dict[str, Files] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row[photo] or not row[label]:
+            raise DataError(f"Line {number} of {path} lacks the path of a photograph or of a label.")
+        image_id = as_id(row.get("image_id") or Path(row[photo]).stem)
+        split = SPLITS.get(row.get("split", "").lower()) if row.get("split") else None
+        if row.get("split") and split is None:
+            raise DataError(f"Line {number} of {path} has the split {row['split']}: expected train, val or test.")
+        fov = path.parent / row["fov"] if row.get("fov") else None
+        new = Files(image_id, path.parent / row[photo], {}, fov, row[group] or None if group else None, split)
+        one = found.setdefault(image_id, new)
+        if (one.photo, one.group, one.split) != (new.photo, new.group, new.split):
+            raise DataError(
+                f"Line {number} of {path} gives image {image_id} another photograph, group or split than before."
+            )
+        if (path.parent / row[label]) in one.labels:
+            raise DataError(f"Line {number} of {path} gives the label {row[label]} once more.")
+        one.labels[path.parent / row[label]] = row.get("class", "") or Path(row[label]).stem
+    return [*found.values()]
+
+
+def _columns(columns: Sequence[str]) -> tuple[str | None, str | None]:
+    """Those of photographs and of labels."""
+    return column(columns, PHOTO_COLUMNS), column(columns, LABEL_COLUMNS)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return image_files(folder, SUFFIXES)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return (
+        sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+        if folder.is_dir()
+        else []
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,127 @@
+"""Writes images into the layout of `data=folder`: all of them, or nothing."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import tifffile
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from unet_lightning.data.description import Description, write_description
+from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
+from unet_lightning.data.opening import open_image, stored_form
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.files import take_place, write_rows
+from unet_lightning.importing.found import Found, Labelled
+from unet_lightning.importing.split import FILE, Split
+
+IGNORED_LEVEL = 128  # of pixels that do not count, in labels of two classes, which are black and white
+LEVELS = np.full(256, IGNORED_LEVEL, np.uint8)
+LEVELS[[BACKGROUND, VESSEL]] = 0, 255
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        ConfigError: there is something at `path`, or nothing can be written there.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} is there already, and is not written over: remove it, or give another --out.")
+    new = [parent for parent in path.absolute().parents if not parent.exists()]  # the innermost first
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as temporary:
+            folder = Path(temporary) / "data"
+            folder.mkdir()
+            yield folder
+            take_place(folder, path)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {path}: {error.strerror or error} ({error.filename}). Is there room, and may you write "
+            "there?"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # they hold the folder
+            for parent in new:
+                parent.rmdir()
+
+
+def write_folder(found: Found, split: Split, root: Path, name: str) -> dict[str, str]:
+    """Writes photographs, labels, fields of view, split.csv and dataset.yaml into an empty folder.
+
+    Photographs are copied as they are, but for those that are turned by a tag, and for arrays.
+
+    Returns:
+        of each written file what it was made of.
+
+    Raises:
+        DataError: a label is wrong. Whether it fits its photograph is seen by `check_folder`.
+    """
+    made_of: dict[str, str] = {}
+    ignored = False
+    for image in track(found.images, "Writing", console=Console(stderr=True), transient=True):
+        part = root / split.folder_of(image.image_id)
+        photo = _write_photo(image, part / "images")
+        label = image.label()
+        ignored = ignored or (len(found.classes) == 2 and IGNORE in label)
+        target = _place(part / "labels", f"{image.image_id}.png")
+        Image.fromarray(LEVELS[label] if len(found.classes) == 2 else label).save(target)
+        made_of |= {str(photo): _source(image), str(target): image.source}
+        if image.fov is not None:
+            mask = _place(part / "masks", f"{image.image_id}{image.fov.suffix.lower()}")
+            shutil.copyfile(image.fov, mask)
+            made_of[str(mask)] = str(image.fov)
+    write_rows(split.rows(), root / FILE)
+    groups, level = FILE if split.groups else None, IGNORED_LEVEL if ignored else None
+    write_description(root, Description(name, found.classes, groups, None, found.value_range, ignore=level))
+    return made_of
+
+
+def _write_photo(image: Labelled, folder: Path) -> Path:
+    """Writes a photograph: as it is, upright where a tag turns it, or from an array."""
+    if not isinstance(image.photo, Path):
+        pixels = image.photo()
+        eight = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,))
+        deep = pixels.dtype == np.uint16 and pixels.ndim == 2
+        if not eight and not (pixels.dtype in (np.uint8, np.uint16, np.float32) and pixels.ndim in (2, 3)):
+            raise DataError(
+                f"The photograph of image {image.image_id} is an array of {pixels.dtype} and shape {pixels.shape}: "
+                "uint8, uint16 or float32 are expected, (height, width) or (height, width, channels)."
+            )
+        path = _place(folder, f"{image.image_id}.{'png' if eight or deep else 'tif'}")
+        if eight or deep:
+            Image.fromarray(pixels).save(path)
+        else:
+            tifffile.imwrite(
+                path, pixels, photometric="minisblack", planarconfig="contig" if pixels.ndim == 3 else None
+            )
+        return path
+    try:
+        turned = stored_form(image.photo, "photograph")[1] != 1
+    except DataError:  # of what is broken, or read in another way; the check will say
+        turned = False
+    if turned:  # as its label is written
+        path = _place(folder, f"{image.image_id}.png")
+        open_image(image.photo, "photograph").image.save(path)
+        return path
+    path = _place(folder, f"{image.image_id}{image.photo.suffix.lower()}")
+    shutil.copyfile(image.photo, path)
+    return path
+
+
+def _place(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
+
+
+def _source(image: Labelled) -> str:
+    """Where a photograph stands, for messages."""
+    return str(image.photo) if isinstance(image.photo, Path) else f"the photograph of {image.source}"
