@@ -2,14 +2,18 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import Program
 from PIL import Image
+
+from unet_lightning.models.unet import UNet
 
 # Of a fundus and its vessels, or of figures that are of vessels alone.
 WORDS = re.compile(
@@ -102,3 +106,26 @@ def test_no_word_of_vessels_is_written_of_regions(program: Program, cells: Path,
         assert not found, f"{name}: {found[:3]}"
     table = (run / "evaluation/folder-test/table.md").read_text()
     assert "second annotator" in table and "against the labels" in table and "hd95" in table
+
+
+def test_finetuning_begins_from_weights_but_for_their_head(program: Program, cells: Path, tmp_path: Path) -> None:
+    """Of three classes, where the data has two: an error names the remedy, and with it nothing but the head is new."""
+    torch.save({"model": UNet(base_c=3, num_classes=3).state_dict()}, tmp_path / "weights.pth")
+    typed = ["experiment=finetune", f"data.root={cells}", 'data.dataset.groups="(.+)"', "trainer=cpu", "score=false"]
+    typed += ["data.repeats=1", "trainer.max_epochs=1"]
+    refused = program("train", *typed, "model.weights=weights.pth", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "model.weights_skip=head, which takes all the rest" in refused.stderr.splitlines()[-1]
+    done = program("train", *typed, "model.weights=weights.pth", "model.weights_skip=head", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"model\.base_c=3 +# as in the weights that training begins from", done.stdout)
+    assert "Not taken from the weights that it begins from: out_conv.0.weight (3, 3, 1, 1) -> (2, 3, 1, 1): anew; " in (
+        done.stdout
+    )
+    config = yaml.safe_load((tmp_path / "outputs/finetune/latest/config.yaml").read_text())
+    assert (config["model"]["base_c"], config["optimizer"]["lr"]) == (3, 0.0005)
+
+
+def test_finetuning_needs_weights(in_process: Callable[..., str], cells: Path) -> None:
+    said = in_process("train", "experiment=finetune", f"data.root={cells}")
+    assert said.startswith("error: model.weights is empty: set it to a run folder")
