@@ -2,7 +2,6 @@ import contextlib
 import io
 import logging
 import os
-import shlex
 import sys
 import unicodedata
 
@@ -11,7 +10,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from unet_lightning import text
-from unet_lightning.training.folder import value_path
 
 
 @pytest.mark.parametrize(
@@ -164,14 +162,6 @@ def test_hydra_reads_a_value_back_as_it_was(name):
     (override,) = OverridesParser.create().parse_overrides([f"run={text.override_value(name)}"])
     config = OmegaConf.create({"run": override.value()})
     assert str(config.run) == name
-
-
-@pytest.mark.parametrize("name", [*HOSTILE, "-x", "~x"])
-def test_a_printed_folder_can_be_pasted_behind_run(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (word,) = shlex.split(f"run={value_path(tmp_path / name)}")
-    (override,) = OverridesParser.create().parse_overrides([word])
-    assert (tmp_path / str(OmegaConf.create({"run": override.value()}).run)).resolve() == (tmp_path / name).resolve()
 
 
 def test_a_tilde_is_the_home_folder_wherever_a_shell_leaves_it(monkeypatch):

@@ -13,6 +13,10 @@ class DataError(UserError):
     """A photograph, label, mask or archive is missing, broken, or not what is expected in its place."""
 
 
+class NoSplit(DataError):
+    """A data set has no such split."""
+
+
 class ConfigError(UserError):
     """A configured value is out of range, or two values contradict each other."""
 

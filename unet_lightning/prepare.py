@@ -87,13 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     if args.dataset == "folder":
         return prepare_folder(args)
+    from unet_lightning.commands import command, value_path
     from unet_lightning.data.archive import import_drive
-    from unet_lightning.training.folder import value_path
 
     folder = import_drive(args.archives, args.out)
     has_labels = (folder / "test" / "1st_manual").is_dir()
     print(f"{folder}: 20 images to train on, 20 to test{'' if has_labels else ' without labels, as downloaded today'}.")
-    print(f"Train: python -m unet_lightning.train data.root={value_path(folder)}")
+    print(f"Train: {command('train', f'data.root={value_path(folder)}')}")
 
 
 def prepare_folder(args: argparse.Namespace) -> None:

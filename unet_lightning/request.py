@@ -7,7 +7,6 @@ way of a new run.
 import functools
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,11 +20,12 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from unet_lightning import specs
+from unet_lightning.commands import command, quoted, value_path
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
 from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
-from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed, value_path
+from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed
 from unet_lightning.training.from_data import as_recorded, with_other_data
 from unet_lightning.training.state import State, read_state
 
@@ -163,14 +163,14 @@ def typed() -> tuple[list[str], str]:
     words = HydraConfig.get().overrides.task
     overrides = [word for word in words if word.lstrip("+").partition("=")[0] not in ("resume", "rerun")]
     words = overrides if in_sweep() else sys.argv[1:]
-    return overrides, shlex.join(["python", "-m", "unet_lightning.train", *words])
+    return overrides, command("train", *map(quoted, words))
 
 
 def command_with(chosen: Sequence[str]) -> str:
     """The command of this run, or of this job, with values that were chosen, so that it chooses nothing."""
     from unet_lightning.training.sized import copied
 
-    return shlex.join(["python", "-m", "unet_lightning.train", *copied(HydraConfig.get().overrides.task, chosen)])
+    return command("train", *map(quoted, copied(HydraConfig.get().overrides.task, chosen)))
 
 
 def ended(run: RunFolder, config: dict[str, Any], rank: int) -> State | None:

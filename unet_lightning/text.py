@@ -26,6 +26,8 @@ _USER = re.compile(r'(?<=://)(?:[^/:\s"]*:[^/\s"]*|[^/:@\s"]*:(?!\d*[/\s])[^\s"@
 _NAME = re.compile(r'(?<=://)[^/\s"]+@')
 _SECRET = "(?:token|secret|password|passwd|pwd|api_?key|access_?key|signature|credentials?)"
 _ASSIGNED = re.compile(rf"((?:[?&;#](?:key|sig|auth)|(?<![A-Za-z0-9])[\w.-]*{_SECRET})=)[^\s&;'\"#,]+", re.IGNORECASE)
+# Of the words of a command line, parts of a value.
+_QUOTED_OR_HOME = re.compile(r"(?<=[=,\[])(?:(['\"])(?:\\.|(?!\1).)*\1|~[^,\[\]]*)", re.DOTALL)
 _KEY = re.compile(rf"[\w.-]*{_SECRET}", re.IGNORECASE)
 _OF_ENVIRONMENT = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 # The folders of an absolute path, also in an address of a file.
@@ -99,8 +101,14 @@ def _at_home(word: str) -> str:
     option, sign, value = word.partition("=")
     if word.startswith(("~/", "~\\", "--")):
         return f"{os.path.expanduser(option)}{sign}{os.path.expanduser(value)}"
-    found = re.sub(r"(?<=[=,\[])~[^,\[\]]*", lambda found: override_value(os.path.expanduser(found[0])), word)
-    return re.sub(r"(?<=[=,\[]['\"])~(?=[/\\])", lambda found: os.path.expanduser("~"), found)
+    return _QUOTED_OR_HOME.sub(_expanded, word) if sign else word
+
+
+def _expanded(found: re.Match[str]) -> str:
+    """A part of a value: one in quotes, which begins with the home folder or stays as it is, or one that begins so."""
+    if found[1]:
+        return re.sub(r"^(.)~(?=[/\\])", lambda home: home[1] + os.path.expanduser("~"), found[0])
+    return override_value(os.path.expanduser(found[0]))
 
 
 def masked(text: object) -> str:

@@ -50,10 +50,12 @@ main = hydra.main(version_base="1.3", config_path=CONF, config_name="train")(tra
 
 def job(composed: dict[str, Any], folder: Path) -> float | None:
     """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation."""
+    from unet_lightning.commands import shell_path
     from unet_lightning.training.attempt import Attempt
     from unet_lightning.training.build import build_run
-    from unet_lightning.training.folder import RunFolder, shell_path, value_path
+    from unet_lightning.training.folder import RunFolder
     from unet_lightning.training.from_data import said
+    from unet_lightning.training.measurable import command_of
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
     from unet_lightning.training.sized import sized
@@ -101,8 +103,10 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
             log.info(f"Run folder: {shell_path(folder)}")
             if rehearsal:
                 log.info("No checkpoint was kept (trainer.fast_dev_run): there is nothing to evaluate.")
+            elif evaluate := command_of(data, folder):
+                log.info(f"Evaluate it: {evaluate}")
             else:
-                log.info(f"Evaluate it: python -m unet_lightning.evaluate run={value_path(folder)}")
+                log.info("All images were trained on, so that none is left to measure it on.")
         return best
 
 

@@ -187,8 +187,7 @@ def test_a_class_can_be_chosen(leaderboard, tmp_path):
     ("arguments", "message"),
     [
         (["nowhere"], "No folder nowhere. Give run folders"),
-        (["bare"], "bare has no evaluation: looked for bare/evaluation/<data set>-<split>/metrics.json. Make it by"),
-        (["bare"], "python -m unet_lightning.evaluate run=bare"),
+        (["bare"], "<data set>-<split>/metrics.json. Of probability maps evaluate makes it, by predictions=bare"),
         (["untested"], "python -m unet_lightning.evaluate run=untested/0"),
         (["run", "--figure", "dise"], "--figure dise is not measured in run. All have: dice."),
         (["run", "--class", "vein"], "run has two classes: leave --class out"),

@@ -162,7 +162,7 @@ def check_refused(path, content, message):
     with pytest.raises(RunError, match=message) as raised:
         read_stored(path.parent)
     assert str(path) in str(raised.value)
-    assert "python -m unet_lightning.evaluate" in str(raised.value)
+    assert "Evaluate anew" in str(raised.value)
 
 
 @pytest.mark.parametrize(

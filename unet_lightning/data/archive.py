@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from unet_lightning.commands import value_path
 from unet_lightning.data.drive import SIZE, expected_files
 from unet_lightning.data.opening import open_image
 from unet_lightning.data.photograph import read_photo
@@ -28,7 +29,7 @@ def import_drive(archives: Sequence[Path], out: Path) -> Path:
     """
     target = out / "DRIVE"
     if target.exists():
-        raise DataError(f"{target} exists already: remove it first, or use it (data.root={target}).")
+        raise DataError(f"{target} exists already: remove it first, or use it: data.root={value_path(target)}")
     if os.path.lexists(out) and not out.is_dir():
         raise DataError(f"{out} is not a folder: give --out another name.")
     # In `out`, or in the folder that it will be made in, so that the rename stays within one file system.

@@ -197,7 +197,7 @@ class SegmentationDataset(Dataset[Sample]):
         """The message about images without a label: what is missing, and what to do."""
         return (
             f"No label for image {', '.join(image_ids)} of {self.name}, so nothing can be trained or measured on it. "
-            "Predict it with `python -m unet_lightning.predict`, or add its label."
+            "Predict it, or add its label."
         )
 
     def __len__(self) -> int:

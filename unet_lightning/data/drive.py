@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from unet_lightning.commands import command
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import find_root, of_split
 
 TRAIN, TEST = range(21, 41), range(1, 21)
 SIZE = (584, 565)  # (height, width) of every file, pixels
-PREPARE = "python -m unet_lightning.prepare drive training.zip test.zip --out data/"
+PREPARE = command("prepare", "drive training.zip test.zip --out data/")
 REMEDY = (
     f"Unpack the official archives (`{PREPARE}`) and set data.root or DRIVE_ROOT to the folder that holds training/ "
     "and test/, or try everything without a download: data=synthetic."
@@ -50,8 +51,7 @@ class DriveDataset(SegmentationDataset):
         return (
             f"DRIVE's test images have no labels here: {first.photo.parents[1] / '1st_manual'} holds none, as in the "
             "archive that the challenge offers today, so nothing can be measured on them. Evaluate on split=val, "
-            "predict them with `python -m unet_lightning.predict`, or add 1st_manual/ (and 2nd_manual/) from an older "
-            "copy."
+            "predict them, or add 1st_manual/ (and 2nd_manual/) from an older copy."
         )
 
 

@@ -13,7 +13,7 @@ from unet_lightning.data.groups import ask_for_groups, check_kept_together, read
 from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, paired
-from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.errors import ConfigError, DataError, NoSplit
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class FolderDataset(SegmentationDataset):
         )
         parts = _parts(root)
         if split in ("train", "test") and split not in parts:
-            raise DataError(
+            raise NoSplit(
                 f"{root} has no {split} split: its photographs are all in {next(iter(parts.values()))}. Evaluate them "
                 f"with split=all, or put those of the {split} split into {split}/images/ and {split}/labels/."
             )

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from unet_lightning.commands import command, value_path
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError
 from unet_lightning.importing.check import Facts, check_folder
@@ -14,7 +15,6 @@ from unet_lightning.importing.sheet import write_sheet
 from unet_lightning.importing.split import Split
 from unet_lightning.importing.writing import whole_folder, write_folder
 from unet_lightning.text import override_value
-from unet_lightning.training.folder import value_path
 
 SHEET = "check.html"
 
@@ -59,4 +59,4 @@ def next_commands(found: Found, split: Split, facts: Facts, out: Path) -> list[s
     if len(found.classes) == 2 and facts.shares["train"].whole_foreground > SegmentationDataset.most_foreground:
         words.append("data.most_foreground=1")
     evaluate = f"run=outputs/own/latest{'' if split.of('test') else ' split=val'}"
-    return [f"python -m unet_lightning.train {' '.join(words)}", f"python -m unet_lightning.evaluate {evaluate}"]
+    return [command("train", *words), command("evaluate", evaluate)]

@@ -9,17 +9,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from unet_lightning.commands import value_path
 from unet_lightning.errors import RunError
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
 from unet_lightning.results.leaderboard.entries import Run, make_entries, without_missing_folds
+from unet_lightning.results.leaderboard.folds import folds_in_words
 from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.stored import read_stored, stored_evaluations
-from unet_lightning.training.folder import RunFolder, value_path
+from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.from_data import as_asked
+from unet_lightning.training.measurable import evaluate_command
 from unet_lightning.training.state import FILE, state_or_fault
 
-EVALUATE = "python -m unet_lightning.evaluate"
 SETTINGS = re.compile("-(test|val|all)_")  # in the name of an evaluation that was not made in the usual way
 
 
@@ -50,7 +52,7 @@ def board_of(
     jobs = [(one.path, job) for one in found for job in one.unfinished]
     unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
     entries = mark_twins(make_entries(runs, class_name))
-    return make_leaderboard(entries, figure, class_name, notes, unfinished)
+    return make_leaderboard(entries, figure, class_name, [*folds_in_words(entries), *notes], unfinished)
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,11 @@ def find_evaluations(folder: Path) -> EvaluatedFolder:
     if not holders:
         example = jobs[0] if jobs else folder
         states = counted_states(job["state"] for job in unfinished)
+        of_maps = f" Of probability maps evaluate makes it, by predictions={value_path(folder)} and their data set."
         raise RunError(
             f"{folder} has no evaluation: looked for {example}/evaluation/<data set>-<split>/metrics.json."
             + (f" Of its jobs did not finish: {states}." if states else "")
-            + f" Make it by {EVALUATE} run={value_path(example)}, or predictions={value_path(folder)} data=<data set> "
-            "for probability maps."
+            + (f" Make it: {evaluate_command(example)}" if (example / "config.yaml").is_file() else of_maps)
         )
     return EvaluatedFolder(folder, jobs, holders, unfinished)
 
@@ -125,7 +127,7 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
     if on is not None:
         lacking = [str(one.path) for one in found if on not in one.holders]
         if lacking:
-            raise RunError(f"No evaluation {on} in {', '.join(lacking)}: {listed}. Make it by {EVALUATE}.")
+            raise RunError(f"No evaluation {on} in {', '.join(lacking)}: {listed}. Make it by evaluate.")
         return on
     everywhere = sorted(set.intersection(*(set(one.holders) for one in found)))
     complete = [name for name in everywhere if all(one.complete(name) for one in found)]
@@ -135,7 +137,7 @@ def choose_evaluation(found: Sequence[EvaluatedFolder], on: str | None) -> str:
             if len(some) == 1:
                 return some[0]
     if not everywhere:
-        raise RunError(f"No evaluation is in all folders: {listed}. Make the missing ones by {EVALUATE}.")
+        raise RunError(f"No evaluation is in all folders: {listed}. Make the missing ones by evaluate.")
     raise RunError(f"Several evaluations are in all folders: choose one by --on {' or --on '.join(everywhere)}.")
 
 

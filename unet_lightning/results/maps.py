@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
 
+from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.form import Form
 from unet_lightning.data.seen import Findings, Seen, find, images_of, nearest
@@ -19,9 +20,11 @@ from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
 from unet_lightning.results.places import evaluation_name
 from unet_lightning.specs import SECTIONS, build
+from unet_lightning.text import shown
 from unet_lightning.training.config import without_drawing
 from unet_lightning.training.folds import first_run, load_networks
 from unet_lightning.training.loose import TUTORIAL, assumed, shown_moments
+from unet_lightning.training.measurable import command_of, why_no_test
 from unet_lightning.training.origin import made_by, origin_of
 from unet_lightning.training.threshold import chosen_threshold, fingerprint, store_threshold
 from unet_lightning.training.trained import Trained, joint_form
@@ -75,10 +78,24 @@ class NetworkSource:
         self.data = self.own if not section or (same and self.folds) else dict(data)
 
     def splits(self, split: str | None) -> list[str]:
-        """A cross-validation measures the images that it held out and the test images, a run the test images."""
+        """A cross-validation measures the images that it held out, and the test images where there are some.
+
+        A run measures the test images; ConfigError where there are none.
+        """
         if split is not None:
             return [split]
-        return ["val", "test"] if self.folds and self.data is self.own else ["test"]
+        data: SegmentationDataModule = build(self.data, SECTIONS["data"])
+        own, why = self.data is self.own, why_no_test(data)
+        if self.folds and own:
+            if why:
+                print(f"Out-of-fold figures alone, and none of test images: {shown(why)}.")
+            return ["val"] if why else ["val", "test"]
+        if why:
+            instead = own and command_of(data, self.folder)
+            other = "Add split=all for all images, with LEAK where they were seen."
+            remedy = f"Its validation images: {instead}" if instead else other
+            raise ConfigError(f"Nothing can be measured on test images: {why}. {remedy}")
+        return ["test"]
 
     def name(self, split: str, threshold: float | str | None = None) -> str:
         """The name of the evaluation of a split: the data set, the split, and the settings that are not the usual."""
@@ -136,14 +153,21 @@ class NetworkSource:
         store_threshold(self.folder, value, watched_ids, fingerprint(self.networks, self.options))
         if self.folds and validates:
             values: dict[str, float] = {}
-            for trained in self.networks:
-                others = [image_id for image_id in self.held_out if image_id not in trained.val_ids]
-                values |= dict.fromkeys(trained.val_ids, choose_threshold(maps, others))
+            for own in dict.fromkeys(tuple(trained.val_ids) for trained in self.networks):  # once for all seeds
+                others = [image_id for image_id in self.held_out if image_id not in own]
+                values |= dict.fromkeys(own, choose_threshold(maps, others))
             thresholds = [values[image_id] for image_id in image_ids]
             return replace(maps, thresholds=thresholds, threshold_source="the images of the other folds")
         words = "out-of-fold images" if self.folds else f"validation images {', '.join(watched_ids)}"
         maps = chosen_on(images_of(watched.dataset), maps)
         return replace(maps, thresholds=[value] * len(image_ids), threshold_source=words)
+
+    def _held_out_by(self) -> str:
+        """Which networks answer for an out-of-fold image, in words."""
+        seeds = list(dict.fromkeys(trained.seed for trained in self.networks))
+        if len(seeds) == 1:
+            return "each image by the network that held it out"
+        return f"each image by the {len(seeds)} networks that held it out, of the seeds {', '.join(map(str, seeds))}"
 
     def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
@@ -178,4 +202,6 @@ class NetworkSource:
             print(f"Warning: at their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
         if self.folds and split == "val":  # out-of-fold images, which chose nothing
             found.watched.clear()
+            if self.held_out.keys() >= {*dataset.image_ids}:
+                origin = replace(origin, out_of_fold=self._held_out_by())
         return Maps(dataset, split, maps, origin, found, said)

@@ -230,4 +230,4 @@ def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
 
 
 def _broken(path: Path, found: str) -> RunError:
-    return RunError(f"Broken {path.name}: {found}, in {path}. Evaluate anew by python -m unet_lightning.evaluate.")
+    return RunError(f"Broken {path.name}: {found}, in {path}. Evaluate anew.")

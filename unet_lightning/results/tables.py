@@ -126,6 +126,8 @@ def words_of(protocol: Protocol) -> str:
     ]
     if protocol.instances:
         said.append(f"Objects (instance_f1, instance_sq, pq, and over images count_error): {protocol.instances}.")
+    if protocol.out_of_fold:
+        said.append(f"Out-of-fold: {protocol.out_of_fold}.")
     if normalised := protocol.assumed:
         said.append(f"Photographs are normalised by mean {normalised['mean']} and SD {normalised['std']}, as was said.")
     if protocol.labels:

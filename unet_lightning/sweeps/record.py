@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from unet_lightning.commands import command, value_path
 from unet_lightning.errors import ConfigError, OtherRun, RunError, one_line
 from unet_lightning.files import user_folder, write_text
 from unet_lightning.text import MASK, masked, without_secrets
-from unet_lightning.training.folder import SWEEP, value_path
+from unet_lightning.training.folder import SWEEP, RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -130,10 +131,12 @@ def read(folder: Path, own: bool = True) -> Record:
     try:
         body, _, signature = path.read_text(encoding="utf-8").rpartition(SIGNATURE)
         if own and not hmac.compare_digest(signature.strip().encode(), signature_of(body).encode()):
+            jobs = RunFolder(folder).jobs()
+            again = f": {command('train', f'rerun={value_path(jobs[0].path)}')}" if jobs else "."
             raise RunError(
                 f"{path} does not carry your signature: the sweep was begun by somebody else or elsewhere, or the file "
                 "was edited. It is not gone on with, as it could run anything. Train the configuration of one of its "
-                f"jobs: python -m unet_lightning.train rerun={value_path(folder / '<job>')}"
+                f"jobs{again}"
             )
         return Record(**yaml.safe_load(body))
     except (OSError, RuntimeError, TypeError, ValueError, yaml.YAMLError) as error:

@@ -22,13 +22,14 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from unet_lightning.commands import command, shell_path, value_path
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.sweeps.jobs import launch, state_of
 from unet_lightning.sweeps.plugins import check_launcher
 from unet_lightning.sweeps.record import PLACE, Record, as_typed, is_sweep, is_tried, read, record_of
 from unet_lightning.text import as_message, override_value, without_secrets
-from unet_lightning.training.folder import RunFolder, claimed, shell_path, value_path
+from unet_lightning.training.folder import RunFolder, claimed
 from unet_lightning.training.state import ERROR
 
 log = logging.getLogger(__name__)
@@ -158,6 +159,8 @@ def go_on(folder: Path, typed: Sequence[str], task_function: TaskFunction) -> No
 
 def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
     """Says what became of the jobs and what comes next; raises SystemExit with the number of those that failed."""
+    from unet_lightning.training.folds import is_cross_validation  # imports torch
+
     states = {name: state_of(folder / name) for name in record.jobs if name not in refused}
     words = ["missing" if state is None else state.state for state in states.values()] + ["refused"] * len(refused)
     log.info(f"{len(words)} jobs: " + ", ".join(f"{number} {word}" for word, number in Counter(words).items()))
@@ -168,15 +171,15 @@ def report(record: Record, folder: Path, refused: dict[str, str]) -> None:
         several = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
         where = f" ({folder / names[0] / ERROR})" if names[0] in states else ""
         print(as_message(f"error: {several}: {error}{where}"), file=sys.stderr, flush=True)
-    train, place = "python -m unet_lightning.train", value_path(folder)
+    again = command("train", f"resume={value_path(folder)}")
     if errors and record.search is not None:
-        log.info(f"Failed trials are not tried again; more trials: {train} resume={place} sweep.n_trials=...")
+        log.info(f"Failed trials are not tried again; ten more trials: {again} sweep.n_trials=10")
     elif errors:
-        log.info(f"Go on: {train} resume={place}")
+        log.info(f"Go on: {again}")
     log.info(f"Sweep folder: {shell_path(folder)}")
-    if any(one.startswith("data.fold=") for one in record.overrides):
-        log.info(f"Evaluate the cross-validation: python -m unet_lightning.evaluate run={place}")
-    else:
-        log.info(f"Compare them: python -m unet_lightning.leaderboard {shell_path(folder)}")
+    if is_cross_validation(folder):
+        log.info(f"Evaluate the cross-validation: {command('evaluate', f'run={value_path(folder)}')}")
+    elif next(folder.glob("*/evaluation/*/metrics.json"), None):
+        log.info(f"Compare them: {command('leaderboard', shell_path(folder))}")
     if errors:
         sys.exit(min(len(errors), 100))  # codes above 128 mean signals

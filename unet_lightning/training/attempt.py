@@ -15,13 +15,14 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
+from unet_lightning.commands import command, value_path
 from unet_lightning.errors import OtherRun, Pruned, RunError, Stopped, UserError, as_stop, one_line
 from unet_lightning.files import locked, whole_file, write_text
 from unet_lightning.text import as_lines
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
-from unet_lightning.training.folder import RunFolder, value_path
+from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.loggers import begin, described, end, group_of, past_rows, title_of
 from unet_lightning.training.memory import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
@@ -153,7 +154,8 @@ class Attempt(Callback):
         at_an_end = error is None or refused or isinstance(error, Diverged | Pruned)
         if self.run.config_file.is_file() and not at_an_end:
             kept = "Kept: the last whole epoch." if self.run.last.is_file() else "No epoch was complete."
-            log.info(f"{kept} Go on: python -m unet_lightning.train resume={value_path(self.sweep or self.run.path)}")
+            again = command("train", f"resume={value_path(self.sweep or self.run.path)}")
+            log.info(f"{kept} Go on: {again}")
         if not self.run.path.is_dir():  # where it is gone, it stays gone
             return
         word, code = outcome_of(error)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unet_lightning.commands import value_path
 from unet_lightning.errors import ConfigError
 from unet_lightning.text import shown
 from unet_lightning.training.config import within
-from unet_lightning.training.folder import value_path
 
 # Of a file of conf/trainer: where it is trained.
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm")

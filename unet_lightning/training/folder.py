@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from yaml import YAMLError
 
+from unet_lightning import commands
+from unet_lightning.commands import value_path
 from unet_lightning.errors import OtherRun, RunError
 from unet_lightning.files import leads_out, write_text
-from unet_lightning.text import override_value, without_secrets
+from unet_lightning.text import without_secrets
 from unet_lightning.training.config import as_yaml, differences, read_config, select, upgraded
 from unet_lightning.training.provenance import commit, machine, versions
 from unet_lightning.training.state import read_state
@@ -136,7 +137,7 @@ class RunFolder:
         path = self.path / "repro.yaml"
         deterministic = bool(config["trainer"].get("deterministic") or config.get("deterministic"))
         found: Any = {"seed": config["seed"], "deterministic": deterministic}
-        found |= {"repeat": f"python -m unet_lightning.train rerun={value_path(self.path)}", "attempts": []}
+        found |= {"repeat": commands.command("train", f"rerun={value_path(self.path)}"), "attempts": []}
         with contextlib.suppress(OSError, YAMLError, AttributeError, TypeError, ValueError):  # a broken one begins anew
             found["attempts"] = list(yaml.safe_load(path.read_text(encoding="utf-8")).get("attempts", []))
         found["attempts"].append(attempt)
@@ -231,20 +232,3 @@ def followed(path: Path) -> Path:
     if path.name == LATEST and path.is_file():
         return path.parent / path.read_text(encoding="utf-8").strip()
     return path
-
-
-def shell_path(folder: Path) -> str:
-    """A folder as a person would type it in a shell."""
-    return shlex.quote(_near(folder))
-
-
-def value_path(folder: Path) -> str:
-    """A folder as a person would type it behind `run=` in a shell; Hydra reads brackets and commas, too."""
-    value = override_value(_near(folder))
-    return shlex.quote(value) if set(value) & set('"`$!\\\n') or "'" not in value else f'"{value}"'
-
-
-def _near(folder: Path) -> str:
-    """A folder from the working folder on, where it lies in that; never the name of an option, or of a home."""
-    near = str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
-    return f"./{near}" if near.startswith(("-", "~")) else near

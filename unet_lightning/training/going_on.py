@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from unet_lightning.commands import value_path
 from unet_lightning.errors import RunError
 from unet_lightning.models.contents import DATA_STATE
 from unet_lightning.models.weights import read_checkpoint
-from unet_lightning.training.folder import value_path
 
 # What training goes on with.
 RESUMED = {

@@ -27,6 +27,7 @@ class Origin:
     scale: str | int | float
     tiles: str
     assumed: dict[str, str] = field(default_factory=dict)  # the normalisation that was said of weights without a run
+    out_of_fold: str | None = None  # which networks answer for an image, of a cross-validation's own images
     predictions: str | None = None  # the folder of maps from elsewhere
 
     @property

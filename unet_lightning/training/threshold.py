@@ -8,7 +8,7 @@ from typing import Any
 from unet_lightning.errors import ConfigError
 from unet_lightning.files import write_text
 from unet_lightning.inference.predictor import PredictionOptions
-from unet_lightning.training.folder import value_path
+from unet_lightning.training.measurable import evaluate_command
 from unet_lightning.training.trained import Trained
 
 FILE = "threshold.json"
@@ -39,7 +39,8 @@ def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
     Raises:
         ConfigError: there is none, it is broken, or it was chosen for something else than the fingerprint says.
     """
-    path, choose = run / FILE, f"python -m unet_lightning.evaluate run={value_path(run)} threshold=val"
+    path = run / FILE
+    choose = evaluate_command(run, "threshold=val")
     if not path.is_file():
         raise ConfigError(f"No threshold was chosen yet: looked for {path}. Choose it on validation: {choose}")
     try:
@@ -49,7 +50,7 @@ def stored_threshold(run: Path, made_for: Mapping[str, Any]) -> float:
             raise ValueError(f"{value} is no probability")
         other = [name for name in made_for if stored[name] != made_for[name]]
     except Exception as error:  # whatever a parser stumbles over
-        raise ConfigError(f"{path} is broken ({error}): choose the threshold again. {choose}") from error
+        raise ConfigError(f"{path} is broken ({error}): choose the threshold again: {choose}") from error
     if other:
         raise ConfigError(f"The threshold in {path} was chosen with another {', '.join(other)}: give the same here.")
     return value

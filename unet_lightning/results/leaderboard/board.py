@@ -24,12 +24,11 @@ POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # figures o
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
     "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
-    "these images, so that all figures are too high. Measure what you choose on images that chose nothing: "
-    "python -m unet_lightning.evaluate run=<folder>."
+    "these images, so that all figures are too high. Measure what you choose on images that chose nothing."
 )
 RANKED_ON_VALIDATION = (
     "Validation: for choosing among these, not for reporting. What is chosen by these figures was favoured by the "
-    "chance of these images. Measure it on images that chose nothing: python -m unet_lightning.evaluate run=<folder>."
+    "chance of these images. Measure it on images that chose nothing."
 )
 
 

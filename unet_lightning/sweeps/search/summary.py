@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shlex
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from optuna import visualization
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from unet_lightning import commands
 from unet_lightning.files import write_text
 from unet_lightning.results.html import render
 from unet_lightning.sweeps.search.space import Space
@@ -31,7 +31,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 def command(space: Space, values: Mapping[str, Any]) -> str:
     """The command line that trains a trial by itself."""
     given = [one for one in space.overrides(values) if not one.startswith("sweep=")]
-    return shlex.join(["python", "-m", "unet_lightning.train", *given])
+    return commands.command("train", *map(commands.quoted, given))
 
 
 def counted(study: optuna.Study) -> str:

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from unet_lightning.commands import value_path
 from unet_lightning.data.labels import Batch
 from unet_lightning.errors import UserError
-from unet_lightning.training.folder import value_path
 
 
 class Diverged(UserError):
