@@ -20,9 +20,10 @@ ODD = [
     b"M\xfcller".decode("utf-8", "surrogateescape"),
 ]
 WHERE_PRINTED = {
-    "data/drive.py", "importing/bring.py", "prepare.py", "request.py", "sweeps/record.py", "sweeps/search/summary.py", "sweeps/sweeper.py",
-    "training/attempt.py", "training/folder.py", "training/folds.py", "training/measurable.py",
-}  # fmt: skip
+    *("data/drive.py", "importing/bring.py", "prepare.py", "request.py"),
+    *("sweeps/record.py", "sweeps/search/summary.py", "sweeps/sweeper.py"),
+    *("training/attempt.py", "training/folder.py", "training/folds.py", "training/measurable.py"),
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 

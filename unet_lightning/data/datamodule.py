@@ -16,7 +16,7 @@ from unet_lightning.data.labels import IGNORE, Batch, collate
 from unet_lightning.data.normalisation import channel_statistics, check_statistics, given_statistics, moments_of
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.seen import Seen, inherited_images, inherited_state, lineage, warn_of_copies
-from unet_lightning.data.shares import check_labels, checked_share
+from unet_lightning.data.shares import check_labels, checked_share, classes_of
 from unet_lightning.data.splits import validated
 from unet_lightning.data.transforms import to_input
 from unet_lightning.errors import ConfigError
@@ -144,7 +144,7 @@ class SegmentationDataModule(L.LightningDataModule):
             "contents": {name: dict(content) for name, content in self._contents().items()},
             **inherited_state(self.inherited),
             "unknown_weights": self.unknown,
-            "classes": list(self.train.classes) if self.train else [],
+            **classes_of(self.train),
             "mean": self.mean,
             "std": self.std,
             "task": self.train.task if self.train else None,

@@ -55,6 +55,17 @@ def shares_of(image_ids: Sequence[str], classes: Sequence[str], targets: Iterabl
     return Shares(image_ids, classes, counts)
 
 
+def class_pixels(part: SegmentationDataset) -> list[int]:
+    """The counted pixels of each class in the labels of some images."""
+    counts = shares_of(part.image_ids, part.classes, [one.target for one in part.samples]).counts
+    return [int(count) for count in counts.sum(0)]
+
+
+def classes_of(part: SegmentationDataset | None) -> dict[str, Any]:
+    """What a checkpoint keeps of the classes: their names, background first, and their pixels in training."""
+    return {"classes": list(part.classes), "class_pixels": class_pixels(part)} if part else {"classes": []}
+
+
 def doubts(shares: Shares, most: float = SegmentationDataset.most_foreground) -> list[str]:
     """What is doubtful about labels, a sentence each with what to do; empty where all looks right.
 

@@ -16,6 +16,7 @@ from unet_lightning.results.leaderboard.entries import Run, make_entries, withou
 from unet_lightning.results.leaderboard.folds import folds_in_words
 from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
+from unet_lightning.results.leaderboard.trivial import trivial_entries
 from unet_lightning.results.stored import read_stored, stored_evaluations
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.from_data import as_asked
@@ -52,6 +53,7 @@ def board_of(
     jobs = [(one.path, job) for one in found for job in one.unfinished]
     unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
     entries = mark_twins(make_entries(runs, class_name))
+    entries += [] if class_name else trivial_entries(runs)
     return make_leaderboard(entries, figure, class_name, [*folds_in_words(entries), *notes], unfinished)
 
 

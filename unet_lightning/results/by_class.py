@@ -11,6 +11,7 @@ from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.stored import MODEL, TRUE_BY_CALLED
 from unet_lightning.results.tables import mean_and_sd, readable, results_table, show, words_of
+from unet_lightning.results.trivial import trivial_table
 
 # Of the pooled pixels, in the order of the columns; then whatever else is measured of single images.
 OVERLAP = ("iou", "sensitivity", "precision", "specificity")
@@ -29,14 +30,22 @@ def show_tables(evaluation: Evaluation, terminal: bool = True) -> str:
     protocol, figures = evaluation.protocol, evaluation.classes
     words, mark = words_of(protocol), protocol.mark
     if figures is None:
-        return show(results_table(evaluation.observers, mark), words, terminal)
+        table = show(results_table(evaluation.observers, mark), "", terminal)
+        return table + show(beside_trivial(evaluation), f"{evaluation.words_of_trivial} {words}", terminal)
     headline = show(results_table({MODEL: figures.mean}, mark), HEADLINE, terminal)
+    headline += "\n" + show(beside_trivial(evaluation), evaluation.words_of_trivial, terminal)
     table = class_table(evaluation, figures)
     caption = " ".join([*left_out(evaluation, figures), words])
     if terminal:
         Console().print()
         show(fitting(table, Console().width), caption)
     return f"{headline}\n{show(table, caption, terminal=False)}"
+
+
+def beside_trivial(evaluation: Evaluation) -> pd.DataFrame:
+    """The model beside maps that look at no photograph, a row each."""
+    name = f"{MODEL} {evaluation.protocol.mark}".rstrip()
+    return trivial_table({name: evaluation.observers[MODEL]}, evaluation.trivial)
 
 
 def class_table(evaluation: Evaluation, figures: ClassFigures) -> pd.DataFrame:

@@ -25,6 +25,7 @@ class Maps:
     made_by: Sequence[MadeBy | None] = ()  # of each map what is known of its networks
     thresholds: Sequence[float] = ()  # of each photograph: the probability from which on a pixel is a vessel
     threshold_source: str = ""  # for the protocol
+    frequent: int | None = None  # number of the most frequent class of the training labels, where it is known
 
 
 def with_threshold(maps: Maps, value: float | None) -> Maps:

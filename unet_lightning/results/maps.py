@@ -204,4 +204,4 @@ class NetworkSource:
             found.watched.clear()
             if self.held_out.keys() >= {*dataset.image_ids}:
                 origin = replace(origin, out_of_fold=self._held_out_by())
-        return Maps(dataset, split, maps, origin, found, said)
+        return Maps(dataset, split, maps, origin, found, said, frequent=first.frequent)

@@ -19,7 +19,7 @@ from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.results.by_class import show_tables
+from unet_lightning.results.by_class import beside_trivial, show_tables
 from unet_lightning.results.maps import NetworkSource
 from unet_lightning.results.places import ending_of, held, place_of, put_in_place
 from unet_lightning.results.report import write_report
@@ -68,7 +68,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
                 save_probability(one.probability, path, said.written() if said else None)
             calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
         confusion = None if evaluation.classes is None else evaluation.classes.confusion.tolist()
-        write_stored(new, protocol, observers, evaluation.dataset.image_ids, calibration, confusion)
+        write_stored(
+            new, protocol, observers | evaluation.trivial, evaluation.dataset.image_ids, calibration, confusion
+        )
         write_text(new / TABLE, show_tables(evaluation, terminal=False))
         if report:
             build_pages(new)
@@ -76,7 +78,8 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
     def build_pages(new: Path) -> None:
         pages = {name: f"report{ending_of(name)}.html" for name in evaluation.images}
         for (name, images), thing in zip(evaluation.images.items(), evaluation.dataset.classes[1:], strict=True):
-            write_report(new / pages[name], title, protocol, {name: observers[name]} | people, images, thing)
+            beside = beside_trivial(evaluation) if name == MODEL else None
+            write_report(new / pages[name], title, protocol, {name: observers[name]} | people, images, thing, beside)
         if evaluation.classes is not None:
             write_class_report(new / "report.html", title, evaluation, evaluation.classes, pages)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from PIL import ImageColor
 from torch import Tensor
@@ -64,6 +65,7 @@ def write_report(
     observers: Mapping[str, Summary],
     images: list[MeasuredImage],
     thing: str = "vessel",
+    trivial: pd.DataFrame | None = None,
 ) -> None:
     """Writes the figures, the curves and the pictures of an evaluation, worst Dice first.
 
@@ -73,7 +75,7 @@ def write_report(
     pictures = [pictures_of(image, thing) for image in images]
     charts = draw_charts(observers, *pooled(images), protocol.threshold, thing)
     image_ids = [image.image_id for image in images]
-    write_page(path, title, protocol, observers, image_ids, pictures, LEGEND, charts, thing)
+    write_page(path, title, protocol, observers, image_ids, pictures, LEGEND, charts, thing, trivial=trivial)
 
 
 def write_page(
@@ -87,6 +89,7 @@ def write_page(
     charts: Sequence[Mapping[str, str]] = (),
     thing: str = "vessel",
     classes: Mapping[str, Any] | None = None,
+    trivial: pd.DataFrame | None = None,
 ) -> None:
     """Writes a report from its parts.
 
@@ -101,6 +104,7 @@ def write_page(
         charts: see `draw_charts`.
         thing: the class that the figures are of.
         classes: of more than two: see `by_class.page_parts`.
+        trivial: the network beside maps that look at no photograph.
     """
     rows = zip(image_ids, pictures, next(iter(observers.values())).per_image, strict=True)
     # An image without a Dice comes last.
@@ -118,6 +122,7 @@ def write_page(
         method=METHOD,
         table=table_rows(list(observers.values()), thing),
         classes=classes,
+        trivial=trivial,
         charts=charts,
         legend=legend,
         images=[

@@ -10,7 +10,7 @@ from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.shown import shown
 from unet_lightning.inference.colours import class_colours, in_colours
 from unet_lightning.metrics.several import ClassFigures
-from unet_lightning.results.by_class import HEADLINE, class_table, confusion_table, left_out
+from unet_lightning.results.by_class import HEADLINE, beside_trivial, class_table, confusion_table, left_out
 from unet_lightning.results.html import embed
 from unet_lightning.results.report import write_page
 from unet_lightning.results.scores import Evaluation, called_of
@@ -40,7 +40,9 @@ def write_class_report(
     legend = dict(zip(colours, [*classes, "not counted"], strict=True))
     mean = {MODEL: figures.mean}
     ids = evaluation.dataset.image_ids
-    write_page(path, title, evaluation.protocol, mean, ids, pictures, legend, thing="class", classes=parts)
+    write_page(
+        path, title, evaluation.protocol, mean, ids, pictures, legend, (), "class", parts, beside_trivial(evaluation)
+    )
 
 
 def _pictures_of(

@@ -1,7 +1,7 @@
 """Figures of probability maps, with the protocol that they stand under."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.decided import Maps
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import MODEL, of_class
+from unet_lightning.results.trivial import trivial_maps, words_of_trivial
 from unet_lightning.training.origin import MadeBy
 from unet_lightning.training.provenance import commit, versions
 
@@ -45,6 +46,8 @@ class Evaluation:
     observers: dict[str, Summary]  # figures by the name of who drew, the model's first
     protocol: Protocol
     classes: ClassFigures | None = None  # where there are more than two
+    trivial: dict[str, Summary] = field(default_factory=dict)  # of maps that look at no photograph, by their names
+    words_of_trivial: str = ""
     made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
 
@@ -61,6 +64,8 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
     how |= {"shape": terms.shape}
     protocol = protocol_of(maps, instances)
+    beside: dict[str, Any] = {"trivial": trivial_maps(dataset, maps.frequent), "made_by": maps.made_by}
+    beside["words_of_trivial"] = words_of_trivial(dataset, maps.frequent)
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
     for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
@@ -74,13 +79,13 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
             print(f"No figures of the {terms.second}: they are measured with two classes alone.")
         figures = class_figures(dataset, images, maps.probabilities, **how)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
-        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol, figures, maps.made_by)
+        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol, figures, **beside)
     first = [one.target for one in images[MODEL]]
     observers = {MODEL: figures_of(images[MODEL], first, **how)}
     if second := second_observer(dataset):
         observers[terms.second] = summarise([target == VESSEL for target in second], first, **how)
         observers[terms.against_second] = figures_of(images[MODEL], second, **how)
-    return Evaluation(dataset, images, observers, protocol, made_by=maps.made_by)
+    return Evaluation(dataset, images, observers, protocol, **beside)
 
 
 def class_figures(

@@ -25,6 +25,7 @@ SAME_MEAN = 1e-6  # a mean of the figures as they are written is the mean that i
 MODEL, SECOND, AGAINST_SECOND = "model", TERMS["vessels"].second, TERMS["vessels"].against_second
 SECONDS = {terms.second for terms in TERMS.values()}  # whoever they are called by the task of a data set
 PEOPLE = SECONDS | {terms.against_second for terms in TERMS.values()}
+ALL = "all "  # begins the names of maps that are all one class
 
 
 @dataclass(frozen=True, eq=False)

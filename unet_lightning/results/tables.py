@@ -222,7 +222,8 @@ def _grid(frame: pd.DataFrame, as_text: Callable[[str], str]) -> Table:
         box=box.MARKDOWN,
     )
     for row in frame.itertuples():
-        table.add_row(*(escape(as_text(cell)) for cell in row))
+        dim = row[0] in frame.attrs.get("dim", ())
+        table.add_row(*(escape(as_text(cell)) for cell in row), style="dim" if dim else "")
     return table
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from unet_lightning.data.shares import Shares, shares_of
+from unet_lightning.data.shares import class_pixels
 from unet_lightning.training.config import ABSENT, select, with_value, within
 
 FIELDS = "from_data"  # of config.yaml: the dotted fields that were AUTO
@@ -59,10 +59,9 @@ def filled(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
     """
     if not (keys := waiting(config)):
         return dict(config)
-    shares: Shares = shares_of(train.image_ids, train.classes, [sample.target for sample in train.samples])
-    found = dict(config)
+    weights, found = class_weights(class_pixels(train)), dict(config)
     for key in keys:
-        found = with_value(found, key, class_weights(shares.counts.sum(0).tolist()))
+        found = with_value(found, key, weights)
     return found | {FIELDS: sorted({*fields(config), *keys})}
 
 

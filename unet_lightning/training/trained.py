@@ -48,6 +48,7 @@ class Trained(Memory):
     initial_ids: dict[str, list[str]]  # what those weights have seen, by data set; empty where nothing is known
     unknown: list[str]  # files of weights that it began from, of which nobody knows what they have seen
     form: Form = RGB  # how photographs are read
+    frequent: int | None = None  # number of the most frequent class of the training labels, where it is known
     loose: bool = False  # whether it came as a file of weights, which says nothing of how photographs pass
     looks_for_field: bool = True  # whether a photograph without a mask is looked at for its field of view
 
@@ -107,6 +108,7 @@ def read_trained(path: Path, config: dict[str, Any], *, selected: bool) -> Train
         initial_ids=named(inherited),
         unknown=unknown,
         form=Form.of(data["form"]) if data.get("form") else RGB,
+        frequent=_most_frequent(data.get("class_pixels"), len(data["classes"])),
     )
 
 
@@ -119,3 +121,9 @@ def joint_form(networks: Sequence[Trained]) -> Form:
             "Take networks of one way."
         )
     return forms[0]
+
+
+def _most_frequent(pixels: Any, classes: int) -> int | None:
+    """The number of the class with the most pixels; None where a checkpoint does not say how many there are."""
+    known = isinstance(pixels, list) and len(pixels) == classes and all(type(one) is int for one in pixels)
+    return pixels.index(max(pixels)) if known and pixels else None

@@ -37,9 +37,10 @@ class Leaderboard:
     """Entries in their order, and what they say of the choices and of the jobs of a sweep.
 
     `lines` has a row an entry, the ranked ones and the second observer by their means, then those that leaked: the
-    columns of leaderboard.csv, and `kind`: `model`, `human`, or `leak` for figures that prove nothing. `unfinished` has
-    a row a job that did not end well, or has not ended: its `job` folder, its `state` (`unknown` where that is broken),
-    whether it is `ranked` by what it had reached, `choices` that were to be tried, and the `error`.
+    columns of leaderboard.csv, and `kind`: `model`, `human`, `leak` for figures that prove nothing, or `trivial` for
+    maps that look at no photograph. `unfinished` has a row a job that did not end well, or has not ended: its `job`
+    folder, its `state` (`unknown` where that is broken), whether it is `ranked` by what it had reached, `choices` that
+    were to be tried, and the `error`.
     """
 
     figure: str  # that they are ranked by
@@ -97,7 +98,7 @@ def make_leaderboard(
     images; None: those that the evaluations say.
     """
     groups = groups_of(entries) if groups is None else groups
-    models = [entry for entry in entries if not entry.human]
+    models = [entry for entry in entries if entry.runs]
     known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
     if figure not in known:
         lacking = ", ".join(entry.name for entry in models if figure not in entry.per_image)
@@ -149,15 +150,16 @@ def _ranked(
 ) -> list[tuple[str, Entry, Standing]]:
     """Each entry with its kind and where it stands: the best first, what has no mean behind, and leaks last."""
     lower, bounds = figure in LOWER_IS_BETTER, bounds_of(figure)
-    clean = [entry for entry in entries if not entry.leak or (validation and entry.for_choosing)]
+    clean = [one for one in entries if not one.trivial and (not one.leak or (validation and one.for_choosing))]
     leaks = [entry for entry in entries if entry.leak and not (validation and entry.for_choosing)]
     values, competing = [entry.counting(figure) for entry in clean], [not entry.human for entry in clean]
     placed = standings(values, competing, lower, groups, bounds)
     rows = [("human" if entry.human else "model", entry, place) for entry, place in zip(clean, placed, strict=True)]
-    # A leak is shown and not compared: it may be as good as it is for the wrong reason.
-    rows += [("leak", entry, Standing(None, *mean_interval(entry.counting(figure), groups, bounds))) for entry in leaks]
-    sign = 1 if lower else -1
-    return sorted(rows, key=lambda row: (row[0] == "leak", math.isnan(row[2].mean), sign * row[2].mean))
+    # Shown and not compared: a leak may be as good as it is for the wrong reason, and a map of one class is no method.
+    aside = [*(("leak", one) for one in leaks), *(("trivial", one) for one in entries if one.trivial)]
+    rows += [(kind, one, Standing(None, *mean_interval(one.counting(figure), groups, bounds))) for kind, one in aside]
+    sign, behind = 1 if lower else -1, {"leak": 1, "trivial": 2}
+    return sorted(rows, key=lambda row: (behind.get(row[0], 0), math.isnan(row[2].mean), sign * row[2].mean))
 
 
 def _line(
@@ -194,7 +196,9 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Gr
     """What was measured how, in sentences."""
     protocols = [one for entry in models for one in entry.protocols]
     first, what = protocols[0], "images" if groups is None else "groups of images"
-    means = lines.loc[lines["kind"] != "leak", ["rank", f"{figure}_per_image"]].dropna(subset=[f"{figure}_per_image"])
+    means = lines.loc[lines["kind"].isin(("model", "human")), ["rank", f"{figure}_per_image"]].dropna(
+        subset=[f"{figure}_per_image"]
+    )
     pairs = comparisons(int(means["rank"].notna().sum()), len(means))
     order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
     notes = [
@@ -216,6 +220,8 @@ def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Gr
     leaks = lines[lines["kind"] == "leak"]
     for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
         notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
+    if trivial := list(lines.loc[lines["kind"] == "trivial", "entry"]):
+        notes.append(f"Without rank or comparison, as they look at no photograph: {', '.join(trivial)}.")
     notes += [f"LEAK: the maps of {entry.name} are those of {entry.twin}." for entry in models if entry.twin]
     for unknown in dict.fromkeys(words for entry in models for words in entry.unknown):
         names = ", ".join(entry.name for entry in models if unknown in entry.unknown)

@@ -65,12 +65,13 @@ class Entry:
     settings: Sequence[str] = ()  # the values of its config in which the entries differ
     against_second: float = math.nan  # Dice per image against the second observer; NaN where that is not known
     leak: Sequence[str] = ()  # images that a network behind it was trained or selected on
+    trivial: bool = False  # whether it is of a map that looks at no photograph
     twin: str = ""  # the entry whose maps these are, where they leak for that
 
     @property
     def human(self) -> bool:
         """Whether a person drew what is measured."""
-        return not self.runs
+        return not self.runs and not self.trivial
 
     @property
     def several(self) -> bool:
@@ -101,7 +102,7 @@ class Entry:
 
     def counting(self, figure: str) -> Values:
         """The values that count for the mean of a figure, as in the table of an evaluation: see `Summary`."""
-        return _counting(self.per_image.get(figure, {}), figure, self.several)
+        return _counting(self.per_image.get(figure, {}), figure, self.several or self.trivial)
 
     def spread(self, figure: str) -> float:
         """The SD over the seeds' means; NaN for a single seed."""

@@ -32,7 +32,7 @@ def terminal(board: Leaderboard, width: int) -> Group:
         places[-1] = kinds.index("human")
     table = _table(ranking(board, narrow=True), width, places)
     for row, place in zip(table.rows, places, strict=True):
-        row.style = "dim" if kinds[place] == "leak" else ""
+        row.style = "dim" if kinds[place] in ("leak", "trivial") else ""
     parts: list[RenderableType] = [Text(f"{board.lead}\n", "bold")] if board.lead else []
     parts.append(table)
     if further := len(kinds) - len(places):

@@ -35,7 +35,7 @@ def draw(board: Leaderboard) -> dict[str, str]:
 
 def forest(board: Leaderboard) -> Figure | None:
     """The mean of each entry with its interval, from the best down, and a line at the second observer's mean."""
-    lines, mean = board.lines, f"{board.figure}_per_image"
+    lines, mean = board.lines[board.lines["kind"] != "trivial"], f"{board.figure}_per_image"
     if lines[mean].isna().all():
         return None
     figure = Figure(figsize=(WIDTH, 0.7 + ROW * len(lines)), layout="constrained")

@@ -146,7 +146,7 @@ def _places(board: Leaderboard, lines: pd.DataFrame, level: int, measured: bool 
 
 def _ways(lines: pd.DataFrame) -> list[str]:
     """Of each row the threshold, test-time augmentation and scale that others do not share, such as `tta=flips`."""
-    models = lines["kind"] != "human"
+    models = lines["kind"].isin(("model", "leak"))
     texts = {key: lines[key].map(_protocol) for key in ("threshold", "tta", "scale")}
     differing = {key: cells for key, cells in texts.items() if cells[models].nunique() > 1}
     said = [" ".join(f"{key}={cells.loc[row]}" for key, cells in differing.items()) for row in lines.index]
