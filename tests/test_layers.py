@@ -30,6 +30,8 @@ HOMES = {
     "matplotlib": {"training", "results"},
     "jinja2": {"results"},
     "pandas": {"results"},
+    "nibabel": {"importing.volumes"},
+    "pydicom": {"importing.dicom"},
 }
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

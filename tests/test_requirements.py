@@ -48,7 +48,7 @@ def test_what_is_imported_is_declared(folder):
 
 
 def test_what_no_extra_brings_is_needed_without_one():
-    optional = {"hydra_plugins", "submitit", "mlflow", "optuna", "plotly", "tensorboard"}
+    optional = {"hydra_plugins", "submitit", "mlflow", "optuna", "plotly", "tensorboard", "nibabel", "pydicom"}
     homes = packages_distributions()
     for module, path in imported(ROOT / "unet_lightning").items():
         packages = {canonicalize_name(name) for name in homes.get(module, [module])}

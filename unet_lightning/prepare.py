@@ -11,8 +11,9 @@ from unet_lightning.text import at_home
 
 FORMS = """\
 IN is a folder with images/ and labels/ (or masks/), flat or below train/ and test/; one folder with photo_1.jpg and
-photo_1_mask.png; a folder an image; or a CSV file with the columns image and label (and image_id, class, fov, split,
-group). Labels have the names of their photographs, or usual endings more. Nothing is written where something is wrong.
+photo_1_mask.png; a folder an image; a CSV file with the columns image and label (and image_id, class, fov, split,
+group); annotations of LabelMe, COCO, CVAT or VIA with their photographs; NIfTI volumes; or DICOM files. Labels have the
+names of their photographs, or usual endings more. Nothing is written where something is wrong.
 """
 OWN = (
     "dataset",
@@ -72,6 +73,14 @@ def _add_folder(datasets: "argparse._SubParsersAction[argparse.ArgumentParser]")
     meaning.add_argument("--several", choices=("instances", "classes"), help="what several labels of an image are")
     meaning.add_argument("--empty", choices=("background", "leave-out"), help="what is meant where nothing is drawn")
     meaning.add_argument("--overlap", choices=("later",), help="where labels share pixels the later class counts")
+    drawn = folder.add_argument_group("annotations of LabelMe, COCO, CVAT and VIA (docs/annotations.md)")
+    drawn.add_argument("--line-width", type=float, metavar="PIXELS", help="of lines, which cover no pixels else")
+    drawn.add_argument("--attribute", help="of VIA's regions: the one that is the class")
+    volumes = folder.add_argument_group("NIfTI and DICOM (docs/annotations.md)")
+    volumes.add_argument("--axis", choices=("axial", "coronal", "sagittal"), help="along which volumes are sliced")
+    volumes.add_argument("--slices", choices=("labelled",), help="only slices with a label")
+    for name, meant in (("--window", "which numbers become 0 and 255"), ("--value-range", "which numbers are kept")):
+        volumes.add_argument(name, type=float, nargs=2, metavar=("LOW", "HIGH"), help=meant)
 
 
 def _names(text: str) -> list[str]:

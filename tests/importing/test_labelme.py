@@ -98,6 +98,7 @@ def test_a_photograph_that_is_not_there_is_taken_out_of_the_file(tmp_path):
     ("bad", "message"),
     [
         (shape("a", "point", (1, 1)), r"shape 1 \(a\) is of the type point: expected polygon, rectangle"),
+        (shape("a", {"b": 1}), r"of the type {'b': 1}: expected polygon"),
         (shape("a", "linestrip", (1, 1), (2, 2)), r"shape 1 \(a\) is a line, .* --line-width 3"),
         (shape("a", "polygon", (1, 1), (2, 2)), "3 points or more were expected, found 4 numbers"),
         (shape("a", "circle", (1, 1), (2, 2), (3, 3)), "a circle has 2 points, found 3"),

@@ -14,6 +14,7 @@ from unet_lightning.data.opening import stored_form
 from unet_lightning.errors import DataError
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels
 from unet_lightning.importing.shapes import Region, Size, window
+from unet_lightning.importing.values import some
 from unet_lightning.text import as_id
 
 OPTIONS = frozenset({"classes", "overlap", "empty", "line_width"})
@@ -208,8 +209,3 @@ def _parts(name: str) -> tuple[str, ...]:
         elif part not in ("", "."):
             parts.append(part)
     return tuple(parts)
-
-
-def some(names: Sequence[str]) -> str:
-    """At most ten names, for messages."""
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

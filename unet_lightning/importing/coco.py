@@ -13,10 +13,20 @@ from typing import Any
 
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather, some
+from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Reader
 from unet_lightning.importing.shapes import Region, Size
-from unet_lightning.importing.values import annotation_files, holds, numbers, points, read_json, size_in, taken, text_of
+from unet_lightning.importing.values import (
+    annotation_files,
+    holds,
+    numbers,
+    points,
+    read_json,
+    size_in,
+    some,
+    taken,
+    text_of,
+)
 
 MARKS = (b'"images"', b'"annotations"', b'"categories"')
 FIRST = 48  # the character that stands for 0

@@ -56,7 +56,7 @@ def _shape(values: Any, what: str, file: Path, asked: Options) -> Shape:
     where = f"{file}, {what}"
     name = taken(values, "label", str, where)
     kind = values.get("shape_type") or "polygon"  # of the first versions, which had no other
-    if kind not in CORNERS:
+    if not isinstance(kind, str) or kind not in CORNERS:
         raise DataError(f"{where} ({name}) is of the type {str(kind)[:40]}: expected {', '.join(CORNERS)}.")
     given = taken(values, "points", list, where)
     corners = points([number for one in given for number in numbers(one, where, 2)], where, CORNERS[kind])

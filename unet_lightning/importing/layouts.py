@@ -80,7 +80,8 @@ def holds_labels(path: Path) -> bool:
         parts = [*_parts(path, {})]
     except DataError:  # which says more when it is read
         return True
-    return any(files for part in parts for _, files in _labels_in(part)) or any(_folders_of_images(path))
+    labels = (files for part in parts if _photos_in(part) for _, files in _labels_in(part))
+    return any(labels) or any(_folders_of_images(path))
 
 
 def _parts(root: Path, options: Options) -> Iterator[Part]:
@@ -132,7 +133,7 @@ def _named(base: Path, options: Options, option: str, usual: re.Pattern[str]) ->
 
 def _in_part(part: Part, empty: str | None) -> list[Files]:
     """The images of a part; what has no label is background, left out, or an error."""
-    photos = _mixed(part.photos)[0] if part.photos == part.labels else _files(part.photos)
+    photos = _photos_in(part)
     if not photos:
         raise DataError(f"No photograph in {part.photos}: looked for {', '.join(SUFFIXES)}.")
     labels: dict[str, dict[Path, str]] = {}
@@ -164,6 +165,10 @@ def _in_part(part: Part, empty: str | None) -> list[Files]:
         for name, photo in photos.items()
         if name in labels or empty == "background"
     ]
+
+
+def _photos_in(part: Part) -> dict[str, Path]:
+    return _mixed(part.photos)[0] if part.photos == part.labels else _files(part.photos)
 
 
 def _labels_in(part: Part) -> Iterator[tuple[str, dict[str, Path]]]:

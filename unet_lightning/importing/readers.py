@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.importing import coco, cvat, images, labelme, via
+from unet_lightning.importing import coco, cvat, dicom, images, labelme, via, volumes
 from unet_lightning.importing.found import Found, Options, Reader
 
-READERS: Sequence[Reader] = (images.READER, labelme.READER, coco.READER, cvat.READER, via.READER)
+READERS: Sequence[Reader] = tuple(module.READER for module in (images, labelme, coco, cvat, via, volumes, dicom))
 
 
 def read(path: Path, options: Options, form: str | None = None, readers: Sequence[Reader] = READERS) -> Found:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unet_lightning.errors import DataError
+from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.found import Options
 from unet_lightning.importing.shapes import Points, Size
 
@@ -90,9 +90,22 @@ def points(flat: Sequence[float], where: str, least: int) -> Points:
 
 
 def line_width(asked: Options, where: str) -> float:
-    """The width of lines in pixels; DataError where none was given."""
-    if "line_width" not in asked:
+    """The width of lines in pixels.
+
+    Raises:
+        ConfigError: it is no width.
+        DataError: none was given.
+    """
+    width = asked.get("line_width")
+    if width is None:
         raise DataError(
             f"{where} is a line, which covers no pixels. Give lines a width, --line-width 3 (pixels), or draw regions."
         )
-    return float(asked["line_width"])
+    if not 0 < width < math.inf:
+        raise ConfigError(f"--line-width must be a number of pixels above 0, found {width}.")
+    return float(width)
+
+
+def some(names: Sequence[str]) -> str:
+    """At most ten names, for messages."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

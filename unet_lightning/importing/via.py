@@ -15,9 +15,18 @@ import numpy as np
 
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather, some
+from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Reader
-from unet_lightning.importing.values import annotation_files, line_width, numbers, points, read_json, taken, text_of
+from unet_lightning.importing.values import (
+    annotation_files,
+    line_width,
+    numbers,
+    points,
+    read_json,
+    some,
+    taken,
+    text_of,
+)
 
 MARKS = (
     (".json", b'"shape_attributes"'),
