@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import drawn
+import drawn_annotations
 import drawn_maps
 import mutations
 import numpy as np
@@ -382,6 +383,9 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "photographs and labels by name and turn, drawn": (drawn.pairs, 8),
     "groups of images, drawn": (drawn.groups, 4),
     "maps of other programs, drawn": (drawn_maps.maps, 8),
+    "annotations of other tools, drawn": (drawn_annotations.annotations, 12),
+    "annotations of other tools": (drawn_annotations.spoilt, 12),
+    "volumes and DICOM": (drawn_annotations.scans, 8),
 }
 
 

@@ -57,6 +57,9 @@ NAMES = [
     "photographs and labels by name and turn, drawn",
     "groups of images, drawn",
     "maps of other programs, drawn",
+    "annotations of other tools, drawn",
+    "annotations of other tools",
+    "volumes and DICOM",
 ]
 
 
