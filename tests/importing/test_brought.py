@@ -100,7 +100,8 @@ def test_volumes_become_slices_that_stay_together(tmp_path):
         "test",
     }
     photo = sorted((tmp_path / "out/train/images").iterdir())[0]
-    assert Image.open(photo).size == (16, 12) and Image.open(photo).mode == "L"
+    with Image.open(photo) as image:
+        assert image.size == (16, 12) and image.mode == "L"
 
 
 def test_no_word_about_a_patient_leaves_a_dicom_file(tmp_path, capsys):

@@ -93,6 +93,21 @@ def test_files_without_a_suffix_and_with_numbers_for_names_are_known(tmp_path):
     assert not READER.recognises(tmp_path / "p3")
 
 
+def test_a_list_of_files_is_no_image(tmp_path):
+    dicom(tmp_path / "a.dcm")
+    dicom(tmp_path / "DICOMDIR", label=False)
+    assert len(READER.read(tmp_path, WINDOW).images) == 1
+
+
+def test_labels_are_black_and_white_in_one_way_that_is_asked(tmp_path):
+    dicom(tmp_path / "a.dcm")
+    assert READER.read(tmp_path, WINDOW).may_be_inverted
+    found = READER.read(tmp_path, WINDOW | {"invert": True})
+    assert not found.may_be_inverted and (found.images[0].label() == (NUMBERS <= 500)).all()
+    with pytest.raises(ConfigError, match="each image has one"):
+        READER.read(tmp_path, WINDOW | {"several": "classes"})
+
+
 @pytest.mark.parametrize(
     ("tags", "message"),
     [

@@ -14,14 +14,14 @@ import numpy as np
 
 from unet_lightning.data.opening import MAX_SIDE
 from unet_lightning.errors import ConfigError, DataError, UserError
-from unet_lightning.importing.coding import Coding, coding_of, seen
+from unet_lightning.importing.coding import Coding, seen
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels, Reader
 from unet_lightning.importing.grey import OPTIONS, Greys, asked_greys
 from unet_lightning.importing.layouts import SUFFIXES
 from unet_lightning.importing.levels import Source, read_levels
-from unet_lightning.importing.matching import pairs_of
+from unet_lightning.importing.matching import coding_of_one, pairs_of
 
-TAKES = OPTIONS | {"classes", "colours", "threshold", "several"}
+TAKES = OPTIONS | {"classes", "colours", "threshold", "several", "invert"}
 NAMES = (".dcm", ".dicom", ".ima")
 MAGIC_AT, MAGIC = 128, b"DICM"
 NO_IMAGES = {"1.2.840.10008.5.1.4.1.1.66.4": "a segmentation", "1.2.840.10008.5.1.4.1.1.481.3": "an RT structure set"}
@@ -44,7 +44,7 @@ def read(path: Path, options: Options) -> Found:
     labels = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")]
     pairs, greys = pairs_of(files, labels, _stem, EXPECTED), asked_greys(options)
     heads = {name: _opened(file, pixels=False) for name, (file, _) in pairs.items()}
-    coding = coding_of([seen(read_levels(Source(label))) for _, label in pairs.values()], options)
+    coding = coding_of_one([seen(read_levels(Source(label))) for _, label in pairs.values()], options)
     patients = {name: str(head.get("PatientID") or "") for name, head in heads.items()}
     numbers = {patient: f"patient_{number}" for number, patient in enumerate(dict.fromkeys(patients.values()), 1)}
     known = all(patients.values())
@@ -62,7 +62,8 @@ def read(path: Path, options: Options) -> Found:
     said.append(f"Of {len(numbers)} patients, by their ids." if known else "Some files have no id of a patient.")
     if marked := [name for name, head in heads.items() if head.get("BurnedInAnnotation") == "YES"]:
         said.append(f"Pixels of {len(marked)} images may show who the patient is, as their files say: {marked[0]}.")
-    return Found(images, coding.classes, said, value_range=greys.kept_range if greys else None)
+    sure = len(coding.classes) > 2 or not {"invert", "colours"}.isdisjoint(options)
+    return Found(images, coding.classes, said, not sure, greys.kept_range if greys else None)
 
 
 def read_image(file: Path, greys: Greys | None) -> Pixels:
@@ -143,7 +144,10 @@ def _opened(file: Path, pixels: bool) -> Any:
 def _files(path: Path) -> Iterator[Path]:
     """The DICOM files, whose names often have no suffix."""
     for file in sorted(path.rglob("*")) if path.is_dir() else ():
-        if file.suffix.lower() not in SUFFIXES and not file.name.startswith(".") and file.is_file():
+        other = (
+            file.suffix.lower() in SUFFIXES or file.name.startswith(".") or file.name == "DICOMDIR"
+        )  # a list of files
+        if not other and file.is_file():
             with file.open("rb") as content:
                 if content.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC:
                     yield file

@@ -1,10 +1,12 @@
-"""Which labels belong to which files, where either lies in folders of any depth."""
+"""One label for each file of a scanner: which it is, in folders of any depth, and what it means."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unet_lightning.data.pairs import doubled, paired
-from unet_lightning.errors import DataError
+from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.importing.coding import Coding, Seen, coding_of
+from unet_lightning.importing.found import Options
 from unet_lightning.importing.values import some
 from unet_lightning.text import as_id
 
@@ -33,3 +35,10 @@ def pairs_of(
     if wrong or doubled(found) or not found:
         raise DataError(f"Images and labels do not make pairs: {doubled(found) or some(wrong) or 'none'}. {expected}")
     return {name: (named[name], paths[0]) for name, paths in found.items()}
+
+
+def coding_of_one(labels: Sequence[Seen], options: Options) -> Coding:
+    """What labels mean, of which each image has one; see `coding_of`."""
+    if options.get("several") == "classes":
+        raise ConfigError("--several classes is for labels in several image files: here each image has one.")
+    return coding_of(labels, options)

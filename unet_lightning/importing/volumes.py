@@ -13,12 +13,12 @@ import numpy as np
 
 from unet_lightning.data.pairs import LABELS, without_ending
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.importing.coding import Coding, coding_of, seen
+from unet_lightning.importing.coding import Coding, seen
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels, Reader
 from unet_lightning.importing.grey import OPTIONS, asked_greys
 from unet_lightning.importing.layouts import OF_LABELS, OF_MASKS
 from unet_lightning.importing.levels import Levels
-from unet_lightning.importing.matching import pairs_of
+from unet_lightning.importing.matching import coding_of_one, pairs_of
 from unet_lightning.importing.values import some
 from unet_lightning.text import as_id
 
@@ -73,7 +73,7 @@ def read(path: Path, options: Options) -> Found:
         voxels = _labels(label)
         looks.append(seen(Levels(str(label), np.unique(voxels)[None].astype(np.int64), False)))
         filled[one] = (voxels != 0).any(axis=tuple({0, 1, 2} - {axis}))
-    coding = coding_of(looks, options)
+    coding = coding_of_one(looks, options)
     images = [
         Labelled(
             f"{as_id(one)}_{place:0{len(str(len(filled[one])))}d}",
