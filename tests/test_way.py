@@ -35,7 +35,7 @@ def fit(self, *arguments, **named):
     sys.exit(0)
 
 import lightning
-from unet_lightning import train
+import unet_lightning.train as train
 lightning.Trainer.fit = fit
 for command in json.loads(sys.argv[1]):
     sys.argv = ["train", *command]

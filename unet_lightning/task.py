@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from unet_lightning.data.labels import VESSEL, Batch
 from unet_lightning.errors import ConfigError
 from unet_lightning.losses.combined import loss_of_outputs
 from unet_lightning.metrics.classes import PooledDice, mean_dice, overlap_counts
-from unet_lightning.models.context import same_size
+from unet_lightning.models.context import rehearsed, same_size
 from unet_lightning.models.probability import class_probabilities
 from unet_lightning.specs import build
 
@@ -38,7 +37,7 @@ class SegmentationTask(L.LightningModule):
     Args:
         model: the network.
         loss: called with logits `(B, C, H, W)` and target `(B, H, W)`.
-        optimizer: called with the network's parameters.
+        optimizer: called with the network's parameters; or an optimizer that has them.
         scheduler: called with the optimizer, `total_steps` and `steps_per_epoch`, and stepped after each optimizer
             step; None keeps the learning rate constant.
         channels_last: memory format of network and images, faster on CPU and CUDA.
@@ -51,7 +50,7 @@ class SegmentationTask(L.LightningModule):
         self,
         model: Mapping[str, Any] | nn.Module,
         loss: Mapping[str, Any] | nn.Module,
-        optimizer: Mapping[str, Any] | Callable[..., Optimizer],
+        optimizer: Mapping[str, Any] | Callable[..., Optimizer] | Optimizer,
         scheduler: Mapping[str, Any] | Callable[..., LRScheduler] | None = None,
         channels_last: bool = True,
     ) -> None:
@@ -91,48 +90,22 @@ class SegmentationTask(L.LightningModule):
             with torch.no_grad():
                 target = torch.zeros(1, size, size, dtype=torch.int64)
                 target[:, size // 2 :] = VESSEL
-                outputs = self._blank(channels, size)
+                outputs = rehearsed(self.network, channels, size)
                 if outputs["out"].shape[1] != len(classes):
                     raise ConfigError(
                         f"The network gives {outputs['out'].shape[1]} classes, the labels have {len(classes)} "
                         f"({', '.join(classes)}): set model.num_classes={len(classes)}, or auto."
                     )
                 loss_of_outputs(self.loss, outputs, target)
-                self._check_odd_sides(channels, size)
-            _made(self.optimizer, params=self.network.parameters())
+            self._made_optimizer()
         except (RuntimeError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f"Network, loss and optimizer do not fit together: {error}") from error
         finally:
             self.train(training)
 
-    def _check_odd_sides(self, channels: int, size: int) -> None:
-        """Raises ConfigError where the network takes images of `size` x `size` pixels, and not of one more and less."""
-        try:
-            self(torch.zeros(1, channels, size + 1, size - 1))
-        except RuntimeError as error:
-            raise ConfigError(
-                f"{type(self.network).__name__} does not take images of any size: of {size + 1} x {size - 1} pixels "
-                f"it says {error}. Where sides must be multiples of a number of pixels, such as 32, give its class "
-                "that as `stride`: images are then continued to one."
-            ) from error
-
-    def _blank(self, channels: int, size: int) -> dict[str, Tensor]:
-        """The outputs for a blank image; ConfigError where the network does not take its number of channels."""
-        try:
-            outputs: dict[str, Tensor] = self(torch.zeros(1, channels, size, size))
-        except RuntimeError as error:
-            found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
-            if found is None or int(found[2]) != channels:
-                raise
-            raise ConfigError(
-                f"The network takes photographs of {found[1]} channels, those of the data have {channels}: leave "
-                "model.in_channels at auto, or read the photographs so (data.dataset.channels)."
-            ) from error
-        return outputs
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, and a learning rate for each step where there is a scheduler."""
-        optimizer = _made(self.optimizer, params=self.network.parameters())
+        optimizer = self._made_optimizer()
         if self.scheduler is None:
             return {"optimizer": optimizer}
         steps = self.trainer.estimated_stepping_batches
@@ -150,6 +123,17 @@ class SegmentationTask(L.LightningModule):
         per_epoch = math.ceil(self.trainer.num_training_batches / self.trainer.accumulate_grad_batches)
         schedule = _made(self.scheduler, optimizer=optimizer, total_steps=int(steps), steps_per_epoch=per_epoch)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _made_optimizer(self) -> Optimizer:
+        """The optimizer; ConfigError where it has none of the network's parameters."""
+        optimizer: Optimizer = _made(self.optimizer, params=self.network.parameters())
+        trained = {id(one) for group in optimizer.param_groups for one in group["params"]}
+        if trained.isdisjoint(map(id, self.network.parameters())):
+            raise ConfigError(
+                "The optimizer was built with the parameters of another network: build it with those of the network "
+                "that the task is given, or give a function of params."
+            )
+        return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Stores the number of steps that the learning rate was planned for, and that of processes."""
@@ -244,7 +228,7 @@ class SegmentationTask(L.LightningModule):
 
 
 def _made(part: Any, **arguments: Any) -> Any:
-    """What plain data builds, or a function returns; without arguments an object as it is."""
+    """What plain data builds, or a function returns; an optimizer, and without arguments any object, as it is."""
     if isinstance(part, Mapping):
         return build(part, **arguments)
-    return part(**arguments) if arguments else part
+    return part(**arguments) if arguments and not isinstance(part, Optimizer) else part

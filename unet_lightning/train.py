@@ -3,6 +3,7 @@
 import logging
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hydra
@@ -121,6 +122,18 @@ def cli() -> None:
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in request.SEVERAL)
     main()
 
+
+class Program(ModuleType):
+    """This module, which Python puts in the place of the package's function `train` where both are imported."""
+
+    def __call__(self, *args: Any, **named: Any) -> float | None:
+        """See `unet_lightning.api.train`."""
+        from unet_lightning import api
+
+        return api.train(*args, **named)
+
+
+sys.modules[__name__].__class__ = Program
 
 if __name__ == "__main__":
     cli()

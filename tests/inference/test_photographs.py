@@ -6,18 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
+from unet_lightning.data.arrays import as_photograph
 from unet_lightning.data.drive import DriveDataset
 from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.reading import read_binary
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.inference.given import given
-from unet_lightning.inference.photographs import (
-    as_photograph,
-    check_outside,
-    photographs_in,
-    photographs_of,
-    read_with_mask,
-)
+from unet_lightning.inference.photographs import check_outside, photographs_in, photographs_of, read_with_mask
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class SegmentationDataModule(L.LightningDataModule):
     def __init__(
         self,
         dataset: Callable[..., SegmentationDataset],  # called with root and split: train, test or all
-        root: str | Path,
+        root: str | Path | None,
         augment: v2.Transform,  # of uint8 training samples
         val_ids: Sequence[str] | None = None,  # None trains on all images and validates on none
         folds: int | None = None,

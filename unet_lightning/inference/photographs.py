@@ -1,4 +1,4 @@
-"""Photographs to predict: files, folders, data sets and arrays."""
+"""Photographs to predict: files, folders and data sets."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
@@ -86,38 +83,3 @@ def read_with_mask(path: Path, fov: str, form: Form = RGB) -> tuple[Tensor, Tens
     if not mask.any():
         raise DataError(f"The field-of-view mask {mask_path} of the photograph {path} is empty.")
     return photo, mask
-
-
-def as_photograph(array: NDArray[np.generic] | Tensor, channels: int = 3) -> Tensor:
-    """A photograph that is an array, as a predictor takes it: `(C, H, W)` uint8 or float32 in [0, 1], a copy.
-
-    Args:
-        array: `(H, W, C)`, `(C, H, W)` or grey `(H, W)`, which may stand for red, green and blue; uint8, uint16, whose
-            white is 65535, or float in [0, 1]. With C at both ends it is `(H, W, C)`.
-        channels: C, of the photographs of training.
-
-    Raises:
-        ConfigError: another shape, type or range.
-    """
-    if isinstance(array, Tensor):
-        array = array.detach().cpu()
-        array = (array.float() if array.is_floating_point() else array).numpy()  # numpy has no bfloat16
-    pixels, found = np.asarray(array), f"{tuple(array.shape)} {array.dtype}"
-    if pixels.ndim == 2:
-        pixels = np.broadcast_to(pixels, (3 if channels == 3 else 1, *pixels.shape))
-    elif pixels.ndim == 3 and pixels.shape[2] == channels:
-        pixels = pixels.transpose(2, 0, 1)
-    is_float = pixels.dtype.kind == "f"
-    whole = pixels.dtype in (np.uint8, np.uint16)
-    fits = pixels.ndim == 3 and len(pixels) == channels and pixels.size > 0 and (is_float or whole)
-    if fits and is_float:
-        low, high = float(pixels.min()), float(pixels.max())  # NaN where there is one
-        found, fits = f"{found} from {low:.3g} to {high:.3g}", low >= 0 and high <= 1
-    if not fits:
-        raise ConfigError(
-            f"This array is no photograph: found {found}, expected (H, W, {channels}), ({channels}, H, W)"
-            f"{' or (H, W)' if channels in (1, 3) else ''} in uint8 or uint16, or in float from 0 to 1."
-        )
-    if pixels.dtype == np.uint8:
-        return torch.from_numpy(pixels.astype(np.uint8, order="C"))
-    return torch.from_numpy(pixels.astype(np.float32, order="C") / np.float32(1 if is_float else 65535))

@@ -1,5 +1,6 @@
 """What a network sees: images continued beyond their borders, where it cuts some off or takes only some sizes."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -66,6 +67,33 @@ def same_size(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
             "image in its forward, or give its class the `margin` that it cuts off (pixels)."
         )
     return {name: output[..., :height, :width] for name, output in outputs.items()}
+
+
+def rehearsed(network: nn.Module, channels: int, size: int) -> dict[str, Tensor]:
+    """The outputs for a blank image of `size` x `size` pixels; one of odd sides is passed too.
+
+    Raises:
+        ConfigError: the network takes other channels, or images of some sizes alone.
+    """
+    try:
+        outputs = same_size(network, torch.zeros(1, channels, size, size))
+    except RuntimeError as error:
+        found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
+        if found is None or int(found[2]) != channels:
+            raise
+        raise ConfigError(
+            f"The network takes photographs of {found[1]} channels, those of the data have {channels}: leave "
+            "model.in_channels at auto, or read the photographs so (data.dataset.channels)."
+        ) from error
+    try:
+        same_size(network, torch.zeros(1, channels, size + 1, size - 1))
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{type(network).__name__} does not take images of any size: of {size + 1} x {size - 1} pixels it says "
+            f"{error}. Where sides must be multiples of a number of pixels, such as 32, give its class that as "
+            "`stride`: images are then continued to one."
+        ) from error
+    return outputs
 
 
 def cut(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:

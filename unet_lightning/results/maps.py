@@ -121,7 +121,7 @@ class NetworkSource:
         if self.folds and split == "val" and self.data is self.own:
             maps = self.validation_maps
         else:
-            maps = self._predict(open_photographs(self.data, split, self.form), split)
+            maps = self.predict(open_photographs(self.data, split, self.form), split)
         if threshold == "val" or (threshold is None and self.folds and len(maps.dataset.classes) == 2):
             return self._with_chosen_threshold(maps)
         maps = with_threshold(maps, None if threshold is None else float(threshold))
@@ -137,7 +137,7 @@ class NetworkSource:
     def validation_maps(self) -> Maps:
         """Maps of the networks' own validation images, in the order of the data set."""
         dataset = open_photographs(self.own | {"val_ids": None, "folds": None, "fold": None}, "train", self.form)
-        return self._predict(dataset.subset([one for one in dataset.image_ids if one in self.held_out]), "val")
+        return self.predict(dataset.subset([one for one in dataset.image_ids if one in self.held_out]), "val")
 
     def _with_chosen_threshold(self, maps: Maps) -> Maps:
         """The maps with the threshold that is best on validation images; held-out ones get that of the other folds."""
@@ -169,7 +169,7 @@ class NetworkSource:
             return "each image by the network that held it out"
         return f"each image by the {len(seeds)} networks that held it out, of the seeds {', '.join(map(str, seeds))}"
 
-    def _predict(self, dataset: SegmentationDataset, split: str) -> Maps:
+    def predict(self, dataset: SegmentationDataset, split: str) -> Maps:
         """Maps by the ensemble, or by the one network that held an image out."""
         first = self.networks[0]
         if len(dataset.classes) != len(first.classes):

@@ -50,6 +50,11 @@ class Evaluation:
     words_of_trivial: str = ""
     made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
 
+    @property
+    def figures(self) -> Summary:
+        """Those of the model."""
+        return self.observers[MODEL]
+
 
 def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = False) -> Evaluation:
     """Scores maps inside the field of view, at the photographs' own resolution.

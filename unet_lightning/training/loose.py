@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.form import Form
@@ -22,13 +22,16 @@ FIRST, LAST = "in_conv.0.weight", "out_conv.0.weight"  # layers of the U-Net tha
 TUTORIAL = {"mean": [0.709, 0.381, 0.224], "std": [0.127, 0.079, 0.043]}
 
 
-def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any] | None) -> Trained:
+def load_loose(
+    path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any] | None, network: nn.Module | None = None
+) -> Trained:
     """The network of a file of weights, and what is known of it; a checkpoint of a run says it all itself.
 
     Args:
         path: see `load_weights` on its forms.
         model: arguments of the U-Net; what is missing, or None, the shapes in the file tell.
         normalize: mean and std of each channel in training, in [0, 1]; None: the tutorial's.
+        network: into which the weights of a checkpoint go, where the checkpoint does not say how to build one.
 
     Raises:
         RunError: no such file, weights of another network, or numbers that are none.
@@ -36,20 +39,25 @@ def load_loose(path: Path, model: Mapping[str, Any], normalize: Mapping[str, Any
     """
     checkpoint = read_checkpoint(path)
     if DATA_STATE in checkpoint:
-        return read_trained(path, {"seed": NOBODY, "model": {}}, selected=True)
+        return read_trained(path, {"seed": NOBODY, "model": {}}, selected=True, network=network)
+    if network is not None:
+        raise RunError(
+            f"{path} is no checkpoint of a training here, which says how photographs pass and what the classes are: "
+            "put its weights into the network yourself, and train with it. Leave network out for those of the U-Net."
+        )
     found = tensors_of(checkpoint, [FIRST])
     shape = _shape_of(path, found) | {name: one for name, one in model.items() if one is not None}
     mean, std = given_statistics(TUTORIAL if normalize is None else normalize)
     assert mean is not None and std is not None
     check_statistics(mean, shape["in_channels"])
-    network = UNet(**shape)
-    fill(path, network, checkpoint)
-    state = recall(network.state_dict())  # of a run of this user, saved without what its checkpoint says
+    unet = UNet(**shape)
+    fill(path, unet, checkpoint)
+    state = recall(unet.state_dict())  # of a run of this user, saved without what its checkpoint says
     seen = lineage(state) if state else []
-    number, epoch = len(network.state_dict()[LAST]), checkpoint.get("epoch")
+    number, epoch = len(unet.state_dict()[LAST]), checkpoint.get("epoch")
     names = [*SegmentationDataset.classes] if number == 2 else [f"class_{one}" for one in range(number)]
     return Trained(
-        network=network,
+        network=unet,
         classes=names,
         mean=mean,
         std=std,
@@ -82,11 +90,11 @@ def shown_moments(mean: Sequence[float], std: Sequence[float]) -> dict[str, str]
 
 def words_of_loose(trained: Trained) -> str:
     """What is taken for granted of a network that came as a file."""
-    said = assumed(trained)
+    said, name = assumed(trained), trained.checkpoint.name if trained.checkpoint else "The network"
     if not said:
-        return f"{trained.checkpoint.name} is a checkpoint of a run, which says how photographs pass."
+        return f"{name} is a checkpoint of a run, which says how photographs pass."
     return (
-        f"{trained.checkpoint.name}: photographs are normalised by mean {said['mean']} and SD {said['std']}, as they "
+        f"{name}: photographs are normalised by mean {said['mean']} and SD {said['std']}, as they "
         "must have been in training, and pass at their own scale, unless scale is a factor."
     )
 
