@@ -102,11 +102,18 @@ def test_a_photograph_that_is_turned_by_a_tag_is_written_upright(found, tmp_path
     assert sample.target.tolist() == label_of(0).tolist()
 
 
-def test_arrays_become_files(tmp_path):
-    pixels = picture(0).astype(np.uint16) * 200
+@pytest.mark.parametrize(
+    ("shape", "kind", "top"),
+    [((24, 32), np.uint16, 65535), ((24, 32, 1), np.uint8, 1), ((24, 32, 5), np.uint8, 1), ((24, 32), np.float32, 200)],
+    ids=str,
+)
+def test_arrays_become_files_of_the_same_numbers(tmp_path, shape, kind, top):
+    pixels = np.random.default_rng(0).integers(0, 200, shape).astype(kind)
     images = [Labelled(name, lambda: pixels, lambda: label_of(0), "volume.nii") for name in ("slice", "other")]
-    bring(Found(images, CLASSES), split_images(images), tmp_path / "mine", "cells")
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "mine/images/slice.png")), pixels)
+    given = Found(images, CLASSES, value_range=(0, top) if kind != np.uint8 else None)
+    bring(given, split_images(images), tmp_path / "mine", "cells")
+    photo = FolderDataset(tmp_path / "mine", "train").photo(0)
+    assert np.allclose(photo.permute(1, 2, 0).numpy() * float(top), pixels.reshape(24, 32, -1), atol=1e-4 * top)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def _write_photo(image: Labelled, folder: Path) -> Path:
     """Writes a photograph: as it is, upright where a tag turns it, or from an array."""
     if not isinstance(image.photo, Path):
         pixels = image.photo()
+        pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
         eight = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,))
         deep = pixels.dtype == np.uint16 and pixels.ndim == 2
         if not eight and not (pixels.dtype in (np.uint8, np.uint16, np.float32) and pixels.ndim in (2, 3)):
