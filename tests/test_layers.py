@@ -17,7 +17,7 @@ ROOMS = [
     {"results"},
     {"importing"},
     {"sweeps"},
-    {"program", "request", "api", "train", "evaluate", "predict", "prepare", "leaderboard"},
+    {"program", "request", "api", "train", "evaluate", "predict", "prepare", "leaderboard", "figures"},
 ]
 # Where a library may be imported: a room or a module.
 HOMES = {

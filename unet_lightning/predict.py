@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unet_lightning.errors import ConfigError, DataError, UserError, one_line
-from unet_lightning.program import CONF, from_composition, one_line_errors, plain, trust_files
+from unet_lightning.program import data_config, one_line_errors, trust_files
 from unet_lightning.text import at_home, shown
 
 if TYPE_CHECKING:
@@ -186,23 +186,13 @@ def find_photographs(
         if not found.files and not found.lost:
             raise ConfigError(f"No photograph in {', '.join(named)}: no file is there that is not hidden.")
         return photographs_in(found, fov if looks or fov != "auto" else "none", form or RGB), found.lost
-    from hydra import compose, initialize_config_dir
-
     from unet_lightning.results.maps import open_photographs
 
     if len(words) < len(named):
         raise ConfigError("Name photographs or a data set (data=drive split=test), not both.")
     if other := [word for word in words if not word.lstrip("+").startswith(("data=", "data.", "split="))]:
         raise ConfigError(f"{' '.join(other)} says nothing of a data set: options begin with two dashes, see --help.")
-    try:
-        with initialize_config_dir(CONF, version_base="1.3"):
-            config = plain(compose("evaluate", list(words)))
-    except Exception as error:
-        if not from_composition(error):
-            raise
-        raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
-    if "_target_" not in config["data"]:
-        raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
+    config = data_config(words)
     return photographs_of(open_photographs(config["data"], config["split"] or "test", form), fov), []
 
 

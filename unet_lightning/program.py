@@ -152,6 +152,20 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
+def data_config(words: Sequence[str]) -> dict[str, Any]:
+    """The config of `evaluate` with overrides that name a data set: `data=drive split=test`; else ConfigError."""
+    try:
+        with initialize_config_dir(CONF, version_base="1.3"):
+            config = plain(compose("evaluate", list(words)))
+    except Exception as error:
+        if not from_composition(error):
+            raise
+        raise ConfigError(f"{' '.join(words)} names no data set: {str(error).splitlines()[0]}") from error
+    if "_target_" not in config["data"]:
+        raise ConfigError(f"{' '.join(words)} names no data set: begin with data=drive or another file of conf/data.")
+    return config
+
+
 def trust_command_line(config: dict[str, Any]) -> None:
     """Trusts what the user has typed, as composed for this command, and what the files of a `--config-dir` name."""
     specs.trust(specs.targets_in(config))

@@ -1,4 +1,4 @@
-"""The colours of classes in masks, overlays, panels and reports, the same everywhere."""
+"""The colours of classes, methods and errors in masks, overlays, panels, reports and figures, the same everywhere."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,8 +7,13 @@ import torch
 from PIL import ImageColor
 from torch import Tensor
 
-# Okabe and Ito's palette, the bright ones first: told apart by colour-blind readers, and seen on a dark fundus.
-OKABE_ITO = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#D55E00", "#CC79A7", "#0072B2")
+# Okabe and Ito's palette: told apart by colour-blind readers.
+SKY, ORANGE, GREEN, YELLOW = "#56B4E9", "#E69F00", "#009E73", "#F0E442"
+VERMILLION, PURPLE, BLUE = "#D55E00", "#CC79A7", "#0072B2"
+OKABE_ITO = (SKY, ORANGE, GREEN, YELLOW, VERMILLION, PURPLE, BLUE)  # the bright ones first: seen on a dark fundus
+# The two errors are an orange and a blue, the pair that every kind of colour blindness keeps apart, and both are
+# bright; what is right is darker and stands back.
+TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = GREEN, ORANGE, SKY
 BACKGROUND_COLOUR = "#000000"
 GOLDEN_ANGLE = 137.508  # degrees: hues in its steps never come near one another
 ROW = 24  # pixels of a line of the legend

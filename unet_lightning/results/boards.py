@@ -12,7 +12,7 @@ from typing import Any
 from unet_lightning.commands import value_path
 from unet_lightning.errors import RunError
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
-from unet_lightning.results.leaderboard.entries import Run, make_entries, without_missing_folds
+from unet_lightning.results.leaderboard.entries import Entry, Run, make_entries, without_missing_folds
 from unet_lightning.results.leaderboard.folds import folds_in_words
 from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
@@ -43,6 +43,14 @@ def board_of(
     Raises:
         UserError: nothing to rank, or it cannot be compared.
     """
+    entries, notes, unfinished = entries_of(folders, on, class_name)
+    return make_leaderboard(entries, figure, class_name, notes, unfinished)
+
+
+def entries_of(
+    folders: Sequence[str | Path], on: str | None = None, class_name: str | None = None
+) -> tuple[list[Entry], list[str], list[dict[str, Any]]]:
+    """What `board_of` ranks, notes on it, and the jobs that did not finish."""
     found = [find_evaluations(Path(folder)) for folder in folders]
     on = choose_evaluation(found, on)
     runs, notes = read_runs(found, on)
@@ -54,7 +62,7 @@ def board_of(
     unfinished = [job | {"job": str(home / job["job"])} if len(found) > 1 else job for home, job in jobs]
     entries = mark_twins(make_entries(runs, class_name))
     entries += [] if class_name else trivial_entries(runs)
-    return make_leaderboard(entries, figure, class_name, [*folds_in_words(entries), *notes], unfinished)
+    return entries, [*folds_in_words(entries), *notes], unfinished
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 import base64
 import io
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,14 @@ LONGEST = 900  # pixels; three pictures an image for 20 images then stay below 1
 INK, MODEL_COLOUR, HUMAN_COLOUR = "#010203", "#010204", "#010205"
 PAGE = {INK: "currentColor", MODEL_COLOUR: "var(--blue)", HUMAN_COLOUR: "var(--orange)"}  # named in templates/style.css
 STYLE = matplotlib.rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
+
+
+@contextmanager
+def quiet_about_glyphs() -> Iterator[None]:
+    """No warning of letters that Matplotlib's font lacks, as names may have: readers have fonts of their own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
 def render(template: str, **values: Any) -> str:

@@ -14,6 +14,7 @@ from torchvision.transforms.v2.functional import rgb_to_grayscale
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.data.shown import shown
 from unet_lightning.files import write_text
+from unet_lightning.inference.colours import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.charts import draw_charts
@@ -46,9 +47,6 @@ NOT_LISTED = (
     "thresholds",
 )
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
-# Okabe and Ito's palette: told apart by colour-blind readers. The two errors are an orange and a blue, the pair that
-# every kind of colour blindness keeps apart, and both are bright; what is right is darker and stands back.
-TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = "#009E73", "#E69F00", "#56B4E9"
 LEGEND = {
     TRUE_POSITIVE: "found (true positive)",
     FALSE_POSITIVE: "called falsely (false positive)",

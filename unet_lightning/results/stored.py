@@ -57,9 +57,11 @@ class StoredEvaluation:
         known = all("photograph" in found.get(one, {}) for one in self.images)
         return {one: found[one] for one in self.images} if known else {}
 
-    def map_of(self, image: str) -> Path:
-        """The probability map of an image, of two classes."""
-        return self.folder / PROBABILITIES / f"{self.written_as.get(image, image)}.png"
+    def map_of(self, image: str, class_name: str = "") -> Path:
+        """The probability map of an image; of more than two classes that of one."""
+        return (
+            self.folder / PROBABILITIES / f"{self.written_as.get(image, image)}{'_' * bool(class_name)}{class_name}.png"
+        )
 
     @property
     def classes(self) -> list[str]:

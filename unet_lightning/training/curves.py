@@ -6,12 +6,10 @@ from pathlib import Path
 import matplotlib
 
 from unet_lightning.files import whole_file
+from unet_lightning.inference.colours import BLUE, ORANGE
 
 matplotlib.use("Agg")  # no screen is needed; before pyplot
 from matplotlib import pyplot as plt
-
-# Okabe and Ito's palette: told apart by colour-blind readers and on a dark fundus.
-BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
 def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -10,17 +10,16 @@ import pandas as pd
 
 from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError
-from unet_lightning.metrics.comparison import Groups, Standing, comparisons, mean_interval, pareto_front, standings
-from unet_lightning.metrics.statistics import LEAST, METHOD
+from unet_lightning.metrics.comparison import Groups, Standing, mean_interval, pareto_front, standings
 from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER, bounds_of
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
 from unet_lightning.results.leaderboard.entries import ALIKE, Entry
+from unet_lightning.results.leaderboard.notes import doubts_on, notes_on
 
 AGAINST = "dice_against_second_observer"  # a column of `lines`, called by the terms of the task for readers
 COSTS = {"seconds": "seconds\na job", "peak_memory_mb": "peak MB\nof training"}  # columns of `lines`, and headings
 PROTOCOL = "threshold threshold_source tta scale tiles trained_on initial_weights commit versions".split()
-POOLED = ("dice", "auroc", "average_precision", "sensitivity_thin")  # figures of pooled pixels in the tables
 UNFINISHED = ("job", "state", "ranked", "choices", "error")
 VALIDATION = (
     "Validation: for choosing among these, not for reporting. The epoch of each run, or its threshold, was selected on "
@@ -46,7 +45,8 @@ class Leaderboard:
     figure: str  # that they are ranked by
     title: str  # data set and split
     lines: pd.DataFrame
-    notes: Sequence[str]  # sentences that say what was measured how
+    notes: Sequence[str]  # sentences that say what was measured how, the images and labels first
+    doubts: Sequence[str]  # those of them on what networks have seen of the images, or may have
     lead: str  # what a reader must know before the first figure; empty where there is nothing
     choices: pd.DataFrame  # that the ranked entries differ in, see `find_choices`; its rows have the numbers of `lines`
     effects: pd.DataFrame  # of these choices, the largest first, see `main_effects`
@@ -75,12 +75,6 @@ class Leaderboard:
         lines = self.ranked
         means = lines[f"{self.figure}_per_image"]
         return lines.iloc[pareto_front(list(lines[cost]), list(means), self.figure in LOWER_IS_BETTER)]
-
-
-def pooled_columns(lines: pd.DataFrame) -> dict[str, str]:
-    """The columns of pooled pixels that have a figure, by their headings."""
-    columns = {"dice_pooled" if name == "dice" else name: f"{name}_pooled" for name in POOLED}
-    return {label: name for label, name in columns.items() if name in lines and lines[name].notna().any()}
 
 
 def make_leaderboard(
@@ -121,7 +115,8 @@ def make_leaderboard(
         figure,
         f"{protocols[0].dataset} {protocols[0].split}" + (f", {class_name}" if class_name else ""),
         lines,
-        [*_notes(lines, models, figure, groups), *notes],
+        [*notes_on(lines, models, figure, groups), *(doubts := doubts_on(lines, models)), *notes],
+        doubts,
         VALIDATION if validation else RANKED_ON_VALIDATION if for_choosing else "",
         choices.set_axis([*trained]),
         main_effects(choices, values, jobs, balanced, lower, groups, bounds_of(figure)),
@@ -190,61 +185,3 @@ def _line(
     row |= {"images": len(entry.images), "seconds": fmean(seconds) if seconds else math.nan}
     row |= {"peak_memory_mb": max(memory, default=math.nan)}
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}
-
-
-def _notes(lines: pd.DataFrame, models: Sequence[Entry], figure: str, groups: Groups) -> list[str]:
-    """What was measured how, in sentences."""
-    protocols = [one for entry in models for one in entry.protocols]
-    first, what = protocols[0], "images" if groups is None else "groups of images"
-    means = lines.loc[lines["kind"].isin(("model", "human")), ["rank", f"{figure}_per_image"]].dropna(
-        subset=[f"{figure}_per_image"]
-    )
-    pairs = comparisons(int(means["rank"].notna().sum()), len(means))
-    order = "lowest first" if figure in LOWER_IS_BETTER else "highest first"
-    notes = [
-        f"{first.dataset} {first.split}: {len(models[0].images)} images, against the {first.reference}, "
-        f"region: {first.region}, resolution: {first.resolution}.",
-        f"Ranked by {figure}_per_image, the mean over images, {order}. Runs of one method are averaged image by image. "
-        f"Intervals: 95 %, {METHOD}{' by group' if groups is not None else ''}; none below {LEAST} {what}. "
-        "Spread: SD of the seeds' means.",
-        f"Of the pooled pixels, averaged over the runs: {', '.join(pooled_columns(lines))}.",
-    ]
-    if lines["difference"].notna().any():
-        notes.append(
-            "Difference to best: the entry less rank 1, image by image. Its interval leaves out 0 where p, of the same "
-            f"method, is below 0.05; both are corrected (Bonferroni) for {pairs} pair{'s' * (pairs > 1)}, of which any "
-            "could have been the best and another."
-        )
-    if models[0].several:
-        notes.append(_of_classes(models, figure))
-    leaks = lines[lines["kind"] == "leak"]
-    for images, names in leaks["entry"].groupby(leaks["leak"].map(", ".join), sort=False):
-        notes.append(f"LEAK, without rank or comparison: trained or selected on {images}: {', '.join(names)}.")
-    if trivial := list(lines.loc[lines["kind"] == "trivial", "entry"]):
-        notes.append(f"Without rank or comparison, as they look at no photograph: {', '.join(trivial)}.")
-    notes += [f"LEAK: the maps of {entry.name} are those of {entry.twin}." for entry in models if entry.twin]
-    for unknown in dict.fromkeys(words for entry in models for words in entry.unknown):
-        names = ", ".join(entry.name for entry in models if unknown in entry.unknown)
-        notes.append(f"{unknown[0].upper()}{unknown[1:]}: {names}.")
-    for entry in models:
-        for words, found in (
-            ("Look like changed copies of images that {} has seen", [one.near_duplicates for one in entry.protocols]),
-            ("Of patients of whom {} has seen another image", [one.same_patient for one in entry.protocols]),
-        ):
-            if images := sorted({image for one in found for image in one}):
-                notes.append(f"{words.format(entry.name)}: {', '.join(images)}.")
-    versions = pd.DataFrame([protocol.versions for protocol in protocols])
-    used = ", ".join(f"{library} {' and '.join(versions[library].dropna().map(str).unique())}" for library in versions)
-    commits = ((protocol.commit or "unknown").partition("-") for protocol in protocols)
-    short = ", ".join(dict.fromkeys(name[:12] + dash + dirty for name, dash, dirty in commits))
-    return [*notes, f"Evaluated by {used or 'unknown versions'}; commit {short}."]
-
-
-def _of_classes(models: Sequence[Entry], figure: str) -> str:
-    """What a figure is where there are more than two classes, and whose mean lacks images."""
-    classes, name = models[0].runs[0].evaluation.classes, models[0].observer.partition(": ")[2]
-    what = f"of the class {name}" if name else f"the mean over {', '.join(classes[1:])}"
-    counted = [(model.name, len(model.counting(figure)), len(model.images)) for model in models]
-    few = [f"{entry} {number} of {every}" for entry, number, every in counted if number < every]
-    left = f" Images that have it: {'; '.join(few)}." if few else ""
-    return f"Each figure is {what}; a class that is in neither label nor map of an image is left out of it.{left}"

@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.results.leaderboard.board import AGAINST, COSTS, Leaderboard, pooled_columns
+from unet_lightning.results.leaderboard.board import AGAINST, COSTS, Leaderboard
 from unet_lightning.results.leaderboard.choices import MANY, brief, searched
 from unet_lightning.results.leaderboard.effects import RESAMPLES
+from unet_lightning.results.leaderboard.notes import pooled_columns
 from unet_lightning.results.tables import readable
 
 WORDS = {"entry", "choice", "value", "job", "state", "ranked", "choices", "error"}  # columns that hold no numbers
@@ -59,7 +60,7 @@ def sections(board: Leaderboard) -> list[pd.DataFrame]:
 def effects_table(board: Leaderboard) -> pd.DataFrame:
     """A row a value of a choice; beside its name where numbers were searched how the figure follows them."""
     effects = board.effects
-    trends = map(in_one_line, _with_intervals(effects[["rho", "rho_low", "rho_high"]], "rho", "+"))
+    trends = map(in_one_line, with_intervals(effects[["rho", "rho_low", "rho_high"]], "rho", "+"))
     named = [
         choice if trend == "-" else f"{choice}\nSpearman {trend}"
         for choice, trend in zip(effects["choice"], trends, strict=True)
@@ -68,7 +69,7 @@ def effects_table(board: Leaderboard) -> pd.DataFrame:
         "choice": (pd.Series(named, dtype=object).mask(effects["choice"].duplicated(), ""), 0),
         "value": (effects["value"], 0),
         "jobs": (map(str, effects["jobs"]), 2),
-        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(effects[["mean", "low", "high"]], board.figure), 0),
+        f"{board.figure}_per_image{INTERVAL}": (with_intervals(effects[["mean", "low", "high"]], board.figure), 0),
         DIFFERENCE: (_differences(effects, board.figure), 1),
     }
     jobs = board.lines["runs"][board.choices.index].sum()
@@ -134,14 +135,18 @@ def _places(board: Leaderboard, lines: pd.DataFrame, level: int, measured: bool 
     ):
         pairs = [setting.partition("=") for setting in settings]
         below = " ".join([*(f"{key}{sign}{brief(value)}" for key, sign, value in pairs), way]).strip()
-        mark = " LEAK" if kind == "leak" else " (training unknown)" if unknown else ""
-        entries.append(entry + mark + f"\n{below}" * bool(below))
+        entries.append(entry + marked(kind, unknown) + f"\n{below}" * bool(below))
     means = lines[[f"{board.figure}_{end}" for end in ("per_image", "low", "high")]]
     return {
         "rank": (["-" if pd.isna(rank) else str(rank) for rank in lines["rank"]], level),
         "entry": (entries, 0),
-        f"{board.figure}_per_image{INTERVAL}": (_with_intervals(means, board.figure), 0),
+        f"{board.figure}_per_image{INTERVAL}": (with_intervals(means, board.figure), 0),
     }
+
+
+def marked(kind: str, unknown: Sequence[str]) -> str:
+    """What follows the name of an entry whose figures prove less than others."""
+    return " LEAK" if kind == "leak" else " (training unknown)" if unknown else ""
 
 
 def _ways(lines: pd.DataFrame) -> list[str]:
@@ -164,12 +169,12 @@ def _averaged(runs: int, seeds: int, folds: int, networks: int) -> str:
 
 
 def _differences(standings: pd.DataFrame, figure: str) -> list[str]:
-    texts = _with_intervals(standings[["difference", "difference_low", "difference_high"]], figure, "+")
+    texts = with_intervals(standings[["difference", "difference_low", "difference_high"]], figure, "+")
     best = standings["difference"].isna() & standings["rank"].eq(1).fillna(False)
     return ["best" if one else text for one, text in zip(best, texts, strict=True)]
 
 
-def _with_intervals(values: pd.DataFrame, name: str, sign: str = "") -> list[str]:
+def with_intervals(values: pd.DataFrame, name: str, sign: str = "") -> list[str]:
     """Values of a figure with the lower and upper end of their intervals below; three columns."""
     texts = values.map(readable, name=name, sign=sign)
     return [

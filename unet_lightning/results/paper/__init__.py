@@ -1,0 +1,1 @@
+"""Figures and tables for a paper, from what a leaderboard ranks."""
