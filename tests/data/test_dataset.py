@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from unet_lightning.data import dataset as dataset_module
+from unet_lightning.data import decoded
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.errors import ConfigError, DataError
@@ -91,8 +91,8 @@ def test_both_observers_are_ignored_outside_the_same_field_of_view(disc, fov):
 
 def test_a_field_of_view_is_found_once_a_photograph(disc, monkeypatch):
     calls = []
-    found = dataset_module.find_field_of_view
-    monkeypatch.setattr(dataset_module, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
+    found = decoded.find_field_of_view
+    monkeypatch.setattr(decoded, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
     dataset = SegmentationDataset([disc], fov="auto")
     for _ in range(2):
         _ = dataset.field_of_view(0), dataset.samples, dataset.second_target(0)

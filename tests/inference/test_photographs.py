@@ -108,7 +108,7 @@ def test_a_data_set_gives_its_photographs_with_its_own_masks(tiny_drive, tmp_pat
     assert photographs_of(dataset, "none")[6].read()[1] is None
     save(tmp_path / "mask.png", (10, 10, 30, 20))
     assert photographs_of(dataset, str(tmp_path / "mask.png"))[6].read()[1].sum() == 200
-    assert not dataset._photos  # each goes with its photograph
+    assert not dataset.kept.items  # each goes with its photograph
 
 
 # Arrays

@@ -12,8 +12,9 @@ from torchvision.transforms import v2
 
 from unet_lightning.data.content import Content
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.labels import IGNORE, Batch, collate
-from unet_lightning.data.normalisation import channel_statistics, check_statistics, given_statistics, moments_of
+from unet_lightning.data.kept import Kept, bytes_of
+from unet_lightning.data.labels import Batch, collate
+from unet_lightning.data.normalisation import channel_statistics, check_statistics, given_statistics
 from unet_lightning.data.sampling import EpochLoader, EpochSampler, TransformedDataset, Visit
 from unet_lightning.data.seen import Seen, inherited_images, inherited_state, lineage, warn_of_copies
 from unet_lightning.data.shares import check_labels, checked_share, classes_of
@@ -50,6 +51,7 @@ class SegmentationDataModule(L.LightningDataModule):
         repeats: int = 1,  # visits to each training photograph in an epoch
         num_workers: int | Literal["auto"] = "auto",  # auto: 0 where the CPU trains (they would compete), else up to 8
         seed: int = 0,  # of order and augmentation
+        cache: str | int = "auto",  # memory for decoded images in each process, such as 2GB; auto: a quarter of it all
     ) -> None:
         super().__init__()
         if not callable(dataset) or not callable(augment) or not isinstance(root, str | Path | None):
@@ -72,7 +74,7 @@ class SegmentationDataModule(L.LightningDataModule):
             )
         if num_workers != "auto" and (not isinstance(num_workers, int) or num_workers < 0):
             raise ConfigError(f"data.num_workers must be auto or a number from 0, found {num_workers}.")
-        self.most_foreground = checked_share(most_foreground)
+        self.most_foreground, self.kept = checked_share(most_foreground), Kept(bytes_of(cache))
         self.dataset, self.augment = dataset, augment
         self.root = root and os.path.expanduser(root)
         self.val_ids = val_ids and [as_id(one) if isinstance(one, str) else one for one in val_ids]
@@ -100,20 +102,18 @@ class SegmentationDataModule(L.LightningDataModule):
     def _open(self, split: str) -> SegmentationDataset:
         """All photographs of a split of the data set."""
         dataset = self.dataset(root=self.root, split=split)
-        dataset.most_foreground = self.most_foreground
+        dataset.most_foreground, dataset.kept = self.most_foreground, self.kept
         return dataset
 
     def setup(self, stage: str) -> None:
         """Decodes the photographs, and computes the normalisation unless it is known."""
         if stage in ("fit", "validate") and self.val is None:
             self.train, self.val = self.photographs("train"), self.photographs("val")
-            _ = self.train.samples, self.val.samples  # decoded now, once for all workers, so that errors come early
+            _ = self.train.samples, self.val.samples, self.train.facts, self.val.facts  # so that errors come early
             check_labels(self.train, self.val, self._rank_and_world_size[0] == 0)
             warn_of_copies(self.train, self.val, self._rank_and_world_size[0] == 0)
             if self.mean is None:
-                self.mean, self.std = channel_statistics(
-                    moments_of(one.image, one.target != IGNORE) for one in self.train.samples
-                )
+                self.mean, self.std = channel_statistics(one.moments for one in self.train.facts)
             check_statistics(self.mean, self.train.found_form.channels)
 
     def check_processes(self, world_size: int) -> None:
@@ -196,6 +196,8 @@ class SegmentationDataModule(L.LightningDataModule):
         ranks = self.trainer.num_devices if self.trainer else 1  # of this machine
         auto = min(MAX_WORKERS, (os.cpu_count() or 1) // ranks) if self._on_gpu else 0
         workers = auto if self.num_workers == "auto" else self.num_workers
+        if workers:
+            self.train.keep()  # once, for all of them
         return self._loader(self.train, sampler, [self.augment], self.batch_size, workers)
 
     def val_dataloader(self) -> DataLoader[Batch]:

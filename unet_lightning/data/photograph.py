@@ -35,16 +35,13 @@ class Kind(NamedTuple):
     channels: int  # without alpha
     alpha: bool
     in_windows: bool  # whether a part can be read without the rest
-
-    def nbytes(self, form: Form, deep: int = 1) -> int:
-        """Of the photograph once it is read, `deep` bytes a number."""
-        return self.height * self.width * form.channels * deep
+    deep: bool = False  # whether it has more than 8 bits, where parts can be read
 
 
 def kind_of(path: Path, channels: int | None = None) -> Kind:
     """What the header of a file says; DataError where it is none of a photograph. See `layout_of` on `channels`."""
     if (layout := layout_of(path, channels)) is not None:
-        return Kind(layout.height, layout.width, layout.channels, layout.alpha, layout.in_windows)
+        return Kind(layout.height, layout.width, layout.channels, layout.alpha, layout.in_windows, layout.dtype != "u1")
     height, width, mode, see_through, colours = look_at(path, "photograph")
     grey = mode in GREY_MODES or (mode in ("P", "PA") and all(len({*one}) == 1 for one in colours))
     return Kind(height, width, 1 if grey else 3, see_through or mode in ("LA", "PA", "RGBA"), False)

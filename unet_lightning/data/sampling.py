@@ -9,7 +9,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import v2
 
+from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import Batch, Sample
+from unet_lightning.data.windows import cropped, parted
 
 
 class Visit(NamedTuple):
@@ -72,6 +74,7 @@ class TransformedDataset(Dataset[Sample]):
 
     def __init__(self, dataset: Dataset[Sample], transform: v2.Transform) -> None:
         self.dataset, self.transform = dataset, transform
+        self.crop, self.after = parted(transform)
 
     def __getitem__(self, visit: Visit) -> Sample:
         """The sample, transformed; the same for the same visit, in any process, whatever the transform draws from."""
@@ -81,8 +84,16 @@ class TransformedDataset(Dataset[Sample]):
                 torch.manual_seed(visit.seed)
                 random.seed(visit.seed)
                 np.random.seed(visit.seed % 2**32)
-                sample: Sample = self.transform(self.dataset[visit.item])
+                sample = self._made(visit.item)
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
         return sample
+
+    def _made(self, item: int) -> Sample:
+        """The sample, transformed; of a photograph that is too large to be decoded for a crop, by its window."""
+        if self.crop is not None and isinstance(self.dataset, SegmentationDataset) and self.dataset.in_windows(item):
+            found: Sample = self.after(cropped(self.dataset, item, self.crop))
+        else:
+            found = self.transform(self.dataset[item])
+        return found

@@ -44,9 +44,18 @@ class Shares(NamedTuple):
         return [name for name, count in zip(self.classes, self.counts.sum(0).tolist(), strict=True) if count == 0]
 
 
+def shares_in(dataset: SegmentationDataset) -> Shares:
+    """Counts the classes in the labels of a data set; DataError where nothing counts in one of them."""
+    return _checked(dataset.image_ids, dataset.classes, torch.tensor([one.counts for one in dataset.facts]))
+
+
 def shares_of(image_ids: Sequence[str], classes: Sequence[str], targets: Iterable[Tensor]) -> Shares:
     """Counts the classes in targets `(H, W)` uint8; DataError where nothing counts in one of them."""
-    counts = torch.stack([torch.bincount(target.flatten(), minlength=IGNORE + 1)[: len(classes)] for target in targets])
+    counts = [torch.bincount(target.flatten(), minlength=IGNORE + 1)[: len(classes)] for target in targets]
+    return _checked(image_ids, classes, torch.stack(counts))
+
+
+def _checked(image_ids: Sequence[str], classes: Sequence[str], counts: Tensor) -> Shares:
     if empty := [name for name, count in zip(image_ids, counts.sum(1).tolist(), strict=True) if count == 0]:
         raise DataError(
             f"No pixel counts in the label of image {_listed(empty)}: all are {IGNORE} (ignored), or its mask leaves "
@@ -105,7 +114,7 @@ def check_labels(train: SegmentationDataset, val: SegmentationDataset, aloud: bo
         DataError: the training labels hold a single class, or nothing counts in one of all labels.
     """
     parts = {
-        f"{len(part)} {what} images": shares_of(part.image_ids, part.classes, [one.target for one in part.samples])
+        f"{len(part)} {what} images": shares_in(part)
         for what, part in (("training", train), ("validation", val))
         if len(part)
     }

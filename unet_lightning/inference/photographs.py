@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.form import RGB, Form
+from unet_lightning.data.kept import Kept, bytes_of
 from unet_lightning.data.opening import check_turns
 from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.reading import read_binary
@@ -53,6 +54,7 @@ def photographs_of(dataset: SegmentationDataset, fov: str) -> list[Photograph]:
         if fov not in ("auto", "none"):
             return read_with_mask(dataset.files[index].photo, fov, dataset.found_form)
         single = dataset.subset([dataset.image_ids[index]])  # so that what it keeps in memory goes with it
+        single.kept = Kept(bytes_of("auto"))
         return single.photo(0), single.field_of_view(0) if fov == "auto" else None
 
     return [

@@ -15,7 +15,7 @@ DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm")
 # those it began with.
 FREE = (
     *("name", "score", "deterministic", "logger", "callbacks.panels", "callbacks.gradients"),
-    *("data.root", "data.num_workers"),
+    *("data.root", "data.num_workers", "data.cache"),
     *(f"trainer.{name}" for name in ("max_epochs", "max_steps", "max_time")),
     *(f"trainer.{name}" for name in DEVICES if name != "sync_batchnorm"),
     *(f"trainer.{name}" for name in ("benchmark", "deterministic", "num_sanity_val_steps", "log_every_n_steps")),

@@ -189,6 +189,7 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     dataset = config["data"].get("dataset")
     if isinstance(dataset, dict) and dataset.get("_target_") == FOLDER and dataset.get("channels", ABSENT) is ABSENT:
         dataset["channels"] = 3  # earlier versions read all photographs as RGB
+    config["data"].setdefault("cache", "auto")
     target = config["data"].get("_target_")
     config["data"] |= {"_target_": RENAMED.get(target, target)} if isinstance(target, str) else {}
     return config

@@ -15,7 +15,9 @@ FIELDS = "from_data"  # of config.yaml: the dotted fields that were AUTO
 AUTO = "auto"
 WEIGHTS = "class_weights"
 # Fields of the section `data` that leave the training labels what they were.
-SAME_DATA = tuple(f"data.{name}" for name in ("root", "batch_size", "repeats", "num_workers", "seed", "normalize"))
+SAME_DATA = tuple(
+    f"data.{name}" for name in ("root", "batch_size", "repeats", "num_workers", "cache", "seed", "normalize")
+)
 MOST = 10.0  # a class weighs at most this many times as much as the most frequent one
 
 
