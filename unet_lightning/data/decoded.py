@@ -20,6 +20,8 @@ from unet_lightning.data.reading import read_binary, read_classes, read_partly_k
 from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import DataError
 
+TIFF = (".tif", ".tiff")
+IN_MEMORY = ".npy"  # the ending of names that stand for arrays, which need not be kept once more
 LARGE = 4096**2  # pixels, from which on a photograph is read in windows where its file can be
 
 
@@ -78,19 +80,19 @@ class DecodedImages:
         def make() -> Tensor:
             return read_photo(path, self.found_form)
 
-        return make() if self.in_windows(index) else self._get(path, make)
+        return make() if self.in_windows(index) else self._get(path, path, make)
 
     def target(self, index: int) -> Tensor:
         """The first observer's label with IGNORE outside the field of view, `(H, W)` uint8; see `samples`."""
         path = self._labels()[index]
-        return self._get(path, lambda: self._target(index, path, "label"))
+        return self._get(path, path, lambda: self._target(index, path, "label"))
 
     def field_of_view(self, index: int) -> Tensor | None:
         """Where pixels count, `(H, W)` bool; None is the whole image."""
         image = self.files[index]
         if self.fov == "none" or (self.fov == "mask" and image.fov is None):
             return None
-        return self._get((image.photo, image.fov, self.fov), lambda: self._field(index))
+        return self._get(image.fov or image.photo, (image.photo, image.fov, self.fov), lambda: self._field(index))
 
     def _field(self, index: int) -> Tensor:
         image = self.files[index]
@@ -101,13 +103,17 @@ class DecodedImages:
             raise DataError(f"The {self.terms.mask} of image {image.image_id} is empty: {image.fov}.")
         return field
 
-    def _get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+    def _get(self, path: Path, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        if path.suffix == IN_MEMORY:
+            return make()
         found = self.kept.get((key, self.found_form), make)
         assert found is not None
         return found
 
     def in_windows(self, index: int) -> bool:
         """Whether a photograph is so large that it is never kept, and parts of it are read instead."""
+        if self.files[index].photo.suffix.lower() not in TIFF:
+            return False
         kind = self._kind(index)
         return kind.in_windows and kind.height * kind.width > LARGE
 

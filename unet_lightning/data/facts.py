@@ -65,6 +65,8 @@ class Remembered:
 
     def put(self, files: Sequence[Path | None], facts: Facts) -> None:
         """Notes the facts of an image."""
+        if not all(path is None or path.is_file() for path in files):
+            return  # what is in memory alone
         times = [path.stat().st_mtime for path in files if path is not None]
         if time.time() - max(times) > FRESH:
             self.known[key := self._key(files)] = facts

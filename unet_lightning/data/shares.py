@@ -66,7 +66,7 @@ def _checked(image_ids: Sequence[str], classes: Sequence[str], counts: Tensor) -
 
 def class_pixels(part: SegmentationDataset) -> list[int]:
     """The counted pixels of each class in the labels of some images."""
-    counts = shares_of(part.image_ids, part.classes, [one.target for one in part.samples]).counts
+    counts = shares_in(part).counts
     return [int(count) for count in counts.sum(0)]
 
 
