@@ -84,14 +84,15 @@ def test_what_was_drawn_is_what_is_read(tmp_path, capsys, write):
     assert (tmp_path / "out/images/a.png").read_bytes() == next((tmp_path / "in").rglob("a.png")).read_bytes()
 
 
-def test_volumes_become_slices_that_stay_together(tmp_path):
+@pytest.mark.parametrize(("asked", "kept"), [("--window", np.uint8), ("--value-range", np.float32)])
+def test_volumes_become_slices_that_stay_together(tmp_path, asked, kept):
     drawn = np.repeat(CELLS[::-1, ::-1].T[..., None], 3, axis=2)
     for seed, name in enumerate(("p1", "p2", "p3")):
         voxels = np.random.default_rng(seed).normal(50, 100, (16, 12, 3))
         for folder, what in (("imagesTr", voxels.astype(np.float32)), ("labelsTr", drawn)):
             (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
             nibabel.save(nibabel.Nifti1Image(what, np.eye(4)), tmp_path / f"in/{folder}/{name}.nii.gz")
-    dataset = ready(tmp_path / "in", tmp_path / "out", "--axis", "axial", "--window", "-100", "250", "--test", "0.3")
+    dataset = ready(tmp_path / "in", tmp_path / "out", "--axis", "axial", asked, "-100", "250", "--test", "0.3")
     assert len(dataset) == 9 and all((sample.target.numpy() == CELLS).all() for sample in dataset)
     rows = (tmp_path / "out/split.csv").read_text().splitlines()
     parts = {(row.split(",")[2], row.split(",")[1]) for row in rows[1:]}
@@ -101,7 +102,7 @@ def test_volumes_become_slices_that_stay_together(tmp_path):
     }
     photo = sorted((tmp_path / "out/train/images").iterdir())[0]
     with Image.open(photo) as image:
-        assert image.size == (16, 12) and image.mode == "L"
+        assert image.size == (16, 12) and np.asarray(image).dtype == kept
 
 
 def test_no_word_about_a_patient_leaves_a_dicom_file(tmp_path, capsys):
