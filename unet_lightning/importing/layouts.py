@@ -15,7 +15,6 @@ from unet_lightning.importing.levels import ARRAYS
 from unet_lightning.text import as_id
 
 SUFFIXES = (*IMAGE_SUFFIXES, *ARRAYS)
-# Names of folders.
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 SPLITS |= {"test": "test", "testing": "test"}
 OF_PHOTOGRAPHS = re.compile(r"(?i)images?|imgs?|photos?|photographs?|pictures?|jpegimages|inputs?|raw|leftimg8bit")
@@ -88,19 +87,13 @@ def _parts(root: Path, options: Options) -> Iterator[Part]:
     splits = [(SPLITS[one.name.lower()], one) for one in _folders(root) if one.name.lower() in SPLITS]
     if whole := _part_in(root, None, options):
         inner = [one.name for one in _folders(whole.photos) if one.name.lower() in SPLITS]
-        yield from (
-            [Part(whole.photos / name, whole.labels / name, split=SPLITS[name.lower()]) for name in inner] or [whole]
-        )
+        parts = [Part(whole.photos / name, whole.labels / name, split=SPLITS[name.lower()]) for name in inner]
+        yield from parts or [whole]
     elif splits:
         for split, base in splits:
-            beside = [
-                one for one in _folders(root) if re.fullmatch(rf"(?i){base.name}[_ -]?({LABELS}|annot)", one.name)
-            ]
-            yield (
-                Part(base, beside[0], split=split)
-                if beside
-                else _part_in(base, split, options) or Part(base, base, split=split)
-            )
+            labels = re.compile(rf"(?i){base.name}[_ -]?({LABELS}|annot)")
+            beside = [Part(base, one, split=split) for one in _folders(root) if labels.fullmatch(one.name)]
+            yield next(iter(beside), None) or _part_in(base, split, options) or Part(base, base, split=split)
     elif _mixed(root)[1]:
         yield Part(root, root)
 
