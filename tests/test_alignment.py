@@ -93,6 +93,15 @@ def test_a_label_at_any_height_and_width_is_in_place(size):
     assert shift(nearest(label, *size), resize(label[None] * 255, size)[0]) <= MOST
 
 
+@pytest.mark.parametrize(("size", "most"), [((96, 92), 0.2), ((146, 141), 0.1), ((292, 283), 0.07)])
+def test_small_labels_near_half_their_size_are_off_by_no_more_than_is_said(size, most):
+    label = drawn_lines(size)
+    for more in (-3, -1, 1, 3):
+        target = [side // 2 + more for side in size]
+        photo = resize(tv_tensors.Image(label.expand(3, -1, -1) * 255), target, antialias=True)
+        assert shift(nearest(label, *target).float(), photo[0].float()) < most + 0.005
+
+
 def test_each_new_pixel_has_the_class_at_its_centre():
     labels = torch.tensor([[0, 1, 2, 3, 4, 5]])
     assert nearest(labels, 1, 2).tolist() == [[1, 4]]  # centres of three

@@ -34,6 +34,7 @@ def main(cfg: DictConfig) -> None:
     check(config, overrides)
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
+    from unet_lightning.metrics.surface import TOLERANCE
     from unet_lightning.results.places import held
     from unet_lightning.results.published import publish_evaluation, show_evaluation, write_evaluation, write_matrix
     from unet_lightning.results.scores import Evaluation, evaluate_maps
@@ -43,13 +44,15 @@ def main(cfg: DictConfig) -> None:
     forget_names()  # an evaluation is a run of its own
     build_loggers(config["logger"], Path())  # what is wrong with one comes up now
     done: dict[Path, list[Evaluation]] = {}
+    usual = {"surface_tolerance": TOLERANCE, "instances": False}
+    measured = {name: config[name] for name, value in usual.items() if config[name] != value}
     for named in named_by(config):
         folder = named if config["weights"] is None else named.with_suffix("")  # beside a file of weights
         # A checkpoint is opened anew for each data set: little time, and no state to keep in step.
         for data in several or [config["data"]]:
             source = open_source(config, named, data)
             for split in source.splits(config["split"]):
-                with held(folder, source.name(split, config["threshold"])) as place:
+                with held(folder, source.name(split, config["threshold"], **measured)) as place:
                     maps = source.maps(split, config["threshold"])
                     evaluation = evaluate_maps(maps, config["surface_tolerance"], config["instances"])
                     written, words = write_evaluation(evaluation, place, config["report"])

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from unet_lightning.training.folds import load_networks
     from unet_lightning.training.loose import assumed, load_loose, words_of_loose
     from unet_lightning.training.origin import made_by, origin_of
-    from unet_lightning.training.threshold import fingerprint
+    from unet_lightning.training.threshold import chosen_threshold, fingerprint
     from unet_lightning.training.trained import joint_form
 
     if args.weights is None:
@@ -110,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = made_for | {"threshold": decided, "fov": args.fov, "tile": str(args.tile), "blend": args.blend}
         settings |= assumed(networks[0])
         pictures = PictureFolder(args.out, networks[0].classes, settings, args.overwrite)
+    chosen = args.run is not None and args.threshold is not None and threshold == chosen_threshold(args.run)
     origin = origin_of(networks, options.tta, options.scale, predictor.describe())
 
     def predict(photograph: "Photograph") -> "tuple[Tensor | None, str]":
@@ -119,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             threshold,
             pictures,
             warm_up=len(photographs) == 1,
-            made_by=lambda photo: made_by(networks, origin, nearest(photo, networks)).written(),
+            made_by=lambda photo: made_by(networks, origin, nearest(photo, networks), chosen).written(),
             again=args.submission is not None,
         )
 

@@ -24,7 +24,7 @@ from unet_lightning.commands import command, quoted, value_path
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
 from unet_lightning.training.changes import DEVICES, check_changes, said
-from unet_lightning.training.config import TRAINING, check_secrets, continued, typed_changes
+from unet_lightning.training.config import TRAINING, check_secrets, check_sections, continued, typed_changes
 from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed
 from unet_lightning.training.from_data import as_recorded, with_other_data
 from unet_lightning.training.state import State, read_state
@@ -69,8 +69,7 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     """
     resume, rerun = composed["resume"], composed["rerun"]
     present = {key: value for key, value in (NONE | composed).items() if key not in COMMANDS}
-    if lacking := [name for name in TRAINING if not isinstance(present.get(name), dict)]:
-        raise ConfigError(f"Training needs {', '.join(lacking)}: choose a file, such as {lacking[0]}=<file>.")
+    check_sections(present)
     _check(resume, rerun)
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
@@ -127,10 +126,7 @@ def gone_on(run: RunFolder, present: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_typed(recorded: dict[str, Any], present: dict[str, Any], goes_on: bool = False) -> dict[str, Any]:
-    """The configuration of a run with the values and the choices of files that the present command line has typed.
-
-    Of a file of the group `trainer` a run that goes on takes its devices: how long it is trained is not the file's.
-    """
+    """The configuration of a run with the values and the choices of files that the present command line has typed."""
     config = OmegaConf.create(recorded)
     for key, override in _overrides():
         if key in ("sweep", "experiment"):
@@ -145,8 +141,10 @@ def with_typed(recorded: dict[str, Any], present: dict[str, Any], goes_on: bool 
             OmegaConf.update(config, key, value, force_add=True)
         else:  # as it is composed: a file chosen by its name, a value that follows another
             composed: Any = OmegaConf.select(OmegaConf.create(present), key)
-            if goes_on and key == "trainer":
-                composed = {**config[key], **{name: composed[name] for name in DEVICES if name in composed}}
+            if key == "trainer":  # the file's devices, and for a new run what is otherwise than in the usual file
+                usual: Any = composed if goes_on else compose("train", ["trainer=default"])[key]
+                own = {name: one for name, one in composed.items() if name in DEVICES or one != usual.get(name)}
+                composed = {**config[key], **own}
             OmegaConf.update(config, key, composed, merge=False, force_add=True)
     found: Any = OmegaConf.to_container(config)
     for group in ("callbacks", "logger"):

@@ -8,6 +8,14 @@ import pytest
 import torch
 import yaml
 from conftest import TINY_RUN
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from unet_lightning.errors import RunError
+from unet_lightning.program import CONF
+from unet_lightning.request import register_resolver, with_typed
+from unet_lightning.training.going_on import check_checkpoint
 
 
 @pytest.fixture
@@ -86,6 +94,43 @@ def test_what_does_not_make_another_experiment_may_change(program, run, tiny_dri
     assert after["trainer"]["max_epochs"] == 2  # of the run, not of conf/trainer/cpu.yaml
     attempts = yaml.safe_load((run / "repro.yaml").read_text())["attempts"]
     assert [attempt["overrides"][-len(given) :] for attempt in attempts][1:] == [given]
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "accelerator"),
+    [(["trainer=cpu"], 2, "cpu"), (["trainer=cpu", "trainer.max_epochs=7"], 7, "cpu"), ([], 2, "auto")],
+)
+def test_a_run_that_is_repeated_elsewhere_trains_for_as_long(run, monkeypatch, words, epochs, accelerator):
+    recorded = yaml.safe_load((run / "config.yaml").read_text())
+    recorded["trainer"]["accelerator"] = "auto"
+    register_resolver()
+    with initialize_config_dir(CONF, version_base="1.3"):
+        composed = compose("train", [*words, "hydra.run.dir=x"], return_hydra_config=True)
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", composed)
+        present = {key: OmegaConf.to_container(composed[key]) for key in ("trainer", "callbacks", "logger")}
+        found = with_typed(recorded, present)["trainer"]
+    assert (found["max_epochs"], found["accelerator"]) == (epochs, accelerator)
+
+
+@pytest.mark.parametrize("group", ["callbacks", "logger", "optimizer"])
+def test_a_group_that_is_a_list_is_one_error(in_process, tmp_path, group):
+    (tmp_path / "own" / group).mkdir(parents=True)
+    (tmp_path / "own" / group / "mine.yaml").write_text(f"# @package _global_\n{group}: [1, 2]\n")
+    said = in_process("train", "--config-dir", tmp_path / "own", *TINY_RUN, f"{group}=mine")
+    assert f"{group} must be a mapping of names and values, found [1, 2]" in said
+
+
+def test_a_run_of_several_classes_of_an_earlier_version_is_not_gone_on_with(run):
+    path = run / "checkpoints/last.ckpt"
+    found = torch.load(path, weights_only=True)
+    state = found["SegmentationDataModule"]
+    state["classes"] = ["background", "disc", "cup"]
+    torch.save(found, path)
+    check_checkpoint(path)
+    state.pop("contents")
+    torch.save(found, path)
+    with pytest.raises(RunError, match="of an earlier version, which chose the epoch by the Dice of the first class"):
+        check_checkpoint(path)
 
 
 def test_a_run_begins_from_the_weights_of_another_run(program, run, tmp_path):

@@ -66,6 +66,12 @@ def test_a_photograph_of_a_patient_who_was_trained_on_is_marked():
     assert replace(given, leak=["p1_L"]).mark == "LEAK"
 
 
+def test_photographs_that_were_not_scaled_are_named_in_the_protocol():
+    given = protocol_of(GIVEN | {"own_scale": {"no field of view was found": ["a", "b"]}})
+    assert "At their own scale: a, b: no field of view was found. Set scale to a factor" in words_of(given)
+    assert given.written["own_scale"] == {"no field of view was found": ["a", "b"]}
+
+
 def test_it_is_said_how_many_patients_the_images_are_of():
     groups = {name: {"photograph": name, "group": name[0]} for name in ("1L", "1R", "2L")}
     assert by_group(protocol_of(GIVEN | {"content": groups})) == ", by group: the images are of 2 patients"

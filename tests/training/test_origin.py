@@ -84,6 +84,20 @@ def test_another_image_of_a_patient_who_was_seen_is_told_in_the_same_data_set_al
     assert found.same_patient == {"q": "21 of drive"} and found.leak_reasons == {Leak.TRAINED: ["u"]}
 
 
+@pytest.mark.parametrize(
+    ("selected", "chose_threshold", "reason"),
+    [(True, True, Leak.EPOCH), (False, True, Leak.THRESHOLD), (False, False, None)],
+)
+def test_a_mask_tells_that_validation_images_chose_its_threshold(tmp_path, selected, chose_threshold, reason):
+    given = replace(SAID, selected=selected, chose_threshold=chose_threshold)
+    said = read_made_by(saved(given.written(), tmp_path / "mask.png"))
+    assert said == given
+    found = Findings()
+    found.look(WATCHED, [said], lambda: None)
+    assert found.leak_reasons == ({reason: ["25"]} if reason else {})
+    assert found.watched == ([] if reason else ["25"])
+
+
 def test_findings_tell_what_leaks_from_what_is_only_like_it():
     found = Findings()
     for name, content in {

@@ -1,7 +1,7 @@
 """What a network has seen, by content; by name where an earlier version has not recorded content."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -46,6 +46,7 @@ class Memory:
     learned: list[Seen]  # images learned from, with all that the initial weights have seen
     watched: list[Seen]  # images that validation watched
     selected: bool = True  # whether validation chose the epoch
+    chose_threshold: bool = False  # whether validation chose the threshold of what was decided
 
     @property
     def seen(self) -> list[Seen]:
@@ -84,9 +85,10 @@ class Findings:
     seen_as: dict[str, str] = field(default_factory=dict)  # names of the images, where they have others now
     near_duplicates: dict[str, str] = field(default_factory=dict)  # images seen that these look like
     watched: list[str] = field(default_factory=list)  # images of validation that did not choose the epoch
+    own_scale: dict[str, list[str]] = field(default_factory=dict)  # of each doubt the images that were not scaled
     same_patient: dict[str, str] = field(default_factory=dict)  # images seen of the patients of these, by name
 
-    def look(self, image: Seen, networks: Iterable[Memory], near: Callable[[], str | None]) -> None:
+    def look(self, image: Seen, networks: Sequence[Memory], near: Callable[[], str | None]) -> None:
         """Notes why an image leaks; else which image it is nearly, as `near` finds, and which is of its patient."""
         if found := why_it_leaks(image, networks):
             reason, seen = found
@@ -103,7 +105,7 @@ class Findings:
             self.near_duplicates[image.image_id] = copy
 
 
-def why_it_leaks(image: Seen, networks: Iterable[Memory]) -> tuple[Leak, Seen] | None:
+def why_it_leaks(image: Seen, networks: Sequence[Memory]) -> tuple[Leak, Seen] | None:
     """Why the figures of networks on an image prove nothing, and the image that they have seen; None where they do."""
     for trained in networks:
         if seen := find(image, trained.learned):
@@ -111,6 +113,9 @@ def why_it_leaks(image: Seen, networks: Iterable[Memory]) -> tuple[Leak, Seen] |
     for trained in networks:
         if trained.selected and (seen := find(image, trained.watched)):
             return Leak.EPOCH, seen
+    for trained in networks:
+        if trained.chose_threshold and (seen := find(image, trained.watched)):
+            return Leak.THRESHOLD, seen
     return None
 
 

@@ -6,7 +6,7 @@ over the classes of an image first, then over images.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -19,7 +19,7 @@ from unet_lightning.data.terms import SHAPE
 from unet_lightning.metrics.classes import confusion_matrix, counts_of
 from unet_lightning.metrics.pooled import of_classes
 from unet_lightning.metrics.statistics import Groups
-from unet_lightning.metrics.summary import RATES, Summary, summarise, summary_of, without_meaning
+from unet_lightning.metrics.summary import RATES, Pairs, Summary, summarise, summary_of, without_meaning
 from unet_lightning.metrics.surface import TOLERANCE
 
 
@@ -47,6 +47,7 @@ def summarise_classes(
     tolerance: float = TOLERANCE,
     instances: bool = False,
     shape: Collection[str] = SHAPE,
+    watch: Callable[[Pairs], Iterable[tuple[Tensor, Tensor]]] = iter,
 ) -> ClassFigures:
     """Figures of maps of several classes; there must be an image.
 
@@ -59,6 +60,7 @@ def summarise_classes(
         tolerance: of the normalised surface distance, pixels.
         instances: see `summarise`.
         shape: see `summarise`.
+        watch: see `summarise`.
     """
     matrices = [confusion_matrix(*pair, classes) for pair in zip(called, targets, strict=True)]
     confusion = torch.stack(matrices).sum(dim=0)
@@ -68,7 +70,7 @@ def summarise_classes(
     for number in range(1, classes):
         found, there = [one == number for one in called], [one_against_rest(one, number) for one in targets]
         soft = [one[number - 1] for one in probabilities]
-        each.append(summarise(found, there, soft, True, groups, tolerance, instances, shape))
+        each.append(summarise(found, there, soft, True, groups, tolerance, instances, shape, watch))
     rows = [mean_of([one.per_image[place] for one in each[1:]], matrix) for place, matrix in enumerate(matrices)]
     pooled = mean_of([one.pooled for one in each[1:]], confusion)
     pooled["miou_with_background"] = mean_known([one.pooled["iou"] for one in each])

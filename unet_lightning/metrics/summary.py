@@ -4,7 +4,7 @@ import functools
 import math
 import operator
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -40,6 +40,7 @@ PARTIAL = (*CALIBRES, "instance_sq")  # of which an image may have none: it is l
 LOWER_IS_BETTER = frozenset({"ece", "brier", "component_error", "hd95", "count_error"})
 # Lowest and highest value; of all others 0 and 1.
 BOUNDS = {"mcc": (-1.0, 1.0)} | dict.fromkeys(("component_error", "count_error", "hd95"), (0.0, math.inf))
+Pairs = Sequence[tuple[Tensor, Tensor]]  # map and target of each image
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def summarise(
     tolerance: float = TOLERANCE,
     instances: bool = False,
     shape: Collection[str] = SHAPE,
+    watch: Callable[[Pairs], Iterable[tuple[Tensor, Tensor]]] = iter,
 ) -> Summary:
     """Figures of vessel maps, and of the probabilities that they come from; a human observer has none.
 
@@ -85,6 +87,7 @@ def summarise(
         tolerance: of the normalised surface distance, pixels.
         instances: whether connected components are matched one by one, too: see `metrics.instances`.
         shape: which of the figures of TOPOLOGY and CALIBRES have a meaning: see `Terms`.
+        watch: passes the images one by one while what takes long is measured, such as beside a bar.
     """
     pairs = list(zip(vessels, targets, strict=True))
     counts = [count(*pair) for pair in pairs]
@@ -99,7 +102,7 @@ def summarise(
         soft, there = (torch.cat([image.flatten() for image in images]) for images in (probabilities, targets))
         pooled |= _of_probabilities(soft, there, reliability(soft, there))
         sources |= of_probabilities(probabilities, targets, bins)
-    for row, pair in zip(per_image, pairs, strict=True):
+    for row, pair in zip(per_image, watch(pairs), strict=True):
         row |= {name: figure(*pair) for name, figure in TOPOLOGY.items() if name in shape}
         row |= surface_distances(*pair, tolerance).named(tolerance)
     if wanted := [name for name in CALIBRES if name in shape]:

@@ -46,10 +46,10 @@ class MapSource:
         """The test images, unless others are named."""
         return [split or "test"]
 
-    def name(self, split: str, threshold: float | None = None) -> str:
-        """The name of the evaluation of a split."""
+    def name(self, split: str, threshold: float | None = None, **measured: Any) -> str:
+        """The name of the evaluation of a split; what is `measured` in another way than the usual one is added."""
         settings = {} if threshold in (None, USUAL_THRESHOLD) else {"threshold": threshold}
-        return evaluation_name(open_photographs(self.data, split).name, split, settings)
+        return evaluation_name(open_photographs(self.data, split).name, split, settings | measured)
 
     def maps(self, split: str, threshold: float | None = None) -> Maps:
         """The maps of a split, see `read_maps`."""

@@ -8,8 +8,6 @@ from typing import Any, cast
 
 import torch
 from omegaconf import OmegaConf
-from rich.console import Console
-from rich.progress import track
 
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.dataset import SegmentationDataset
@@ -19,6 +17,7 @@ from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
 from unet_lightning.results.places import evaluation_name
+from unet_lightning.results.progress import counted
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.text import shown
 from unet_lightning.training.config import without_drawing
@@ -97,14 +96,17 @@ class NetworkSource:
             raise ConfigError(f"Nothing can be measured on test images: {why}. {remedy}")
         return ["test"]
 
-    def name(self, split: str, threshold: float | str | None = None) -> str:
-        """The name of the evaluation of a split: the data set, the split, and the settings that are not the usual."""
+    def name(self, split: str, threshold: float | str | None = None, **measured: Any) -> str:
+        """The name of the evaluation of a split: the data set, the split, and the settings that are not the usual.
+
+        What is `measured` in another way than the usual one is added.
+        """
         usual = ("last", "val") if self.folds else ("best", USUAL_THRESHOLD)
         given = zip(("checkpoint", "threshold"), (self.checkpoint, threshold), usual, strict=True)
         settings = self.options.unusual() | {name: value for name, value, own in given if value not in (None, own)}
         if (said := assumed(self.networks[0])) != shown_moments(**TUTORIAL):
             settings |= said
-        return evaluation_name(open_photographs(self.data, split).name, split, settings)
+        return evaluation_name(open_photographs(self.data, split).name, split, settings | measured)
 
     def maps(self, split: str, threshold: float | str | None = None) -> Maps:
         """Maps of `val`, `test` or `all`; of a cross-validation's own images, each by the network that held it out.
@@ -180,9 +182,7 @@ class NetworkSource:
         tta, scale, tiles = self.options.tta, self.options.scale, self.predictor.describe()
         origin = replace(origin_of(self.networks, tta, scale, tiles), assumed=assumed(first))
         maps, said, found = [], [], Findings()
-        doubts: dict[str, list[str]] = {}
-        bar = partial(track, console=Console(stderr=True), transient=True)  # what cannot be printed loses no evaluation
-        for index, image in enumerate(bar(images_of(dataset), f"{dataset.name} {split}")):
+        for index, image in enumerate(counted(images_of(dataset), f"{dataset.name} {split}")):
             folds = self.networks if self.folds and split == "val" else []
             networks = [one for one in folds if find(image, one.watched)] or self.networks
             predictor = self.predictor if networks is self.networks else make_predictor(networks, self.options)
@@ -195,11 +195,9 @@ class NetworkSource:
                 raise DataError(f"Image {image.image_id} of {dataset.name}: {error}") from error
             maps.append(prediction.probabilities)
             if prediction.doubt is not None:
-                doubts.setdefault(prediction.doubt, []).append(image.image_id)
+                found.own_scale.setdefault(prediction.doubt, []).append(image.image_id)
             found.look(image, networks, partial(nearest, dataset.photo(index), networks))
             said.append(made_by(networks, origin, found.near_duplicates.get(image.image_id)))
-        for doubt, image_ids in doubts.items():
-            print(f"Warning: at their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
         if self.folds and split == "val":  # out-of-fold images, which chose nothing
             found.watched.clear()
             if self.held_out.keys() >= {*dataset.image_ids}:

@@ -98,17 +98,22 @@ def place_of(folder: Path, protocol: Protocol, image_ids: Iterable[str]) -> Path
     ids, contents = list(image_ids), protocol.content
     mine, content = _identity(protocol, ids), {one: _pixels(contents[one]) for one in ids if one in contents}
 
-    def is_mine(place: Path) -> bool:
-        try:
-            stored = read_stored(place)
-        except RunError:  # none that could be read
-            return True
-        known = {one: _pixels(found) for one, found in stored.content.items()}  # empty of earlier versions
-        return mine == _identity(stored.protocol, stored.images) and (content == known or not (content and known))
-
+    if not folder.exists():
+        return folder
+    try:
+        stored = read_stored(folder)
+    except RunError:  # none that could be read
+        return folder
+    known = {one: _pixels(found) for one, found in stored.content.items()}  # empty of earlier versions
+    others = [name for name, one in _identity(stored.protocol, stored.images).items() if one != mine[name]]
+    if not others and content and known:
+        others = [what for what, at in (("photographs", 0), ("labels", 1)) if _each(content, at) != _each(known, at)]
     digest = hashlib.sha256(json.dumps([mine, content], default=str).encode()).hexdigest()[:6]
-    places = (folder, folder.with_name(f"{folder.name}_{digest}"))
-    return next((place for place in places if not place.exists() or is_mine(place)), places[-1])
+    return folder.with_name(f"{folder.name}_other-{others[0]}-{digest}") if others else folder
+
+
+def _each(content: Mapping[str, tuple[str | None, str | None]], at: int) -> dict[str, str | None]:
+    return {image: digests[at] for image, digests in content.items()}
 
 
 def _pixels(content: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -207,10 +212,10 @@ def ending_of(observer: str) -> str:
     return observer.removeprefix(MODEL).replace(": ", "_", 1)
 
 
-def _identity(protocol: Protocol, image_ids: Iterable[str]) -> list[Any]:
+def _identity(protocol: Protocol, image_ids: Iterable[str]) -> dict[str, Any]:
     """What tells an evaluation from others of the same name."""
     known = {name: getattr(protocol, name) for name in MEASURED} | (
         {"threshold": "chosen"} if protocol.is_chosen else {}
     )
     networks = [Path(network.checkpoint).name for network in protocol.networks]
-    return [*known.values(), networks, sorted(image_ids)]
+    return {**known, "networks": networks, "images": sorted(image_ids)}

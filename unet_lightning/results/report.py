@@ -40,6 +40,7 @@ NOT_LISTED = (
     "seen_as",
     "near_duplicates",
     "same_patient",
+    "own_scale",
     "watched",
     "unknown_training",
     "content",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
 from unet_lightning.results.decided import Maps
+from unet_lightning.results.progress import counted
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import MODEL, of_class
 from unet_lightning.results.trivial import trivial_maps, words_of_trivial
@@ -67,7 +69,7 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     dataset, classes = maps.dataset, maps.dataset.classes
     terms = dataset.terms
     how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
-    how |= {"shape": terms.shape}
+    how |= {"shape": terms.shape, "watch": partial(counted, words=f"{dataset.name} {maps.split}, measuring")}
     protocol = protocol_of(maps, instances)
     beside: dict[str, Any] = {"trivial": trivial_maps(dataset, maps.frequent), "made_by": maps.made_by}
     beside["words_of_trivial"] = words_of_trivial(dataset, maps.frequent)

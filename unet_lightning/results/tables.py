@@ -173,6 +173,8 @@ def doubts_of(protocol: Protocol) -> list[str]:
     if protocol.near_duplicates:
         pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in protocol.near_duplicates.items())
         said.append(f"Look like copies of images that the network has seen, changed or compressed with loss: {pairs}.")
+    for doubt, image_ids in protocol.own_scale.items():
+        said.append(f"At their own scale: {', '.join(image_ids)}: {doubt}. Set scale to a factor, or to none.")
     if protocol.same_patient:
         pairs = ", ".join(f"{image_id} ({seen})" for image_id, seen in protocol.same_patient.items())
         said.append(

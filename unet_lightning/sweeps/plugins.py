@@ -52,7 +52,9 @@ def check_launcher(config: DictConfig) -> None:
     if not isinstance(jobs, int) or jobs == 0 or (jobs < 0 and launcher == LOCAL):
         more = ", or -1 for as many as there are cores" if launcher == JOBLIB else ""
         raise ConfigError(f"hydra.launcher.n_jobs must be a whole number from 1{more}, found {jobs}.")
-    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+    swept = config.hydra.sweeper.get("params") or {}  # of a config
+    words = [*config.hydra.overrides.task, *(f"{key}={value}" for key, value in swept.items())]
+    for override in OverridesParser.create().parse_overrides(words):
         if override.is_sweep_override() and override.get_key_element() in RESOURCES:
             raise ConfigError(
                 f"{name} asks for the same devices for all jobs of a sweep, found {override.input_line}: begin one "

@@ -35,6 +35,15 @@ class Absent:
 ABSENT = Absent()
 
 
+def check_sections(config: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a section that training needs is missing, or one is no mapping."""
+    for name in OPTIONAL:
+        if not isinstance(config.get(name), dict | None):
+            raise ConfigError(f"{name} must be a mapping of names and values, found {config[name]}.")
+    if lacking := [name for name in TRAINING if not isinstance(config.get(name), dict)]:
+        raise ConfigError(f"Training needs {', '.join(lacking)}: choose a file, such as {lacking[0]}=<file>.")
+
+
 def as_yaml(config: Mapping[str, Any]) -> str:
     """A config as the text of config.yaml."""
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))

@@ -61,6 +61,13 @@ def check_checkpoint(path: Path, max_steps: int = -1, max_epochs: int | None = -
             f"The run ended in the middle of an epoch, after step {step}, as trainer.max_steps said, and cannot go on "
             f"exactly. Begin a new run with model.weights={value_path(path)}."
         )
+    data = checkpoint[DATA_STATE]
+    if "contents" not in data and len(data.get("classes") or ()) > 2:
+        raise RunError(
+            f"The run in {path} is of an earlier version, which chose the epoch by the Dice of the first class alone, "
+            "where it is the mean over the classes now: the two cannot be compared. Begin a new run with "
+            f"model.weights={value_path(path)}."
+        )
     before = checkpoint.get("processes")  # which earlier versions do not tell
     if isinstance(before, int) and before != processes:
         raise RunError(

@@ -46,7 +46,8 @@ class MadeBy(Memory):
     def written(self) -> str:
         """As text, which a file of a map holds."""
         seen = {name: [_row(one) for one in getattr(self, name)] for name in ("learned", "watched")}
-        return json.dumps(asdict(self.origin) | seen | {"near": self.near})
+        chosen = {"selected": self.selected, "chose_threshold": self.chose_threshold}
+        return json.dumps(asdict(self.origin) | seen | chosen | {"near": self.near})
 
 
 # Data set and name of an image, digests of its photograph and its label, and its group: all but the last of old files.
@@ -60,6 +61,8 @@ class _Text(Origin):
     unknown_training: list[str] = field(default_factory=list)
     learned: list[_Row]
     watched: list[_Row]
+    selected: bool = True  # earlier versions kept what was watched where it was
+    chose_threshold: bool = False
     near: str | None
 
 
@@ -79,12 +82,18 @@ def origin_of(networks: Sequence[Trained], tta: str, scale: str | float, tiles: 
     )
 
 
-def made_by(networks: Sequence[Trained], origin: Origin, near: str | None = None) -> MadeBy:
-    """What the maps of networks say; `origin` is that of the protocol."""
-    learned = [image for one in networks for image in one.learned]
-    watched = [image for one in networks if one.selected for image in one.watched]
-    origin = replace(origin, networks=[one.stamp() for one in networks])
-    return MadeBy(learned=learned, watched=watched, origin=origin, near=near)
+def made_by(
+    networks: Sequence[Trained], origin: Origin, near: str | None = None, chose_threshold: bool = False
+) -> MadeBy:
+    """What the maps and masks of networks say; `origin` is that of the protocol."""
+    return MadeBy(
+        replace(origin, networks=[one.stamp() for one in networks]),
+        near,
+        learned=[image for one in networks for image in one.learned],
+        watched=[image for one in networks for image in one.watched],
+        selected=any(one.selected for one in networks),
+        chose_threshold=chose_threshold,
+    )
 
 
 def read_made_by(path: Path) -> MadeBy | None:
@@ -97,7 +106,8 @@ def read_made_by(path: Path) -> MadeBy | None:
         return None
     told = {name: value for name, value in vars(found).items() if name in Origin.__dataclass_fields__}
     learned, watched = ([_seen(*row) for row in rows] for rows in (found.learned, found.watched))
-    return MadeBy(learned=learned, watched=watched, origin=Origin(**told), near=found.near)
+    chosen = {"selected": found.selected, "chose_threshold": found.chose_threshold}
+    return MadeBy(Origin(**told), found.near, learned=learned, watched=watched, **chosen)
 
 
 def _row(one: Seen) -> list[str]:

@@ -107,6 +107,13 @@ def test_a_launcher_without_its_package_names_the_extra(monkeypatch):
         plugins.check_launcher(config)
 
 
+def test_devices_that_the_params_of_a_config_sweep_are_refused_too():
+    config = composed(JOBLIB)
+    config.hydra.sweeper.params = {"trainer.devices": "1,2"}
+    with pytest.raises(ConfigError, match=r"the same devices for all jobs of a sweep, found trainer\.devices=1,2"):
+        plugins.check_launcher(config)
+
+
 def test_sweeps_one_after_the_other_are_not_checked():
     config = composed("trainer=ddp")
     config.hydra.overrides.task = ["trainer.devices=1,2"]
