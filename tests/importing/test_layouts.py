@@ -32,6 +32,8 @@ def found(root, **options):
         (("JPEGImages/a.jpg", "SegmentationClass/a.png", "SegmentationObject/a.png"),
          {"a": (None, "SegmentationClass/a.png")}),
         (("a.jpg", "a_mask.png", "b.jpg", "b-gt.png"), {"a": (None, "a_mask.png"), "b": (None, "b-gt.png")}),
+        (("P1_L.png", "P1_L_mask.png", "P1_R.png", "P1_R_mask.png"),
+         {"P1_L": (None, "P1_L_mask.png"), "P1_R": (None, "P1_R_mask.png")}),
         (("train/images/a.png", "train/labels/a.png", "val/images/b.png", "val/labels/b.png"),
          {"a": ("train", "train/labels/a.png"), "b": ("val", "val/labels/b.png")}),
         (("train/a.png", "train_labels/a_L.png", "test/b.png", "test_labels/b_L.png"),

@@ -196,7 +196,9 @@ def _mixed(folder: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Pa
     """The photographs, labels and fields of view of a folder, told apart by the endings of labels."""
     files = _files(folder)
     fields = {name: path for name, path in files.items() if without_ending(name, "fov|roi") != name}
-    labels = {name: path for name, path in files.items() if without_ending(name, LABELS) != name}
+    ended = {name: short for name in files if (short := without_ending(name, LABELS)) != name}
+    # What itself has a label is a photograph: P01_L of P01_L_mask is of a left eye.
+    labels = {name: files[name] for name in ended if name not in ended.values()}
     return {name: path for name, path in files.items() if name not in labels | fields.keys()}, labels, fields
 
 
