@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 from hydra import compose, initialize_config_dir
+from own_sets import draw_own_sets
 from pages import DOCS, SHORTER, SLURM, TRAIN, blocks, in_a_shell, shortened
 
 from unet_lightning.program import CONF
@@ -26,6 +27,7 @@ def test_what_is_shortened_is_in_a_page():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_a_page_run_in_their_order(page, program, tiny_drive, tmp_path):
+    draw_own_sets(tmp_path)
     for block in blocks(page, "sh"):
         if SLURM.search(block):
             continue
