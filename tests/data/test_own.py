@@ -104,7 +104,12 @@ def test_what_is_no_pair_is_said_at_once(pair, said):
 
 def test_sizes_that_differ_are_said_with_the_image():
     with pytest.raises(DataError, match=r"image image_0 differ in size: 20 x 24 .* 20 x 20 .* in <label image_0>"):
-        _ = dataset_of((photo(), label((20, 20)))).samples
+        _ = dataset_of((photo(), label((20, 20)))).samples[0]
+
+
+def test_sizes_are_looked_at_before_training():
+    with pytest.raises(DataError, match="image train_0 differ in size"):
+        data_of([(photo(), label((20, 20)))]).setup("fit")
 
 
 def test_random_transforms_of_the_data_set_itself_are_refused():
