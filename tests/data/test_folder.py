@@ -205,7 +205,7 @@ def test_a_label_of_another_size_is_refused(draw):
     root = draw(["a.png"])
     save(LABEL[:2] * 255, root / "labels/a.png")
     with pytest.raises(DataError, match=r"image a differ in size: 3 x 4 .*images/a\.png, 2 x 4 .*labels/a\.png"):
-        _ = FolderDataset(root, "train").samples
+        _ = FolderDataset(root, "train").samples[0]
 
 
 def test_with_more_classes_a_label_holds_their_indices(draw):
@@ -218,7 +218,7 @@ def test_with_more_classes_a_label_holds_their_indices(draw):
 def test_with_more_classes_a_label_of_black_and_white_is_refused(draw):
     root = draw(["a.png"], label=LABEL * 100)
     with pytest.raises(DataError, match=r"label of image a holds the values 0, 100: \S*a\.png, expected 0 to 2 \(back"):
-        _ = FolderDataset(root, "train", **THREE).samples
+        _ = FolderDataset(root, "train", **THREE).samples[0]
 
 
 @pytest.mark.parametrize(
@@ -325,11 +325,11 @@ def test_labels_of_two_classes_may_hold_a_grey_of_pixels_to_ignore(draw):
     root = draw(["a.png", "b.png"])
     save(np.array([[0, 128, 255, 0]] * 3, np.uint8), root / "labels/a.png")
     with pytest.raises(DataError, match="grey values"):
-        _ = FolderDataset(root, "train").samples
+        _ = FolderDataset(root, "train").samples[0]
     write_description(root, Description(ignore=128))
     assert [sample.target[0].tolist() for sample in FolderDataset(root, "train")] == [[0, IGNORE, 1, 0], [0, 1, 0, 1]]
     save(np.array([[0, 127, 255, 0]] * 3, np.uint8), root / "labels/a.png")
     with pytest.raises(
         DataError, match=r"holds 0, 127, 255 \(Pillow mode L\): \S+a\.png\. Black .* and 128 \(ignored\)"
     ):
-        _ = FolderDataset(root, "train").samples
+        _ = FolderDataset(root, "train").samples[0]

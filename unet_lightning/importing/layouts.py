@@ -193,12 +193,11 @@ def _folders_of_images(root: Path) -> Iterator[Files]:
 
 
 def _mixed(folder: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Path]]:
-    """The photographs, labels and fields of view of a folder, told apart by the endings of labels."""
+    """The photographs, labels and fields of view of a folder; a_L that has a label a_L_mask is a photograph."""
     files = _files(folder)
     fields = {name: path for name, path in files.items() if without_ending(name, "fov|roi") != name}
-    ended = {name: short for name in files if (short := without_ending(name, LABELS)) != name}
-    # What itself has a label is a photograph: P01_L of P01_L_mask is of a left eye.
-    labels = {name: files[name] for name in ended if name not in ended.values()}
+    short = {name: without_ending(name, LABELS) for name in files}
+    labels = {name: path for name, path in files.items() if short[name] != name and name not in short.values()}
     return {name: path for name, path in files.items() if name not in labels | fields.keys()}, labels, fields
 
 
@@ -241,11 +240,8 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return (
-        sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
-        if folder.is_dir()
-        else []
-    )
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return sorted(one for one in inside if one.is_dir() and not one.name.startswith("."))
 
 
 def _listed(names: Sequence[str]) -> str:
