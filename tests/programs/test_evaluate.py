@@ -162,7 +162,7 @@ def test_without_test_labels_the_test_split_says_why_and_validation_works(progra
         shutil.rmtree(today / "test" / observer)
     done = program("evaluate", f"run={run}", f"data.root={today}", cwd=tmp_path)
     assert done.returncode == 1
-    assert "test images have no labels here" in done.stderr
+    assert "the test images of drive have no labels here" in done.stderr
     done = program("evaluate", f"run={run}", f"data.root={today}", "split=val", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     photo = today / "test/images/01_test.tif"

@@ -31,7 +31,7 @@ def folds(program, tmp_path_factory):
 
 def test_every_training_image_is_scored_by_the_network_that_held_it_out(program, folds, tmp_path):
     rows = list(csv.DictReader((folds / "evaluation/drive-val/per_image.csv").read_text().splitlines()))
-    assert [row["image_id"] for row in rows] == [str(number) for number in range(21, 41)]
+    assert [row["image_id"] for row in rows if row["observer"] == "model"] == [str(number) for number in range(21, 41)]
     for fold in (0, 1):
         run = shutil.copytree(folds / str(fold), tmp_path / str(fold))
         done = program("evaluate", f"run={run}", "split=val", "checkpoint=last", "report=false", cwd=tmp_path)
