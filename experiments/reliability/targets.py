@@ -16,6 +16,7 @@ from typing import Any
 import drawn
 import drawn_annotations
 import drawn_maps
+import drawn_photographs
 import mutations
 import numpy as np
 import torch
@@ -378,6 +379,7 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "evaluation folders": (evaluations, 8),
     "state, sweep and threshold files": (manifests, 6),
     "checkpoints": (checkpoints, 12),
+    "photographs of N channels and depths, drawn": (drawn_photographs.photographs, 14),
     "labels of two classes, drawn": (drawn.masks, 14),
     "labels of several classes, drawn": (drawn.classes, 10),
     "photographs and labels by name and turn, drawn": (drawn.pairs, 8),

@@ -142,8 +142,8 @@ def test_values_without_a_known_range_are_refused(tmp_path, values, message):
         read_photo(path)
     found = read_photo(path, Form(1, converts=False, value_range=(-300, 300)))
     assert np.array_equal(found[0].numpy(), ((values + 300.0) / 600).astype(np.float32))
-    with pytest.raises(DataError, match=r"has values from .* expected 0 to 10 \(data\.dataset\.value_range\)"):
-        read_photo(path, Form(1, converts=False, value_range=(0, 10)))
+    with pytest.raises(DataError, match=r"has values from .* expected 2 to 10 \(data\.dataset\.value_range\)"):
+        read_photo(path, Form(1, converts=False, value_range=(2, 10)))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])

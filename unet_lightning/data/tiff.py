@@ -1,6 +1,7 @@
 """Which TIFF files are surely read right: of some kinds Pillow makes other pixels without a word."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -70,7 +71,7 @@ def several_pages(image: Any) -> bool:
 
     ImageJ and others store a stack behind the tags of its first picture alone.
     """
-    first, *others = islice(_directories(image.fp), MAX_PARTS + 2)
+    first, *others = _directories(image.fp, MAX_PARTS + 2)
     several = first.get(DEPTH, 1) > 1 or _is_stack(first) or len(others) > MAX_PARTS
     return bool(several or _is_part(first) or not all(map(_is_part, others)))
 
@@ -80,7 +81,7 @@ def pictures(file: IO[bytes], most: int) -> list[Mapping[int, Any]]:
 
     None where there are over `most`, or a stack lies behind the tags of its first picture.
     """
-    pages = list(islice(_directories(file), most + MAX_PARTS + 1))
+    pages = _directories(file, most + MAX_PARTS + 1)
     found = [tags for tags in pages if not _is_part(tags)]
     whole = len(pages) <= most + MAX_PARTS and pages[:1] == found[:1]
     alone = len(found) == 1 and not _is_stack(found[0])
@@ -93,7 +94,7 @@ def is_untagged(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(4) not in MAGIC:
                 return False
-            return bool(next(_directories(file), {}).get(ORIENTATION, 1) == 1)
+            return all(tags.get(ORIENTATION, 1) == 1 for tags in _directories(file, 1))
     except Exception:  # a broken file may raise anything in the parser; who reads it says so
         return False
 
@@ -102,12 +103,18 @@ def unopened(path: Path) -> str:
     """What `misread` says of a TIFF that Pillow does not open at all; empty where it is no whole TIFF."""
     with path.open("rb") as file:
         little_endian = file.read(2) == b"II"
-        tags = next(_directories(file), {})
+        tags = next(iter(_directories(file, 1)), {})
     return misread(tags, little_endian) if PHOTOMETRIC in tags else ""
 
 
-def _directories(file: IO[bytes]) -> Iterator[Mapping[int, Any]]:
-    """The tags of each page."""
+def _directories(file: IO[bytes], most: int) -> list[Mapping[int, Any]]:
+    """The tags of each page, of `most` pages at most."""
+    with warnings.catch_warnings():  # of what is odd in a file, the pixels tell
+        warnings.simplefilter("ignore")
+        return list(islice(_pages(file), most))
+
+
+def _pages(file: IO[bytes]) -> Iterator[Mapping[int, Any]]:
     file.seek(0)
     head = file.read(8)
     tags, seen = ImageFileDirectory_v2(head + (file.read(8) if head[2:3] == b"+" else b"")), set[int]()  # +: BigTIFF
