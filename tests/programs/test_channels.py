@@ -149,5 +149,5 @@ def test_values_that_say_no_channels_or_range_are_refused(tmp_path):
 
 def test_weights_for_other_channels_are_refused_with_the_way_out(tmp_path):
     torch.save(UNet(in_channels=3, base_c=2).state_dict(), tmp_path / "three.pth")
-    with pytest.raises(Exception, match=r"takes 3 channels, the photographs have 1: .*data\.dataset\.channels=3"):
+    with pytest.raises(Exception, match=r"in_conv.* by model\.weights_skip=head.*data\.dataset\.channels"):
         load_weights(UNet(in_channels=1, base_c=2), tmp_path / "three.pth")

@@ -191,7 +191,7 @@ def test_a_class_can_be_chosen(leaderboard, tmp_path):
         (["untested"], "python -m unet_lightning.evaluate run=untested/0"),
         (["run", "--figure", "dise"], "--figure dise is not measured in run. All have: dice."),
         (["run", "--class", "vein"], "run has two classes: leave --class out"),
-        (["broken"], "Broken metrics.json: it is no JSON"),
+        (["broken"], "Broken metrics.json: its content is not as evaluate writes it"),
         (["short"], "Broken per_image.csv: 1 images of model, metrics.json has 2"),
         (["run", "other"], "cannot be compared: their region is"),
         (["run", "fewer"], "fewer lacks 02"),

@@ -113,7 +113,7 @@ def test_maps_of_another_program_are_of_one_class(in_process, cells, tmp_path):
 
 
 def test_a_network_of_two_classes_does_not_go_with_labels_of_three(in_process, cells):
-    arguments = [*TINY_RUN, "data=folder", f"data.root={cells}", CLASSES]
+    arguments = [*TINY_RUN, "data=folder", f"data.root={cells}", CLASSES, "model.num_classes=2"]
     assert "set model.num_classes=3" in in_process("train", *arguments)
 
 

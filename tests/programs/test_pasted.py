@@ -126,7 +126,7 @@ def test_errors_say_commands_that_work(program, paste, odd, trained, monkeypatch
     (line,) = commands(str(raised.value))
     assert "leaderboard" in line and "Written to" in paste(line)
     # A sweep whose record was edited.
-    (lacking / "sweep.yaml").write_text((lacking / "sweep.yaml").read_text() + "\n")
+    (lacking / "sweep.yaml").write_text((lacking / "sweep.yaml").read_text() + "# mine\n")
     with pytest.raises(RunError, match="signature") as raised:
         read(lacking)
     (line,) = commands(str(raised.value))

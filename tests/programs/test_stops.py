@@ -67,9 +67,12 @@ def commands():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["loss._target_=broken.Loss", "~loss.terms", "~loss.weights"], "the loss is out of order"),
         (
-            [f"~data.augment.{name}" for name in ("crop", "brightness", "contrast", "saturation")]
+            ["loss._target_=broken.Loss", "~loss.terms", "~loss.weights", "~loss.class_weights"],
+            "the loss is out of order",
+        ),
+        (
+            [f"~data.augment.{name}" for name in ("crop", "foreground", "brightness", "contrast", "saturation")]
             + ["data.augment._target_=broken.Augment", "data.num_workers=1"],
             "the augmentation is out of order",
         ),

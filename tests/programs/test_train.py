@@ -154,7 +154,7 @@ def test_weights_of_the_tutorial_are_where_training_begins(program, tmp_path):
     [
         ("model.base_c=0", "model.base_c must be at least 1, found 0"),
         ("model.num_classes=1", "model.num_classes must be at least 2, found 1"),
-        ("model.in_channels=1", "do not fit together"),
+        ("model.in_channels=1", "takes photographs of 1 channels, those of the data have 3"),
         ("data.augment.crop=0", "data.augment.crop must be a whole number of pixels from 1, found 0"),
         ("data.augment.crop=1.5", "data.augment.crop must be a whole number of pixels from 1, found 1.5"),
         ("seed=-1", "seed must be a whole number from 0"),

@@ -85,7 +85,8 @@ def load_weights(network: nn.Module, path: Path, skip: str | None = None) -> Loa
     if names and not skip and alike_but(names, network, found):
         raise RunError(
             f"The checkpoint {path} is of other classes or channels: {'; '.join(in_words(names, network, found))} by "
-            "model.weights_skip=head, which takes all the rest. Set it, or take the data that the weights are for."
+            "model.weights_skip=head, which takes all the rest. Set it, or read the data as the weights want them "
+            "(data.dataset.channels, data.dataset.classes)."
         )
     fill(path, network, {KEYS[0]: adapted(network, found, names)} if names and skip else checkpoint)
     return Loaded(state, found, in_words(names, network, found))

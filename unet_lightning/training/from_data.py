@@ -8,7 +8,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from unet_lightning.data.shares import class_pixels
 from unet_lightning.training.config import ABSENT, select, with_value, within
 
 FIELDS = "from_data"  # of config.yaml: the dotted fields that were AUTO
@@ -59,6 +58,8 @@ def filled(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
         config: of a run.
         train: the photographs to train on; no others may be looked at.
     """
+    from unet_lightning.data.shares import class_pixels  # brings torch, which a glance at a config does not need
+
     if not (keys := waiting(config)):
         return dict(config)
     weights, found = class_weights(class_pixels(train)), dict(config)

@@ -1,15 +1,13 @@
 """What a machine has for training."""
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+from unet_lightning.data.kept import memory
 
 
 @dataclass(frozen=True)
@@ -36,25 +34,11 @@ def this_machine(trainer: Mapping[str, Any]) -> Machine:
         cores = max(1, cores // max(1, processes))
     if device == "cuda":
         return Machine(device, cores, torch.cuda.get_device_properties(0).total_memory / 1e9)
-    return Machine(device, cores, _memory())
+    total = memory()
+    return Machine(device, cores, None if total is None else total / 1e9)
 
 
 def _device(accelerator: str) -> str:
     if accelerator != "cpu" and torch.cuda.is_available():
         return "cuda"
     return "mps" if accelerator != "cpu" and torch.backends.mps.is_available() else "cpu"
-
-
-def _memory() -> float | None:
-    """The memory that this process may fill, 10^9 bytes."""
-    found: list[float] = []
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit: max
-        found.append(int(LIMIT.read_text(encoding="utf-8")) / 1e9)
-    if not found:
-        with contextlib.suppress(ImportError, OSError):
-            import psutil
-
-            found.append(psutil.virtual_memory().total / 1e9)
-    return min(found, default=None)
