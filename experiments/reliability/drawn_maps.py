@@ -25,7 +25,7 @@ WHITES = {
     16: (65535, 65535, 65535, 65280, 1, 100, 255, 1000, 1023, 4095, 10_000, 16_383, 16_384, 32_767, 32_768),
 }
 DTYPES = (*("f2", "f4", "f8", "g", ">f4", ">f8") * 3, "u1", "<u2", ">u2", "i1", "<i8", "?", "c8", "O")
-SAID = ("Is their scale right?", "its label has vessels")
+SAID = ("Is their scale right?", "and its label has ")
 
 
 @dataclass(frozen=True)

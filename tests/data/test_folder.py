@@ -121,7 +121,7 @@ def test_masks_that_are_not_asked_for_may_be_incomplete(draw):
     root = draw(["a.png", "b.png"])
     save(LABEL * 255, root / "masks/a.png")
     for fov in ("auto", "none"):
-        assert len(FolderDataset(root, "train", fov=fov).samples) == 2
+        assert len([*FolderDataset(root, "train", fov=fov).samples]) == 2
 
 
 def test_photographs_without_any_label_can_be_predicted(draw):
@@ -132,7 +132,7 @@ def test_photographs_without_any_label_can_be_predicted(draw):
     dataset = FolderDataset(root, "test")
     assert int(dataset.photo(1)[0, 0, 0]) == 60
     with pytest.raises(DataError, match="No label for image c, d of folder"):
-        _ = dataset.samples
+        _ = [*dataset.samples]
 
 
 def test_hidden_files_and_other_files_are_left_out(draw):
@@ -293,7 +293,7 @@ def test_a_label_belongs_to_its_photograph_in_either_form_of_an_accent(draw):
     (root / "labels" / unicodedata.normalize("NFD", "é.png")).rename(root / "labels" / "é.png")
     dataset = FolderDataset(root, "train")
     assert dataset.image_ids == ["é"]
-    assert len(dataset.samples) == 1
+    assert len([*dataset.samples]) == 1
 
 
 def test_a_control_character_is_no_part_of_a_class(draw):

@@ -170,4 +170,4 @@ def test_an_item_without_a_label_can_be_shown_and_not_trained_on():
     found = GivenImages([Item(photo(), None, "x")])
     assert found.photo(0).shape == (3, 20, 24)
     with pytest.raises(DataError, match="No label for image x of images"):
-        _ = found.samples
+        _ = [*found.samples]

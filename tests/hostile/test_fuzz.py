@@ -52,6 +52,7 @@ NAMES = [
     "evaluation folders",
     "state, sweep and threshold files",
     "checkpoints",
+    "photographs of N channels and depths, drawn",
     "labels of two classes, drawn",
     "labels of several classes, drawn",
     "photographs and labels by name and turn, drawn",

@@ -125,7 +125,7 @@ def test_a_network_of_ones_own_may_need_numbers_to_be_built(tmp_path, monkeypatc
         ("contents", {"21": {"photograph": "x" * 32}}),
         ("contents", {"21": {"look": "0" * 32}}),
         ("classes", ["background", "../../evil"]),  # a part of the names of pictures
-        ("mean", [0.5, 0.5]),
+        ("mean", "0.5"),
         ("mean", [float("nan")] * 3),
         ("std", [0.0, 0.1, 0.1]),
         ("diameter", 10**9),

@@ -52,7 +52,7 @@ def png(width, height, depth, colour, rows):
 @pytest.mark.parametrize("size", [(0, 5), (100_000, 100_000), (2**31 - 1, 1), (1, 2**31 - 1)], ids=str)
 def test_a_size_that_cannot_be_is_refused(tmp_path, size):
     (tmp_path / "photo.png").write_bytes(png(*size, 8, 2, zlib.compress(bytes(100))))
-    with pytest.raises(DataError, match=r"(broken|no pixels|not an image|more than 89,478,485 pixels)"):
+    with pytest.raises(DataError, match=r"(broken|no pixels|not an image|more than 119,304,646 pixels)"):
         read_photo(tmp_path / "photo.png")
 
 
@@ -79,7 +79,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 @pytest.mark.parametrize("kind", ["photo", "mask", "label"])
-def test_the_largest_image_of_sixteen_bits_takes_less_than_a_gigabyte(tmp_path, kind):
+def test_the_largest_image_of_sixteen_bits_takes_a_gigabyte_and_a_half_at_most(tmp_path, kind):
     side = 9400  # 88 million pixels; packed, a few hundred thousand bytes
     packer = zlib.compressobj(1)
     row = b"\0" + np.full(side, 0 if kind == "label" else 65535, dtype=">u2").tobytes()
@@ -88,7 +88,8 @@ def test_the_largest_image_of_sixteen_bits_takes_less_than_a_gigabyte(tmp_path, 
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, tmp_path / "image.png", kind], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout.split()[-1]) < 1000, done.stdout
+    # A photograph keeps its 16 bits, as float32.
+    assert int(done.stdout.split()[-1]) < (1500 if kind == "photo" else 1000), done.stdout
 
 
 def test_a_name_that_no_system_allows_is_a_missing_file():

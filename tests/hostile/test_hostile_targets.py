@@ -111,7 +111,8 @@ def test_any_error_of_a_constructor_is_one_of_ours():
 
 
 def test_an_honest_config_passes(tmp_path):
-    assert read_config(written(tmp_path, CONFIG), TRAINING) == CONFIG
+    as_now = CONFIG | {"data": DATA | {"cache": "auto"}}
+    assert read_config(written(tmp_path, CONFIG), TRAINING) == as_now
 
 
 def test_the_config_of_a_run_passes(tiny_run):

@@ -169,14 +169,15 @@ def test_looking_writes_a_page_alone(found, tmp_path, monkeypatch):
     assert page.index("i6 (train)") < page.index("i0 (train)") and page.count("<img") == 16
 
 
-def test_commands_fit_the_data(found, tmp_path):
+def test_commands_fit_the_data(found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     given = found(3)
     split = split_images(given.images)
     facts = bring(given, split, tmp_path / "it's mine", "cells")
     train, evaluate = next_commands(given, split, facts, tmp_path / "it's mine")
     words = OverridesParser.create().parse_overrides(shlex.split(train)[3:])
     assert {one.key_or_group: one.value() for one in words} == {
-        "experiment": "own", "data.root": str(tmp_path / "it's mine")
+        "experiment": "own", "data.root": "it's mine"
     }  # fmt: skip
     split = split._replace(parts={"i0": "train", "01, it's": "val", "i2": "train"})
     words = OverridesParser.create().parse_overrides(shlex.split(next_commands(given, split, facts, tmp_path)[0])[3:])

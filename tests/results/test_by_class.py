@@ -55,7 +55,7 @@ def written(evaluation, run, report=True):
 def test_one_dice_is_the_headline_everywhere(evaluation, folder):
     mean = (DICE_A + DICE_B) / 2
     figures = json.loads((folder / "metrics.json").read_text())["figures"]
-    assert list(figures) == ["model", *(f"model: {name}" for name in CLASSES)]
+    assert list(figures) == ["model", *(f"model: {name}" for name in CLASSES), "all background"]
     assert figures["model"]["mean"]["dice"] == pytest.approx(mean)
     assert tracker_results(evaluation, "val").figures["val/dice_per_image"] == pytest.approx(mean)
     assert dice_with_interval(evaluation).startswith(f"{mean:.4f} ")

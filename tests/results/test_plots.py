@@ -25,7 +25,7 @@ def make_board(means=MEANS, kinds=("model",) * 4, choices=(), seconds=(math.nan,
     ranked = lines.index[lines["rank"].notna()]
     table = pd.DataFrame(dict(choices), index=range(len(ranked)), dtype=object)
     effects = main_effects(table, [{"01": means[place]} for place in ranked], [1] * len(ranked))
-    return Leaderboard("dice", "drive test", lines, [], "", table.set_axis(ranked), effects, True, pd.DataFrame())
+    return Leaderboard("dice", "drive test", lines, [], [], "", table.set_axis(ranked), effects, True, pd.DataFrame())
 
 
 @pytest.fixture(autouse=True)
