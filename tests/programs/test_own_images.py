@@ -39,6 +39,7 @@ def run(program, cells, tmp_path_factory):
         "data.fold=0",
         "data.repeats=10",
         "data.batch_size=4",
+        "model.base_c=4",
         "optimizer.lr=0.02",
         "trainer.max_epochs=10",
         "score=true",

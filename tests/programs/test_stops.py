@@ -14,6 +14,8 @@ from torch import nn
 
 class Loss(nn.Module):
     calls = 0
+    def __init__(self, class_weights=None):
+        super().__init__()
     def forward(self, logits, target):
         Loss.calls += self.training
         if Loss.calls > 4:
@@ -68,7 +70,7 @@ def commands():
     ("settings", "said"),
     [
         (
-            ["loss._target_=broken.Loss", "~loss.terms", "~loss.weights", "~loss.class_weights"],
+            ["loss._target_=broken.Loss", "~loss.terms", "~loss.weights"],
             "the loss is out of order",
         ),
         (

@@ -129,7 +129,7 @@ def test_with_other_steps_and_validations_than_one_each(ends_alike, settings):
 
 def test_with_chance_of_the_network_and_of_the_loading_processes(ends_alike):
     network = [f"model._target_={__name__}.Forgetful"]
-    augment = [f"~data.augment.{name}" for name in ("crop", "brightness", "contrast", "saturation")]
+    augment = [f"~data.augment.{name}" for name in ("crop", "foreground", "brightness", "contrast", "saturation")]
     ends_alike(*network, *augment, f"data.augment._target_={__name__}.Noise", "data.num_workers=2")
 
 

@@ -1,7 +1,8 @@
-import pytest
-import torch
+from types import SimpleNamespace
 
-from unet_lightning.data.labels import IGNORE, Sample
+import pytest
+
+from unet_lightning.data.labels import IGNORE
 from unet_lightning.training.from_data import (
     as_asked,
     as_recorded,
@@ -21,9 +22,7 @@ class Labels:
 
     image_ids, classes = ("1", "2"), ("background", "cell")
     targets = ([0, 0, 0, 0, IGNORE], [0, 0, 0, 0, 0, 1])
-    samples = tuple(
-        Sample(None, torch.tensor([one], dtype=torch.uint8), name) for one, name in zip(targets, "12", strict=True)
-    )
+    facts = tuple(SimpleNamespace(counts=[one.count(0), one.count(1)]) for one in targets)
 
 
 @pytest.mark.parametrize(
