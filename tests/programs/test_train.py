@@ -205,4 +205,4 @@ def test_help_and_config_answer_without_torch(program, tmp_path, flags):
     assert done.returncode == 0
     assert "bilinear" in done.stdout
     assert "| torch\n" not in done.stderr
-    assert seconds < 1.5  # of the processor, which does not depend on what else runs
+    assert seconds < 2.5  # of the processor; with torch it is about four
