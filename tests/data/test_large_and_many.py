@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from unet_lightning.data import decoded
+from unet_lightning.data import decoded, facts
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.kept import Kept, bytes_of
@@ -77,6 +77,7 @@ def module(root, **options):
 
 def test_a_second_start_decodes_nothing_until_a_file_changes(tmp_path, monkeypatch):
     root, read = folder_of(tmp_path / "set"), []
+    monkeypatch.setattr(facts, "FRESH", 0.0)
     real = decoded.read_photo
     monkeypatch.setattr(decoded, "read_photo", lambda path, *args: read.append(path.name) or real(path, *args))
     first = module(root)
@@ -92,6 +93,19 @@ def test_a_second_start_decodes_nothing_until_a_file_changes(tmp_path, monkeypat
     third = module(root)
     third.setup("fit")
     assert read == ["1.tif"] and third.mean != first.mean
+
+
+def test_another_file_of_the_same_name_size_and_time_is_another_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "FRESH", 0.0)
+    root, contents = folder_of(tmp_path / "set"), []
+    for level in (10, 200):  # as two archives that were packed with one date
+        for path in sorted((root / "images").iterdir()):
+            tifffile.imwrite(path, np.full((90, 70, 3), level, np.uint8), photometric="rgb")
+            os.utime(path, (1e9, 1e9))
+        data = module(root, normalize={"mean": [0.5] * 3, "std": [0.1] * 3})
+        data.setup("fit")
+        contents.append([content["photograph"] for content in data.state_dict()["contents"].values()])
+    assert not {*contents[0]} & {*contents[1]}
 
 
 @pytest.mark.parametrize("label", ["png", "tif"])

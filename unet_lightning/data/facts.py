@@ -36,7 +36,8 @@ class Facts(NamedTuple):
 class Remembered:
     """Facts of images by their files, in a file of the user's.
 
-    An image is known by path, size and time of its files, to the nanosecond, and by how they are read. Files that were
+    An image is known by path, size, number and times of its files, to the nanosecond, and by how they are read. One of
+    the times is that at which the system last changed a file, which no copy or archive brings with it. Files that were
     written within the last seconds are not remembered.
 
     Args:
@@ -67,7 +68,7 @@ class Remembered:
         """Notes the facts of an image."""
         if not all(path is None or path.is_file() for path in files):
             return  # what is in memory alone
-        times = [path.stat().st_mtime for path in files if path is not None]
+        times = [max(path.stat().st_mtime, path.stat().st_ctime) for path in files if path is not None]
         if time.time() - max(times) > FRESH:
             self.known[key := self._key(files)] = facts
             self.fresh.add(key)
@@ -84,7 +85,9 @@ class Remembered:
     @staticmethod
     def _key(files: Sequence[Path | None]) -> str:
         named = [(str(path), path.stat()) for path in files if path is not None]
-        return " ".join(f"{name}:{found.st_size}:{found.st_mtime_ns}" for name, found in named)
+        return " ".join(
+            f"{name}:{found.st_size}:{found.st_ino}:{found.st_mtime_ns}:{found.st_ctime_ns}" for name, found in named
+        )
 
 
 def watched(count: int, what: str) -> Iterator[int]:
