@@ -1,6 +1,7 @@
 """Figures for a paper: `python -m unet_lightning.figures outputs/quick/latest outputs/sweep/2026-01-31_12-00-00`."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from unet_lightning.program import data_config, one_line_errors
 from unet_lightning.text import at_home
 
 PICTURES = ("per_image", "montage", "confusion", "reliability", "agreement", "learning")
+WRITTEN = "written.json"  # the names of the files that this program has written into a folder
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = Methods(runs, args.on, args.figure, args.class_name, dict(map(renaming, args.name)))
     files, left_out = draw(methods, data, Sizes(args.column, args.page))
     texts, rows = tables(methods)
+    names, before = [*files, *texts, *rows], written_before(args.out)
+    if others := [name for name in names if (args.out / name).exists() and name not in before]:
+        raise ConfigError(
+            f"{args.out} holds {', '.join(others)}, which this program has not written: give another folder by --out."
+        )
+    write_text(args.out / WRITTEN, json.dumps(sorted({*names, *before})))
     for name, content in files.items():
         with whole_file(args.out / name) as temporary:
             temporary.write_bytes(content)
@@ -63,12 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_text(args.out / name, text)
     for name, lines in rows.items():
         write_rows(lines, args.out / name)
-    for stale in (args.out / f"{name}.{ending}" for name in PICTURES for ending in ("pdf", "svg", "txt")):
-        if stale.name not in files:
-            stale.unlink(missing_ok=True)  # of an earlier command, about other runs
+    for stale in before - {*names}:
+        (args.out / stale).unlink(missing_ok=True)  # of an earlier command, about other runs
+    write_text(args.out / WRITTEN, json.dumps(sorted(names)))
     for sentence in left_out:
         print(as_message(sentence))
-    print(shown(f"Written to {args.out}: {', '.join([*files, *texts, *rows])}"))
+    print(shown(f"Written to {args.out}: {', '.join(names)}"))
+
+
+def written_before(folder: Path) -> set[str]:
+    """The pictures and tables in a folder that an earlier command has written; files of others are none of them."""
+    tables = {"comparison.tex", "comparison.csv", "figures.tex", "figures.csv", "notes.txt"}
+    ours = tables | {f"{name}.{ending}" for name in PICTURES for ending in ("pdf", "svg", "txt")}
+    try:
+        found = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return ours & {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
 
 def renaming(word: str) -> tuple[str, str]:

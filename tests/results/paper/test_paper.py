@@ -29,7 +29,7 @@ from unet_lightning.training.origin import Origin
 from unet_lightning.training.trained import Stamp
 
 PICTURES = ["agreement", "confusion", "learning", "montage", "per_image", "reliability"]
-TABLES = {"comparison.tex", "comparison.csv", "figures.tex", "figures.csv", "notes.txt"}
+TABLES = {"comparison.tex", "comparison.csv", "figures.tex", "figures.csv", "notes.txt", "written.json"}
 ODD = "50% & $x_1$ #{a}~^\\ <b>"
 NETWORK = Stamp("run/checkpoints/best.ckpt", "0", 3, 0)
 ORIGIN = Origin(networks=[NETWORK], trained_on="mine", unknown_training=[], tta="none", scale="none", tiles="whole")
@@ -150,7 +150,7 @@ def test_the_same_input_gives_the_same_bytes(drawn, two, tmp_path, monkeypatch):
         monkeypatch.setattr(f"unet_lightning.results.paper.pictures.{name}", raises)
     draw(tmp_path, *two)
     assert {path.stem for path in tmp_path.glob("*.pdf")} == {"montage", "reliability"}
-    for path in tmp_path.iterdir():
+    for path in (one for one in tmp_path.iterdir() if one.name != "written.json"):
         assert path.read_bytes() == (drawn / path.name).read_bytes(), path.name
 
 
@@ -253,6 +253,20 @@ def test_thresholds_by_image_are_those_of_the_maps(tmp_path, capsys, sketched):
     draw(tmp_path / "out", run, capsys=capsys)  # 0.6 in cells: nothing is called in the first image, all in the others
     first = 100 * 8 * 6 / 24**2  # percent
     assert f"run less labels: mean difference {-first / 8:+.2f}" in (tmp_path / "out/agreement.txt").read_text()
+
+
+def test_files_of_others_are_not_written_over_and_not_removed(two, tmp_path, capsys, sketched):
+    (tmp_path / "out").mkdir()
+    for name in ("notes.txt", "learning.txt"):
+        (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(SystemExit):
+        draw(tmp_path / "out", two[0])
+    assert "holds learning.txt, notes.txt, which this program has not written" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"notes.txt", "learning.txt"}
+    (tmp_path / "out/notes.txt").unlink()
+    (run := shutil.copytree(two[0], tmp_path / "run")).joinpath("metrics.csv").unlink()
+    draw(tmp_path / "out", run)  # without learning curves
+    assert (tmp_path / "out/learning.txt").read_text() == "mine"
 
 
 def test_a_folder_without_an_evaluation_is_one_error_and_nothing_is_written(tmp_path, capsys):
