@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any
@@ -49,6 +49,11 @@ def _escape(character: str) -> str:
     number = ord(character)
     byte = 0xDC80 <= number <= 0xDCFF  # of a name in another encoding
     return f"\\x{number - 0xDC00:02x}" if byte else character.encode("unicode_escape").decode("ascii")
+
+
+def some(names: Sequence[object], most: int = 10) -> str:
+    """The first names, and how many more there are, for messages."""
+    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def as_id(name: str) -> str:

@@ -11,13 +11,14 @@ from torch.utils.data import Dataset
 
 from unet_lightning.data.content import Content, digest, look
 from unet_lightning.data.decoded import DecodedImages
-from unet_lightning.data.facts import Facts, Remembered, watched
+from unet_lightning.data.facts import Facts, Remembered
 from unet_lightning.data.fov import diameter
 from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.kept import Kept
 from unet_lightning.data.labels import IGNORE, Sample
 from unet_lightning.data.normalisation import moments_of
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.progress import counted
 
 # Where pixels count, by the value of data.dataset.fov, after what a data set calls it.
 REGIONS = {
@@ -127,7 +128,7 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
                 "ignored": self.ignored_level,
             }
             remembered = Remembered(settings, self.files[0].photo.parent)
-            for index in watched(len(self), f"Images of {self.name}"):
+            for index in counted(range(len(self)), f"Images of {self.name}"):
                 image = self.files[index]
                 files = [image.photo, image.label, image.fov if self.fov == "mask" else None]
                 found = remembered.get(files) or self._look_at(index)
@@ -140,7 +141,7 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
 
     def keep(self) -> None:
         """Decodes what there is room for."""
-        for index in watched(len(self), f"Images of {self.name}"):
+        for index in counted(range(len(self)), f"Images of {self.name}"):
             if self.kept.room > 0 and not self.in_windows(index):
                 _ = self.photo(index), self.target(index)
 

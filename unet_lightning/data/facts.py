@@ -3,21 +3,16 @@
 import hashlib
 import json
 import logging
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from rich.console import Console
-from rich.progress import track
 
 from unet_lightning.data.content import Content
 from unet_lightning.data.normalisation import Moments
 from unet_lightning.errors import UserError
 from unet_lightning.files import user_folder, write_text
 
-SLOW = 2.0  # seconds, from which a pass is told of
 FRESH = 2.0  # seconds: a file that was written so short ago may be written once more with the same time
 VERSION = 1  # of what is remembered
 
@@ -88,14 +83,3 @@ class Remembered:
         return " ".join(
             f"{name}:{found.st_size}:{found.st_ino}:{found.st_mtime_ns}:{found.st_ctime_ns}" for name, found in named
         )
-
-
-def watched(count: int, what: str) -> Iterator[int]:
-    """0 to `count` - 1, with a bar in a terminal; elsewhere one line, where it took long."""
-    began = time.monotonic()
-    if sys.stderr is not None and sys.stderr.isatty():
-        yield from track(range(count), what, console=Console(stderr=True), transient=True)
-    else:
-        yield from range(count)
-    if (seconds := time.monotonic() - began) > SLOW:
-        log.info(f"{what}: {count} in {seconds:.0f} s")

@@ -14,6 +14,7 @@ from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
 from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, paired
 from unet_lightning.errors import ConfigError, DataError, NoSplit
+from unet_lightning.text import some
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +149,14 @@ def _paired(folder: Path, photos: Mapping[str, Path], endings: str = LABELS, who
     files, alone = paired(photos, image_files(folder), endings)
     if alone:
         raise DataError(
-            f"No photograph in {folder.parent / 'images'} for {_listed([path.name for path in alone])} in {folder}: "
+            f"No photograph in {folder.parent / 'images'} for {some([path.name for path in alone])} in {folder}: "
             f"give both the same name, {EXAMPLE}."
         )
     if twice := doubled(files):
         raise DataError(f"More than one file in {folder} for the photograph {twice}: keep one.")
     if files and whole and (without := [name for name in photos if name not in files]):
         raise DataError(
-            f"No file in {folder} for the photograph {_listed(without)}: each needs one with its name, {EXAMPLE}."
+            f"No file in {folder} for the photograph {some(without)}: each needs one with its name, {EXAMPLE}."
         )
     return {name: path for name, (path,) in files.items()}
 
@@ -168,8 +169,3 @@ def _check_names_of_maps(image_ids: Sequence[str], classes: Sequence[str]) -> No
         if other != mine:
             pairs = " and ".join(f"image {image_id} with class {name}" for image_id, name in (other, mine))
             raise ConfigError(f"Maps of {pairs} would have one name: rename a class in data.dataset.classes.")
-
-
-def _listed(names: Sequence[str]) -> str:
-    """At most ten names, for messages."""
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

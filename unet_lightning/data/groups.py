@@ -9,6 +9,7 @@ from typing import Any
 
 from unet_lightning.data.table import column, read_rows
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.text import some
 
 IDS, GROUPS = ("image_id", "id", "image", "file", "name"), ("group", "patient", "patient_id", "person", "subject")
 EYE = "(?:left|right|od|os|l|r)"
@@ -56,7 +57,7 @@ def read_groups(given: Any, image_ids: Sequence[str], root: Path) -> dict[str, s
         )
     found = {image_id: pattern.search(image_id) for image_id in image_ids}
     if other := [image_id for image_id, match in found.items() if match is None or not match[1]]:
-        raise ConfigError(f"data.dataset.groups={given} finds no group in the name of {_some(other)}.")
+        raise ConfigError(f"data.dataset.groups={given} finds no group in the name of {some(other)}.")
     return {image_id: match[1] for image_id, match in found.items() if match is not None}
 
 
@@ -87,7 +88,7 @@ def ask_for_groups(image_ids: tuple[str, ...]) -> None:
     """Warns where names look as if several images were of one patient, and shows how to say so."""
     if likely := likely_groups(image_ids):
         pattern, groups = likely
-        shown = [f"{name}: {_some(members)}" for name, members in groups.items() if len(members) > 1]
+        shown = [f"{name}: {some(members)}" for name, members in groups.items() if len(members) > 1]
         more = f"; and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
         log.warning(
             f"The names of these {len(image_ids)} images look as if they were of {len(groups)} patients "
@@ -103,7 +104,7 @@ def check_kept_together(part: Sequence[str], rest: Sequence[str], groups: Mappin
     if parted := [image_id for image_id in rest if groups[image_id] in theirs]:
         named = ", ".join(f"{image_id} ({groups[image_id]})" for image_id in parted[:SHOWN])
         raise ConfigError(
-            f"{what} parts the images of one patient: {_some(part)} without {named}. Name all images of a patient, or "
+            f"{what} parts the images of one patient: {some(part)} without {named}. Name all images of a patient, or "
             "none."
         )
 
@@ -126,10 +127,5 @@ def _of_table(path: Path | None, given: str, image_ids: Sequence[str]) -> dict[s
         if found.setdefault(image_id, label) != label:
             raise DataError(f"The table of groups {path} has {name} in two groups: {found[image_id]} and {label}.")
     if lacking := [image_id for image_id in image_ids if not found.get(image_id)]:
-        raise DataError(f"The table of groups {path} has no group of the images {_some(lacking)}.")
+        raise DataError(f"The table of groups {path} has no group of the images {some(lacking)}.")
     return {image_id: found[image_id] for image_id in image_ids}
-
-
-def _some(names: Sequence[str]) -> str:
-    """At most ten names, for messages."""
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

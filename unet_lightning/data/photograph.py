@@ -19,6 +19,7 @@ from unet_lightning.data.form import RGB, Form, counted, remedy
 from unet_lightning.data.opening import SIGNED_WHITE, Picture, look_at, lower_bytes, most_pixels, open_image
 from unet_lightning.data.reading import DEEP_MODES, bands_of, opaque, stored_numbers
 from unet_lightning.errors import ConfigError, DataError
+from unet_lightning.text import some
 
 COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits a channel once decoded
 GREY_MODES = ("1", "L", "LA", *DEEP_MODES, "F")
@@ -203,7 +204,7 @@ def common_form(paths: Sequence[Path], channels: int | None, value_range: tuple[
     for path, kind in zip(paths, kinds, strict=True):
         by_number.setdefault(kind.channels, []).append(path)
     if len(by_number) > 1:
-        parts = [f"{counted(number)} in {_listed(files)}" for number, files in sorted(by_number.items())]
+        parts = [f"{counted(number)} in {some(files, MOST_NAMES)}" for number, files in sorted(by_number.items())]
         choice = (
             "Set data.dataset.channels=3, which repeats grey as red, green and blue, or 1, which makes colours grey."
             if {*by_number} == {1, 3}
@@ -221,8 +222,3 @@ def check_channels(paths: Iterable[Path], form: Form, name: str) -> None:
                 f"The network takes photographs of {counted(form.channels)}, those of {name} have {found} ({path}). "
                 f"{remedy(found, form.channels)}"
             )
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    more = f" and {len(paths) - MOST_NAMES} more" if len(paths) > MOST_NAMES else ""
-    return ", ".join(map(str, paths[:MOST_NAMES])) + more

@@ -10,8 +10,7 @@ from torch import Tensor
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.data.labels import IGNORE, VESSEL
 from unet_lightning.errors import ConfigError, DataError
-
-MOST_NAMES = 10  # in a message
+from unet_lightning.text import some
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def shares_of(image_ids: Sequence[str], classes: Sequence[str], targets: Iterabl
 def _checked(image_ids: Sequence[str], classes: Sequence[str], counts: Tensor) -> Shares:
     if empty := [name for name, count in zip(image_ids, counts.sum(1).tolist(), strict=True) if count == 0]:
         raise DataError(
-            f"No pixel counts in the label of image {_listed(empty)}: all are {IGNORE} (ignored), or its mask leaves "
+            f"No pixel counts in the label of image {some(empty)}: all are {IGNORE} (ignored), or its mask leaves "
             "none. Correct the label or its mask, or remove the image."
         )
     return Shares(image_ids, classes, counts)
@@ -95,7 +94,7 @@ def doubts(shares: Shares, most: float = SegmentationDataset.most_foreground) ->
         return [f"{name} covers {share:.1%} of the counted pixels: are the labels inverted? Then invert their files."]
     if odd := [image for image, one in zip(shares.images, each.tolist(), strict=True) if one > most]:
         return [
-            f"{name} covers more than {most:.0%} of the label of image {_listed(odd)}, {each.median():.1%} of the "
+            f"{name} covers more than {most:.0%} of the label of image {some(odd)}, {each.median():.1%} of the "
             "median label: is it inverted? Then invert the file."
         ]
     return []
@@ -143,7 +142,3 @@ def checked_share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ConfigError(f"data.most_foreground must be a share above 0 and up to 1, found {value}.")
     return float(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")

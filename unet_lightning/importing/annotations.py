@@ -14,8 +14,7 @@ from unet_lightning.data.opening import stored_form
 from unet_lightning.errors import DataError
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels
 from unet_lightning.importing.shapes import Region, Size, window
-from unet_lightning.importing.values import some
-from unet_lightning.text import as_id
+from unet_lightning.text import as_id, some
 
 OPTIONS = frozenset({"classes", "overlap", "empty", "line_width"})
 BACKGROUNDS = ("background", "_background_")  # names of shapes that are no class of their own

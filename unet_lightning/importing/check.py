@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from unet_lightning.data.content import alike
@@ -17,6 +15,7 @@ from unet_lightning.data.groups import likely_groups
 from unet_lightning.data.shares import Shares, doubts, shares_of
 from unet_lightning.errors import DataError, UserError
 from unet_lightning.importing.split import Split
+from unet_lightning.progress import counted
 
 FEW = 6  # images, below which none is unlike the others
 FAR = 6  # robust standard deviations from the median
@@ -62,7 +61,7 @@ def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: flo
     doubtful: list[str] = []
     parts = ("train", "test") if split.of("test") else ("train",)
     for dataset in [FolderDataset(root, part, groups="(.+)") for part in parts]:
-        for image_id in track(dataset.image_ids, "Checking", console=Console(stderr=True), transient=True):
+        for image_id in counted(dataset.image_ids, "Checking"):
             try:
                 image, near = _look_at(dataset, image_id, split, images)
             except UserError as error:

@@ -23,10 +23,10 @@ from unet_lightning.importing.values import (
     points,
     read_json,
     size_in,
-    some,
     taken,
     text_of,
 )
+from unet_lightning.text import some
 
 MARKS = (b'"images"', b'"annotations"', b'"categories"')
 FIRST = 48  # the character that stands for 0

@@ -12,7 +12,7 @@ from unet_lightning.data.table import column, read_rows
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.found import Options
 from unet_lightning.importing.levels import ARRAYS
-from unet_lightning.text import as_id
+from unet_lightning.text import as_id, some
 
 SUFFIXES = (*IMAGE_SUFFIXES, *ARRAYS)
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
@@ -140,18 +140,18 @@ def _in_part(part: Part, empty: str | None) -> list[Files]:
             own.update({path: path.stem if added == photo else added for path in paths})
     if alone:
         raise DataError(
-            f"No photograph in {part.photos} for {_listed([str(path) for path in alone])}: give both the same name, "
+            f"No photograph in {part.photos} for {some([str(path) for path in alone])}: give both the same name, "
             f"{EXAMPLE}."
         )
     if empty is None and (without := [name for name in photos if name not in labels]):
         raise DataError(
-            f"No label in {part.labels} for the photograph {_listed(without)}: each needs one, {EXAMPLE}; or say what "
+            f"No label in {part.labels} for the photograph {some(without)}: each needs one, {EXAMPLE}; or say what "
             "it means, --empty background (there is nothing of any class) or --empty leave-out."
         )
     fields, strange = paired(photos, _files(part.fov) if part.fov else _mixed(part.photos)[2], FIELDS)
     if strange or doubled(fields):
         raise DataError(
-            f"Fields of view in {part.fov}: no photograph for {_listed([p.name for p in strange]) or doubled(fields)}."
+            f"Fields of view in {part.fov}: no photograph for {some([p.name for p in strange]) or doubled(fields)}."
         )
     return [
         Files(name, photo, labels.get(name, {}), fields.get(name, [None])[0], split=part.split)
@@ -242,7 +242,3 @@ def _files(folder: Path) -> dict[str, Path]:
 def _folders(folder: Path) -> list[Path]:
     inside = folder.iterdir() if folder.is_dir() else ()
     return sorted(one for one in inside if one.is_dir() and not one.name.startswith("."))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

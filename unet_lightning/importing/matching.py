@@ -7,8 +7,7 @@ from unet_lightning.data.pairs import doubled, paired
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.coding import Coding, Seen, coding_of
 from unet_lightning.importing.found import Options
-from unet_lightning.importing.values import some
-from unet_lightning.text import as_id
+from unet_lightning.text import as_id, some
 
 
 def pairs_of(

@@ -104,8 +104,3 @@ def line_width(asked: Options, where: str) -> float:
     if not 0 < width < math.inf:
         raise ConfigError(f"--line-width must be a number of pixels above 0, found {width}.")
     return float(width)
-
-
-def some(names: Sequence[str]) -> str:
-    """At most ten names, for messages."""
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

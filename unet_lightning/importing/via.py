@@ -23,10 +23,10 @@ from unet_lightning.importing.values import (
     numbers,
     points,
     read_json,
-    some,
     taken,
     text_of,
 )
+from unet_lightning.text import some
 
 MARKS = (
     (".json", b'"shape_attributes"'),

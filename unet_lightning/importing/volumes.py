@@ -19,8 +19,7 @@ from unet_lightning.importing.grey import OPTIONS, asked_greys
 from unet_lightning.importing.layouts import OF_LABELS, OF_MASKS
 from unet_lightning.importing.levels import Levels
 from unet_lightning.importing.matching import coding_of_one, pairs_of
-from unet_lightning.importing.values import some
-from unet_lightning.text import as_id
+from unet_lightning.text import as_id, some
 
 TAKES = OPTIONS | {"axis", "slices", "images", "labels", "classes", "colours", "several", "threshold"}
 NAME = re.compile(r"(?i)(.+?)\.nii(?:\.gz)?")

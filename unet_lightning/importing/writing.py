@@ -10,8 +10,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import tifffile
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from unet_lightning.data.description import Description, write_description
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
@@ -20,6 +18,7 @@ from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.files import take_place, write_rows
 from unet_lightning.importing.found import Found, Labelled
 from unet_lightning.importing.split import FILE, Split
+from unet_lightning.progress import counted
 
 IGNORED_LEVEL = 128  # of pixels that do not count, in labels of two classes, which are black and white
 LEVELS = np.full(256, IGNORED_LEVEL, np.uint8)
@@ -67,7 +66,7 @@ def write_folder(found: Found, split: Split, root: Path, name: str) -> dict[str,
     """
     made_of: dict[str, str] = {}
     ignored = False
-    for image in track(found.images, "Writing", console=Console(stderr=True), transient=True):
+    for image in counted(found.images, "Writing"):
         part = root / split.folder_of(image.image_id)
         photo = _write_photo(image, part / "images")
         label = image.label()

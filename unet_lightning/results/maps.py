@@ -15,9 +15,9 @@ from unet_lightning.data.form import Form
 from unet_lightning.data.seen import Findings, Seen, find, images_of, nearest
 from unet_lightning.errors import ConfigError, DataError, RunError
 from unet_lightning.inference.predictor import PredictionOptions, make_predictor
+from unet_lightning.progress import counted
 from unet_lightning.results.decided import USUAL_THRESHOLD, Maps, choose_threshold, chosen_on, with_threshold
 from unet_lightning.results.places import evaluation_name
-from unet_lightning.results.progress import counted
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.text import shown
 from unet_lightning.training.config import without_drawing

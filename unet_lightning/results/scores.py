@@ -16,8 +16,8 @@ from unet_lightning.metrics.several import ClassFigures, summarise_classes
 from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.metrics.surface import TOLERANCE
 from unet_lightning.metrics.threshold import decide
+from unet_lightning.progress import counted
 from unet_lightning.results.decided import Maps
-from unet_lightning.results.progress import counted
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import MODEL, of_class
 from unet_lightning.results.trivial import trivial_maps, words_of_trivial

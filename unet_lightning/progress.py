@@ -1,4 +1,4 @@
-"""How far an evaluation has come: a bar on a terminal, lines in a log file."""
+"""How far work on many images has come: a bar on a terminal, lines in a log file."""
 
 import contextlib
 import sys
@@ -16,7 +16,7 @@ SECONDS = 20.0  # between two lines
 def counted(items: Sequence[T], words: str) -> Iterable[T]:
     """Items one by one, with a bar while they pass; where none can be seen, `words: 3 of 20` now and then.
 
-    What cannot be printed loses no evaluation.
+    What cannot be printed loses no work.
     """
     console, said = Console(stderr=True), time.monotonic()
     if console.is_terminal:

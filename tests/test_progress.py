@@ -1,7 +1,7 @@
 import sys
 
-from unet_lightning.results import progress
-from unet_lightning.results.progress import counted
+from unet_lightning import progress
+from unet_lightning.progress import counted
 
 
 def test_a_log_file_gets_a_line_now_and_then(capsys, monkeypatch):
