@@ -10,14 +10,14 @@ import torch
 from unet_lightning.models.unet import UNet
 from unet_lightning.training.machine import Machine, this_machine
 from unet_lightning.training.sized import as_recorded, copied, sized, width_of
-from unet_lightning.training.sizing import FOV, Facts, choose
+from unet_lightning.training.sizing import FOV, Circumstances, choose
 
 LAPTOP, GPU = Machine("cpu", 4, 16.0), Machine("cuda", 16, 24.0)
-DRIVE = Facts(20, 20, 584, 565, masks=True, finds_field=True, machine=LAPTOP)  # as a folder
+DRIVE = Circumstances(20, 20, 584, 565, masks=True, finds_field=True, machine=LAPTOP)  # as a folder
 FOLDER = "unet_lightning.data.folder.FolderDataset"
 
 
-def values(facts: Facts, **given: Any) -> dict[str, Any]:
+def values(facts: Circumstances, **given: Any) -> dict[str, Any]:
     """What is chosen, by the last part of its name."""
     named = {key.replace("__", "."): value for key, value in given.items()}
     return {key.rpartition(".")[2]: one.value for key, one in choose(facts, named).items()}

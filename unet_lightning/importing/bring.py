@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from unet_lightning.commands import command, value_path
 from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError
-from unet_lightning.importing.check import Facts, check_folder
+from unet_lightning.importing.check import Checked, check_folder
 from unet_lightning.importing.found import Found
 from unet_lightning.importing.sheet import write_sheet
 from unet_lightning.importing.split import Split
@@ -19,7 +19,7 @@ from unet_lightning.text import override_value
 SHEET = "check.html"
 
 
-def bring(found: Found, split: Split, out: Path | None, name: str) -> Facts:
+def bring(found: Found, split: Split, out: Path | None, name: str) -> Checked:
     """Writes images into the folder `out`, with check.html; or check.html alone, into the working folder.
 
     Args:
@@ -51,7 +51,7 @@ def _passing() -> Iterator[Path]:
         yield Path(folder)
 
 
-def next_commands(found: Found, split: Split, facts: Facts, out: Path) -> list[str]:
+def next_commands(found: Found, split: Split, facts: Checked, out: Path) -> list[str]:
     """What trains and evaluates on the folder, as a shell takes it."""
     words = ["experiment=own", f"data.root={value_path(out)}"]
     if held_out := split.of("val"):

@@ -36,7 +36,7 @@ class Image(NamedTuple):
     look: str
 
 
-class Facts(NamedTuple):
+class Checked(NamedTuple):
     """What was found in a folder."""
 
     lines: Sequence[str]
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
     shares: Mapping[str, Shares]  # of the classes, by part
 
 
-def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: float) -> Facts:
+def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: float) -> Checked:
     """Reads every image of a folder that was written, and compares them.
 
     Args:
@@ -78,7 +78,7 @@ def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: flo
             f"Names look as if images were of {len(likely[1])} patients: if so give --groups '{likely[0]}'; if each "
             "is of another one, --groups '(.+)'."
         )
-    return Facts([*_lines(images, split, shares)], doubtful, [*unlike], shares)
+    return Checked([*_lines(images, split, shares)], doubtful, [*unlike], shares)
 
 
 def _look_at(dataset: FolderDataset, image_id: str, split: Split, before: Sequence[Image]) -> tuple[Image, list[str]]:

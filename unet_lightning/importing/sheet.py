@@ -8,7 +8,7 @@ from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.shown import shown
 from unet_lightning.files import write_text
-from unet_lightning.importing.check import Facts
+from unet_lightning.importing.check import Checked
 from unet_lightning.importing.split import Split
 from unet_lightning.inference.colours import class_colours
 from unet_lightning.inference.maps import overlay
@@ -19,7 +19,7 @@ SIDE = 400  # pixels
 IGNORED = "#808080"
 
 
-def write_sheet(root: Path, split: Split, facts: Facts, path: Path) -> None:
+def write_sheet(root: Path, split: Split, facts: Checked, path: Path) -> None:
     """Writes the photographs of a folder, those that are unlike the others first, with their labels."""
     parts = {part: FolderDataset(root, part, groups="(.+)") for part in ("train", "test") if part in _folders(split)}
     ids = [*split.parts]

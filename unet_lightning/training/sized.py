@@ -12,7 +12,7 @@ from unet_lightning.models.weights import read_checkpoint, tensors_of
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.training.config import ABSENT, select, with_value
 from unet_lightning.training.machine import this_machine
-from unet_lightning.training.sizing import FOV, SIZED, Facts, choose
+from unet_lightning.training.sizing import FOV, SIZED, Circumstances, choose
 
 AUTO = "auto"  # of data.dataset.fov it means something else: there None is to be chosen
 LOOKED_AT = 20  # photographs whose size is looked at
@@ -51,7 +51,7 @@ def override(key: str, value: Any) -> str:
     return f"{key}={'null' if value is None else value}"
 
 
-def facts_of(config: Mapping[str, Any]) -> Facts:
+def facts_of(config: Mapping[str, Any]) -> Circumstances:
     """What is known before a run is built. All images to train and validate on count, so that folds are alike."""
     section = dict(config["data"]["dataset"])
     if FOV in _waiting(config):
@@ -62,7 +62,7 @@ def facts_of(config: Mapping[str, Any]) -> Facts:
     sides = [some.photo(index).shape[1:] for index in range(len(some))]
     height, width = (sorted(side)[len(side) // 2] for side in zip(*sides, strict=True))
     weights = config["model"].get("weights")
-    return Facts(
+    return Circumstances(
         images=len(data),
         groups=len({*map(data.patient_of, data.image_ids)}),
         height=height,

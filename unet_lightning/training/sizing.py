@@ -41,7 +41,7 @@ FORWARD = 0.25  # a pixel that is only looked at takes this share of the time of
 
 
 @dataclass(frozen=True)
-class Facts:
+class Circumstances:
     """What values are chosen from."""
 
     images: int  # to train and to validate on
@@ -65,7 +65,7 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(facts: Facts, given: Mapping[str, Any]) -> dict[str, Choice]:
+def choose(facts: Circumstances, given: Mapping[str, Any]) -> dict[str, Choice]:
     """A value for each field of SIZED that is not `given`, by its dotted name."""
     values, found = dict(given), dict[str, Choice]()
     for key in SIZED:
@@ -75,7 +75,7 @@ def choose(facts: Facts, given: Mapping[str, Any]) -> dict[str, Choice]:
     return found
 
 
-def _fov(facts: Facts, _: Mapping[str, Any]) -> Choice:
+def _fov(facts: Circumstances, _: Mapping[str, Any]) -> Choice:
     if facts.masks:
         return Choice("mask", "the data set has masks of where pixels count")
     if facts.finds_field:
@@ -83,7 +83,7 @@ def _fov(facts: Facts, _: Mapping[str, Any]) -> Choice:
     return Choice("none", "no masks: the whole image counts")
 
 
-def _folds(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _folds(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     if values.get("data.val_ids"):
         return Choice(None, "data.val_ids names the images that validate")
     if facts.groups < 2:
@@ -94,13 +94,13 @@ def _folds(facts: Facts, values: Mapping[str, Any]) -> Choice:
     return Choice(folds, f"one in {folds} {each} validates{few if facts.images < 2 * ENOUGH else ''}")
 
 
-def _fold(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _fold(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     if values["data.folds"] is None:
         return Choice(None, "as data.folds")
     return Choice(0, "the first fold")
 
 
-def _crop(facts: Facts, _: Mapping[str, Any]) -> Choice:
+def _crop(facts: Circumstances, _: Mapping[str, Any]) -> Choice:
     side = min(facts.height, facts.width)
     wanted = min(max(side // 4, LEAST_CROP), MOST_CROP)
     if side < wanted:
@@ -111,7 +111,7 @@ def _crop(facts: Facts, _: Mapping[str, Any]) -> Choice:
     )
 
 
-def _width(facts: Facts, _: Mapping[str, Any]) -> Choice:
+def _width(facts: Circumstances, _: Mapping[str, Any]) -> Choice:
     if facts.width_of_weights is not None:
         return Choice(facts.width_of_weights, "as in the weights that training begins from")
     width, cores = WIDTHS[facts.machine.device], facts.machine.cores
@@ -121,7 +121,7 @@ def _width(facts: Facts, _: Mapping[str, Any]) -> Choice:
     return Choice(width * (1 + many), f"a CPU of {'at least' if many else 'less than'} {MANY_CORES} cores")
 
 
-def _batch(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _batch(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     pixels, width = int(values["data.augment.crop"]) ** 2, int(values["model.base_c"])
     wanted = min(max(round(PIXELS[facts.machine.device] / pixels), 2), MOST_BATCH)
     memory = facts.machine.memory
@@ -131,13 +131,13 @@ def _batch(facts: Facts, values: Mapping[str, Any]) -> Choice:
     return Choice(wanted, f"{wanted * pixels / 1e6:.2g} million pixels a step, from 2 to {MOST_BATCH} crops")
 
 
-def _train_images(facts: Facts, values: Mapping[str, Any]) -> int:
+def _train_images(facts: Circumstances, values: Mapping[str, Any]) -> int:
     """How many images are trained on, about: groups may have different numbers of them."""
     folds, named = values["data.folds"], values.get("data.val_ids") or ()
     return max(1, facts.images - (len(named) if folds is None else round(facts.images / folds)))
 
 
-def _repeats(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _repeats(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     train, batch = _train_images(facts, values), int(values["data.batch_size"])
     repeats = max(1, math.ceil(EPOCH * batch / train))
     return Choice(repeats, f"{_steps(train, repeats, batch)} steps an epoch, of about {train} images")
@@ -147,7 +147,7 @@ def _steps(train: int, repeats: int, batch: int) -> int:
     return math.ceil(train * repeats / batch)
 
 
-def _epochs(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _epochs(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     repeats = int(values["data.repeats"])
     steps = _steps(_train_images(facts, values), repeats, int(values["data.batch_size"]))
     begun = facts.width_of_weights is not None
@@ -157,7 +157,7 @@ def _epochs(facts: Facts, values: Mapping[str, Any]) -> Choice:
     return Choice(epochs, f"{epochs * steps} steps in all{how}")
 
 
-def _every(facts: Facts, values: Mapping[str, Any]) -> Choice:
+def _every(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     train, batch = _train_images(facts, values), int(values["data.batch_size"])
     steps = _steps(train, int(values["data.repeats"]), batch)
     trained = steps * batch * int(values["data.augment.crop"]) ** 2

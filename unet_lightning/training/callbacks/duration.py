@@ -11,11 +11,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from unet_lightning.data.labels import Batch
+from unet_lightning.training.sizing import FORWARD
 
 MEASURED = 3  # steps, after the first one, which is slower: memory is allocated, loading processes begin
-FORWARD = (
-    0.25  # of the time of a pixel in training, where a network only looks at it: measured, base_c 8 and 16 on a CPU
-)
 
 log = logging.getLogger(__name__)
 
