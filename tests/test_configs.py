@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from unet_lightning.data import chase_db1, drive, hrf
 from unet_lightning.program import CONF, trust_command_line
 from unet_lightning.request import register_resolver
-from unet_lightning.training.build import build_data, build_task, build_trainer, follow_data
+from unet_lightning.training.auto import follow_data
+from unet_lightning.training.build import build_data, build_task, build_trainer
 
 GROUPS = {
     group: sorted(path.stem for path in Path(CONF, group).glob("*.yaml"))

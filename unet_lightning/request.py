@@ -23,10 +23,10 @@ from unet_lightning import specs
 from unet_lightning.commands import command, quoted, value_path
 from unet_lightning.errors import ConfigError
 from unet_lightning.sweeps.jobs import in_sweep
+from unet_lightning.training.auto import as_recorded, copied, with_other_data
 from unet_lightning.training.changes import DEVICES, check_changes, said
 from unet_lightning.training.config import TRAINING, check_secrets, check_sections, continued, typed_changes
 from unet_lightning.training.folder import LATEST, SWEEP, RunFolder, claimed, followed
-from unet_lightning.training.from_data import as_recorded, with_other_data
 from unet_lightning.training.state import State, read_state
 
 log = logging.getLogger(__name__)
@@ -74,10 +74,7 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
     if in_sweep() or resume == "auto":
         config, kind = present, "requeued" if run.config_file.exists() else "new"
         if kind == "requeued":
-            from unet_lightning.training import sized  # torch is not needed before a run begins
-
-            recorded = run.read_config(TRAINING)
-            config = sized.as_recorded(as_recorded(config, recorded), recorded)
+            config = as_recorded(config, run.read_config(TRAINING))
     elif resume is not None:
         config, kind = gone_on(run, present), "resumed"
     elif rerun is not None:
@@ -88,9 +85,6 @@ def understand(composed: dict[str, Any], run: RunFolder) -> tuple[dict[str, Any]
         raise ConfigError("data.root is empty: set it to the folder of the data set.")
     if config["model"].get("weights") == "":
         raise ConfigError("model.weights is empty: set it to a run folder, or to a file of weights, to begin from.")
-    if kind == "requeued":  # what follows the data set has its number since
-        recorded = run.read_config(TRAINING)["model"]
-        config["model"] |= {key: recorded.get(key) for key, one in config["model"].items() if one == "auto"}
     if kind in ("resumed", "repeated"):
         check_secrets(config)
     # Later programs may start elsewhere, and `latest` will be another run.
@@ -166,8 +160,6 @@ def typed() -> tuple[list[str], str]:
 
 def command_with(chosen: Sequence[str]) -> str:
     """The command of this run, or of this job, with values that were chosen, so that it chooses nothing."""
-    from unet_lightning.training.sized import copied
-
     return command("train", *map(quoted, copied(HydraConfig.get().overrides.task, chosen)))
 
 

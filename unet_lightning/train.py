@@ -53,13 +53,12 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation."""
     from unet_lightning.commands import shell_path
     from unet_lightning.training.attempt import Attempt
+    from unet_lightning.training.auto import said, sized
     from unet_lightning.training.build import build_run
     from unet_lightning.training.folder import RunFolder
-    from unet_lightning.training.from_data import said
     from unet_lightning.training.measurable import command_of
     from unet_lightning.training.processes import after_the_first, outside_rank
     from unet_lightning.training.run import describe, train
-    from unet_lightning.training.sized import sized
     from unet_lightning.training.trackers.tracker import forget_names
 
     if in_sweep():  # each job is a run of its own

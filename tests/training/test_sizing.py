@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from unet_lightning.models.unet import UNet
+from unet_lightning.training.auto import as_recorded, copied, sized, width_of
 from unet_lightning.training.machine import Machine, this_machine
-from unet_lightning.training.sized import as_recorded, copied, sized, width_of
 from unet_lightning.training.sizing import FOV, Circumstances, choose
 
 LAPTOP, GPU = Machine("cpu", 4, 16.0), Machine("cuda", 16, 24.0)

@@ -18,8 +18,8 @@ from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
 from unet_lightning.results.leaderboard.trivial import trivial_entries
 from unet_lightning.results.stored import read_stored, stored_evaluations
+from unet_lightning.training.auto import as_asked
 from unet_lightning.training.folder import RunFolder
-from unet_lightning.training.from_data import as_asked
 from unet_lightning.training.measurable import evaluate_command
 from unet_lightning.training.state import FILE, state_or_fault
 

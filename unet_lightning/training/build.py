@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +14,11 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_only
 
 from unet_lightning.data.datamodule import SegmentationDataModule
-from unet_lightning.data.dataset import SegmentationDataset
 from unet_lightning.errors import ConfigError
 from unet_lightning.models.weights import load_weights
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.task import SegmentationTask
+from unet_lightning.training.auto import filled, follow_data
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
@@ -27,7 +27,6 @@ from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
 from unet_lightning.training.config import leaves
-from unet_lightning.training.from_data import filled
 from unet_lightning.training.known import recall
 from unet_lightning.training.loggers import build_loggers
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
@@ -56,12 +55,6 @@ QUIET = (
     SRUN_HINT,
 )
 
-# Arguments of a network that may be auto, and what they follow.
-FOLLOWING: dict[str, Callable[[SegmentationDataset], int]] = {
-    "in_channels": lambda data: data.found_form.channels,
-    "num_classes": lambda data: len(data.classes),
-}
-
 # Arguments of the Trainer that a run has from elsewhere, and what to do instead.
 OWNED = {
     "callbacks": "they are entries of callbacks, +callbacks.<name>._target_=...",
@@ -75,7 +68,7 @@ OWNED = {
 
 
 def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> Built:
-    """Data, task and Trainer of a run, seeded and checked against one another; see `follow_data` for what is auto.
+    """Data, task and Trainer of a run, seeded and checked against one another; see `auto` for what is not said.
 
     Without a checkpoint to go on from, `model.weights` is where training begins.
 
@@ -108,12 +101,6 @@ def build_data(config: Mapping[str, Any]) -> SegmentationDataModule:
         section["seed"] = config["seed"]
     data: SegmentationDataModule = build(section, SECTIONS["data"])
     return data
-
-
-def follow_data(config: Mapping[str, Any], train: SegmentationDataset) -> dict[str, Any]:
-    """The config with the numbers of the data set where the network is to follow it: `auto` channels and classes."""
-    left = [name for name in FOLLOWING if config["model"].get(name) == "auto"]
-    return {**config, "model": {**config["model"], **{name: FOLLOWING[name](train) for name in left}}}
 
 
 def build_task(config: Mapping[str, Any], with_weights: bool = True) -> SegmentationTask:

@@ -6,9 +6,9 @@ from typing import Any
 
 from unet_lightning.commands import command, shell_path, value_path
 from unet_lightning.errors import RunError
+from unet_lightning.training.auto import as_asked
 from unet_lightning.training.config import differences
 from unet_lightning.training.folder import SWEEP, RunFolder
-from unet_lightning.training.from_data import as_asked
 from unet_lightning.training.trained import Trained
 
 RECIPE = "-m data.folds=5 data.fold=0,1,2,3,4"

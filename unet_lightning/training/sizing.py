@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unet_lightning.training.machine import Machine
+if TYPE_CHECKING:
+    from unet_lightning.training.machine import Machine
 
 FOV = "data.dataset.fov"
 # In the order in which they are chosen.
@@ -50,7 +51,7 @@ class Circumstances:
     width: int
     masks: bool  # whether files say where pixels count
     finds_field: bool  # whether photographs show it: see `Terms`
-    machine: Machine
+    machine: "Machine"
     width_of_weights: int | None = None  # base_c of the weights that training begins from
 
     def __str__(self) -> str:

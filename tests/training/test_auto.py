@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from unet_lightning.data.labels import IGNORE
-from unet_lightning.training.from_data import (
+from unet_lightning.training.auto import (
     as_asked,
     as_recorded,
     class_weights,
