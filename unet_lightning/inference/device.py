@@ -1,14 +1,8 @@
-"""Where a trained network runs, and the memory that it takes there."""
-
-import contextlib
-import ctypes
+"""Where a trained network runs."""
 
 import torch
 
 from unet_lightning.errors import ConfigError
-
-M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
-LARGE = 4 * 1024**2  # bytes
 
 
 def choose_device(name: str) -> torch.device:
@@ -30,13 +24,3 @@ def choose_device(name: str) -> torch.device:
 def synchronise(device: torch.device) -> None:
     """Lets a GPU finish, so that a clock measures work and not its ordering."""
     getattr(torch, device.type).synchronize()  # torch.cpu has one too
-
-
-def return_large_blocks() -> None:
-    """Lets the C library give blocks of 4 MB and more back to the system; where it is not glibc nothing changes.
-
-    Left alone, glibc keeps freed blocks of up to 32 MB. Tiles at the rim of a photograph have other sizes than those
-    in the middle and do not fit into them: predicting in tiles of 768 pixels then took 240 MB more.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)

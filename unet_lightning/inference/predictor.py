@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unet_lightning.allocator import keep_freed_blocks, return_freed_blocks
 from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.inference.device import choose_device, return_large_blocks, synchronise
+from unet_lightning.inference.device import choose_device, synchronise
 from unet_lightning.inference.scale import FURTHEST, scale_for, scaled, scaled_back
 from unet_lightning.inference.tiled_network import forward_tile
-from unet_lightning.inference.tiling import BLENDS, Tile, Tiling, joined
+from unet_lightning.inference.tiling import AUTO_WHOLE, BLENDS, Tile, Tiling, joined
 from unet_lightning.models.context import Geometry, cut
 from unet_lightning.models.probability import class_probabilities
 
@@ -157,8 +158,8 @@ class Predictor:
             photo = cut(photo, 0, 0, self.geometry.side_for(height), self.geometry.side_for(width))
         rows, cols = self.tiling.spans(*photo.shape[1:])
         tiles = [Tile(row, col) for row in rows for col in cols]
-        if len(tiles) > 1:
-            return_large_blocks()
+        sizes_come_again = len(tiles) == 1 and height * width <= AUTO_WHOLE
+        (keep_freed_blocks if sizes_come_again else return_freed_blocks)()
         if warm_up and photo.shape not in self.warm:
             self._forward(photo, tiles[0], [])
             self.warm.add(photo.shape)

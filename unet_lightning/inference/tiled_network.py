@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from unet_lightning.errors import ConfigError
 from unet_lightning.inference.tiling import Span, Tile
 from unet_lightning.models.context import Geometry, outputs_of
+from unet_lightning.models.doubling import shares
 from unet_lightning.models.unet import UNet, Up
 
 
@@ -108,24 +109,20 @@ def widened(span: Span) -> Span:
 def double(x: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Doubles a part of a map as `nn.Upsample(scale_factor=2, align_corners=True)` doubles the whole.
 
-    With aligned corners a sampling position depends on the length of the whole: of N rows becomes row 2 i, which lies
-    i / (2 N - 1) before row i, and row 2 i + 1, (N - 1 - i) / (2 N - 1) behind it. Where the neighbour on that side is
-    not in the part, row i stands in.
+    With aligned corners a sampling position depends on the length of the whole: see `shares`. Where the neighbour is
+    not in the part, the row itself stands in.
 
     Args:
         x: `(B, C, h, w)` float.
         corner: its first row and column in the whole.
         size: (height, width) of the whole.
     """
-    precision = torch.promote_types(x.dtype, torch.float32)  # that of nn.Upsample, so that both round alike
     x = x.permute(0, 2, 3, 1)  # (B, h, w, C): a pixel in one piece where the format is channels_last
     for dim in (2, 1):
-        length, whole = x.shape[dim], size[dim - 1]
-        index = torch.arange(corner[dim - 1], corner[dim - 1] + length, dtype=precision, device=x.device)
-        step = torch.tensor((whole - 1) / (2 * whole - 1), dtype=precision, device=x.device)
+        length = x.shape[dim]
         before, behind = (
-            weight.to(x.dtype).reshape(-1, *[1] * (3 - dim))
-            for weight in (index - step * (2 * index), step * (2 * index + 1) - index)
+            share.to(x.dtype).reshape(-1, *[1] * (3 - dim))
+            for share in shares(corner[dim - 1], length, size[dim - 1], x)
         )
         doubled = x.new_empty(*x.shape[: dim + 1], 2, *x.shape[dim + 1 :])
         even, odd = doubled.unbind(dim + 1)

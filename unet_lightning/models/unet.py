@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lightning.errors import ConfigError
+from unet_lightning.models.doubling import Doubling
 
 SMALLEST = 16  # four poolings halve the side to 1 pixel
 
@@ -63,7 +64,7 @@ class Up(nn.Module):
         super().__init__()
         self.up: nn.Module
         if bilinear:
-            self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)
+            self.up = Doubling()
             self.conv = DoubleConv(in_channels, in_channels // 2, out_channels, norm)
         else:
             self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, kernel_size=2, stride=2)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightning as L
 
+from unet_lightning.allocator import keep_freed_blocks
 from unet_lightning.data.datamodule import SegmentationDataModule
 from unet_lightning.errors import RunError, UserError, one_line
 from unet_lightning.models.weights import load_weights
@@ -48,6 +49,7 @@ def train(
         callbacks_of(trainer).insert(0, stop)
     if find_callback(trainer, Divergence) is None:
         callbacks_of(trainer).insert(0, Divergence())
+    keep_freed_blocks()
     if checkpoint is not None:
         check_checkpoint(checkpoint, trainer.max_steps, trainer.max_epochs, trainer.world_size)
         load_weights(task.network, checkpoint)  # says what does not fit; Lightning loads all of it again
