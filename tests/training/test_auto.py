@@ -84,3 +84,18 @@ def test_of_a_config_from_elsewhere_only_fields_of_the_loss_count(named):
     config = {"seed": 0, "loss": {"class_weights": [1, 2]}, "from_data": named}
     assert fields(config) == []
     assert as_asked(config)["loss"] == config["loss"]
+
+
+PRECISE = {"trainer": {"precision": "bf16-mixed"}, "loss": {}, "from_data": ["trainer.precision"]}
+
+
+def test_a_run_that_goes_on_keeps_the_precision_that_was_timed_or_that_an_earlier_version_had():
+    auto = {"trainer": {"precision": "auto"}, "loss": {}}
+    assert as_recorded(auto, PRECISE) == PRECISE
+    assert as_recorded(auto, {"trainer": {"precision": "32-true"}}) == {"trainer": {"precision": "32-true"}, "loss": {}}
+    assert as_asked(PRECISE) == auto
+    assert said(PRECISE, ["background", "cell"]) == []  # of labels alone
+    assert with_other_data(PRECISE, ["seed"]) == PRECISE
+    assert with_other_data(PRECISE, ["data.root", "data"]) == auto
+    typed = {"trainer": {"precision": "bf16-mixed"}, "loss": {}}
+    assert with_other_data(PRECISE, ["trainer.precision", "data"]) == typed

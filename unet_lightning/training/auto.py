@@ -1,9 +1,9 @@
 """Values of a config that are `auto` become numbers when a run is built.
 
 Sizes are chosen for the data set and the machine (`experiment=own`), channels and classes are those of the data set,
-and class weights follow from the training labels. config.yaml holds the numbers, and names in `from_data` the fields
-that followed from labels: a run that goes on, or is repeated, keeps its numbers; the folds of a cross-validation, whose
-training labels differ, are still of one method.
+class weights follow from the training labels, and the precision from a timed step. config.yaml holds the values, and
+names in `from_data` the fields that followed from labels or from a clock: a run that goes on, or is repeated, keeps its
+values; the folds of a cross-validation, whose training labels differ, are still of one method.
 """
 
 import math
@@ -24,6 +24,7 @@ FOLLOWING: dict[str, Callable[[Any], int]] = {
 }
 FIELDS = "from_data"  # of config.yaml: the dotted fields that were AUTO
 WEIGHTS = "class_weights"
+PRECISION = "trainer.precision"
 # Fields of the section `data` that leave the training labels what they were.
 SAME_DATA = tuple(
     f"data.{name}" for name in ("root", "batch_size", "repeats", "num_workers", "cache", "seed", "normalize")
@@ -45,7 +46,12 @@ def fields(config: Mapping[str, Any]) -> list[str]:
     """The dotted fields of a config, which may be somebody else's, that were `auto`."""
     named = config.get(FIELDS)
     known = [key for key in named if isinstance(key, str)] if isinstance(named, list) else []
-    return [key for key in known if within(key, "loss") and select(config, key) is not ABSENT]
+    return [key for key in known if (within(key, "loss") or key == PRECISION) and select(config, key) is not ABSENT]
+
+
+def recorded_as_auto(config: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """The config, which names some more fields among those that were `auto`."""
+    return {**config, FIELDS: sorted({*fields(config), *keys})}
 
 
 def _from_labels(config: Mapping[str, Any]) -> list[str]:
@@ -82,15 +88,16 @@ def filled(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
     weights, found = class_weights(class_pixels(train)), dict(config)
     for key in keys:
         found = with_value(found, key, weights)
-    return found | {FIELDS: sorted({*fields(config), *keys})}
+    return recorded_as_auto(found, keys)
 
 
 def said(config: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    """Sentences on what was filled."""
+    """Sentences on what followed from labels."""
     return [
         f"{key} from the training labels: "
         + ", ".join(f"{name} {weight:g}" for name, weight in zip(classes, select(config, key), strict=True))
         for key in fields(config)
+        if within(key, "loss")
     ]
 
 
@@ -105,7 +112,7 @@ def as_asked(config: Mapping[str, Any]) -> dict[str, Any]:
 def as_recorded(config: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run that goes on where the same command finds it, with the numbers that it began with."""
     found, keys = dict(config), [key for key in fields(recorded) if select(config, key) == AUTO]
-    following = [f"model.{name}" for name in FOLLOWING if select(config, f"model.{name}") == AUTO]
+    following = [key for key in (PRECISION, *(f"model.{name}" for name in FOLLOWING)) if select(config, key) == AUTO]
     for key in (*keys, *following, *_to_choose(config)):
         if (value := select(recorded, key)) is not ABSENT:
             found = with_value(found, key, value)

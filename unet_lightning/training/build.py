@@ -18,7 +18,7 @@ from unet_lightning.errors import ConfigError
 from unet_lightning.models.weights import load_weights
 from unet_lightning.specs import SECTIONS, build
 from unet_lightning.task import SegmentationTask
-from unet_lightning.training.auto import filled, follow_data
+from unet_lightning.training.auto import AUTO, PRECISION, filled, follow_data, recorded_as_auto
 from unet_lightning.training.callbacks.chance import EpochSeed
 from unet_lightning.training.callbacks.checkpoint import WholeCheckpoints
 from unet_lightning.training.callbacks.divergence import Divergence
@@ -26,9 +26,10 @@ from unet_lightning.training.callbacks.duration import Duration
 from unet_lightning.training.callbacks.experiment import Experiment
 from unet_lightning.training.callbacks.lines import EpochLines
 from unet_lightning.training.checks import check_run
-from unet_lightning.training.config import leaves
+from unet_lightning.training.config import leaves, select, with_value
 from unet_lightning.training.known import recall
 from unet_lightning.training.loggers import build_loggers
+from unet_lightning.training.precision import quickest_precision
 from unet_lightning.training.processes import SRUN_HINT, OwnProcesses, Processes, outside
 from unet_lightning.training.stop import SafeStop
 
@@ -88,6 +89,9 @@ def build_run(config: Mapping[str, Any], folder: Path, checkpoint: Path | None =
     task.rehearse(data.train.classes, data.train.found_form.channels)
     weights = config["model"].get("weights")
     data.inherit(task.weights_from, None if weights is None else Path(weights).name)
+    if select(config, PRECISION) == AUTO:
+        choice = quickest_precision(trainer_settings(config), task, data)
+        config = recorded_as_auto(with_value(config, PRECISION, choice), [PRECISION])
     trainer = build_trainer(config, folder, checkpoint)
     data.check_processes(trainer.world_size)
     check_run(data, trainer)
@@ -119,7 +123,7 @@ def build_task(config: Mapping[str, Any], with_weights: bool = True) -> Segmenta
 
 def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | None = None) -> L.Trainer:
     """The Trainer of a config with its callbacks and loggers, and what every run has."""
-    settings = dict(config["trainer"])
+    settings = trainer_settings(config)
     check_numbers(settings)
     check_owned(settings)
     accelerator = settings.get("accelerator", "auto")
@@ -128,8 +132,6 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
             f"trainer.accelerator={accelerator}, and torch sees no GPU on this machine. Take trainer=cpu, or begin the "
             "run where there is one; under Slurm, ask for it: --gpus-per-node=1."
         )
-    if settings.get("deterministic") is None:
-        settings["deterministic"] = config.get("deterministic", False)
     # Trainer's own max_time stops between two steps: the rest of that epoch would never be trained.
     most = settings.pop("max_time", None)
     processes = Processes(config, folder, checkpoint)
@@ -158,6 +160,14 @@ def build_trainer(config: Mapping[str, Any], folder: Path, checkpoint: Path | No
     # By which loggers know the first process. Slurm's number of a task is not it where each task is a run of its own.
     rank_zero_only.rank = trainer.global_rank  # type: ignore[attr-defined]  # as Lightning itself sets it
     return trainer
+
+
+def trainer_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `trainer`, deterministic as the run where it does not say it itself."""
+    settings = dict(config["trainer"])
+    if settings.get("deterministic") is None:
+        settings["deterministic"] = config.get("deterministic", False)
+    return settings
 
 
 def build_section(section: Any, name: str) -> Sequence[Any]:
