@@ -106,9 +106,7 @@ class DecodedImages:
     def _get(self, path: Path, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         if path.suffix == IN_MEMORY:
             return make()
-        found = self.kept.get((key, self.found_form), make)
-        assert found is not None
-        return found
+        return self.kept.get((key, self.found_form), make)
 
     def in_windows(self, index: int) -> bool:
         """Whether a photograph is so large that it is never kept, and parts of it are read instead."""

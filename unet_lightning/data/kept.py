@@ -1,7 +1,6 @@
 """Decoded images in memory, up to a limit."""
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -12,9 +11,8 @@ from torch.utils.data import get_worker_info
 
 from unet_lightning.errors import ConfigError
 
-UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 SHARE = 4  # of the memory of the machine, its inverse: what is kept where nothing is said
-LEAST = 8 * 10**9  # bytes of memory, where nobody says how many there are
 CGROUP = Path("/sys/fs/cgroup/memory.max")  # the limit of a job, or a container, on Linux
 
 
@@ -30,16 +28,15 @@ class Kept:
 
     def __init__(self, limit: int) -> None:
         self.room = limit
-        self.items: dict[Hashable, Tensor | None] = {}
+        self.items: dict[Hashable, Tensor] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Tensor | None]) -> Tensor | None:
+    def get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """What is kept under a key, else what `make` gives."""
         if key in self.items:
             return self.items[key]
         found = make()
-        size = 0 if found is None else found.numel() * found.element_size()
-        if size <= self.room and get_worker_info() is None:
-            self.room -= size
+        if found.nbytes <= self.room and get_worker_info() is None:
+            self.room -= found.nbytes
             self.items[key] = found
         return found
 
@@ -47,23 +44,18 @@ class Kept:
 def bytes_of(cache: Any) -> int:
     """The value of `data.cache` in bytes: a number, such as 2GB, or `auto`; ConfigError where it is none."""
     if cache == "auto":
-        return (memory() or LEAST) // SHARE
+        return memory() // SHARE
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B)?\s*", str(cache).upper())
     if isinstance(cache, bool) or found is None:
         raise ConfigError(f"data.cache must be auto, or a size of memory, such as 2GB or 500MB, found {cache}.")
-    return int(float(found[1]) * UNITS[found[2] if found[2] in UNITS else ""])
+    return int(float(found[1]) * UNITS[found[2] or "B"])
 
 
-def memory() -> int | None:
-    """The memory that this process may fill, bytes: of this machine, or of its job or container; None: nobody says."""
-    found: list[int] = []
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+def memory() -> int:
+    """The memory that this process may fill, bytes: of this machine, or of its job or container where it has less."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
     with contextlib.suppress(OSError, ValueError):  # elsewhere, and where nothing limits it
-        found.append(int(CGROUP.read_text(encoding="utf-8")))
-    if not found:
-        with contextlib.suppress(ImportError, OSError):
-            import psutil
-
-            found.append(int(psutil.virtual_memory().total))
-    return min(found, default=None)
+        return min(total, int(CGROUP.read_text(encoding="utf-8")))
+    return total

@@ -16,13 +16,11 @@ class Machine:
 
     device: str  # cpu, cuda or mps
     cores: int  # that this process may use
-    memory: float | None  # of the GPU, else of the machine, 10^9 bytes; None where nobody says it
+    memory: float  # of the GPU, else of the machine, 10^9 bytes
 
     def __str__(self) -> str:
-        memory = "" if self.memory is None else f"{self.memory:.0f} GB"
-        if self.device == "cpu":
-            return f"a CPU of {self.cores} core{'s' * (self.cores > 1)}{memory and f' with {memory}'}"
-        return f"a GPU ({self.device}){memory and f' with {memory}'}"
+        chip = f"CPU of {self.cores} core{'s' * (self.cores > 1)}" if self.device == "cpu" else f"GPU ({self.device})"
+        return f"a {chip} with {self.memory:.0f} GB"
 
 
 def this_machine(trainer: Mapping[str, Any]) -> Machine:
@@ -34,8 +32,7 @@ def this_machine(trainer: Mapping[str, Any]) -> Machine:
         cores = max(1, cores // max(1, processes))
     if device == "cuda":
         return Machine(device, cores, torch.cuda.get_device_properties(0).total_memory / 1e9)
-    total = memory()
-    return Machine(device, cores, None if total is None else total / 1e9)
+    return Machine(device, cores, memory() / 1e9)
 
 
 def _device(accelerator: str) -> str:

@@ -126,7 +126,7 @@ def _batch(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     pixels, width = int(values["data.augment.crop"]) ** 2, int(values["model.base_c"])
     wanted = min(max(round(PIXELS[facts.machine.device] / pixels), 2), MOST_BATCH)
     memory = facts.machine.memory
-    fitting = wanted if memory is None else int(SHARE * memory * 1e9 / (BYTES * width * pixels))
+    fitting = int(SHARE * memory * 1e9 / (BYTES * width * pixels))
     if fitting < wanted:
         return Choice(max(fitting, 1), f"crops that fit into half of {memory:.0f} GB")
     return Choice(wanted, f"{wanted * pixels / 1e6:.2g} million pixels a step, from 2 to {MOST_BATCH} crops")
