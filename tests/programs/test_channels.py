@@ -141,7 +141,9 @@ def test_values_that_say_no_channels_or_range_are_refused(tmp_path):
         with pytest.raises(ConfigError, match=r"data.dataset.channels must be auto, a number from 1 to 64, or a list"):
             FolderDataset(folder, "train", channels=channels)
     for span in ([1], [1, 0], ["a", "b"], [0, float("nan")], 255):
-        with pytest.raises(ConfigError, match=r"data.dataset.value_range must be auto, or \[low, high\]"):
+        with pytest.raises(
+            ConfigError, match=r"data.dataset.value_range must be auto, or two numbers, the lower first"
+        ):
             FolderDataset(folder, "train", value_range=span)
     with pytest.raises(DataError, match=r"8 bits a channel, 0 to 255: data.dataset.value_range is of photographs"):
         FolderDataset(folder, "train", value_range=[0, 100]).photo(0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from unet_lightning.data.bands import MOST_BANDS
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.data.terms import TERMS
 from unet_lightning.errors import ConfigError
@@ -28,20 +29,27 @@ class Description:
     classes: Sequence[str] | None = None  # what a label's values mean, background first
     groups: str | None = None  # which images are of one patient: see `read_groups`
     channels: int | Sequence[str] | None = None  # of photographs: how many, or their names
-    value_range: Sequence[float] | None = None  # (low, high), of photographs that have not 8 bits a channel
+    value_range: tuple[float, float] | None = None  # low and high, of photographs that have not 8 bits a channel
     task: str | None = None  # vessels or regions: which figures are measured
     ignore: int | None = None  # the grey level, in black and white labels, of pixels that do not count
 
 
-def read_description(root: Path) -> Description:
-    """The description in the root of a data set, empty where there is none; a CSV file of groups is one below `root`.
+def read_description(root: Path, **typed: Any) -> Description:
+    """What is `typed` for data.dataset, and else what the file in the root of a data set says, if there is one.
+
+    A CSV file of groups that the file names is one below `root`.
 
     Raises:
-        ConfigError: it is broken, or has a key or a value that means nothing.
+        ConfigError: the file is broken, or has a key that means nothing; a value means nothing.
     """
     path = root / FILE
-    if not path.is_file():
-        return Description()
+    said = _checked(_read(path), f"{{}} in {path}") if path.is_file() else {}
+    if said.get("groups", "").lower().endswith(".csv"):
+        said["groups"] = str(root / said["groups"])
+    return Description(**said | _checked(typed, "data.dataset.{}"))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             given = yaml.safe_load(file.read(LONGEST))
@@ -51,10 +59,13 @@ def read_description(root: Path) -> Description:
     if not isinstance(given, Mapping) or (unknown := [str(key)[:50] for key in given if key not in CHECKS]):
         found = ", ".join(unknown) if isinstance(given, Mapping) else f"a {type(given).__name__}"
         raise ConfigError(f"{path} may have the keys {', '.join(CHECKS)}, found {found}.")
-    values = {key: CHECKS[key](value, f"{key} in {path}") for key, value in given.items() if value is not None}
-    if str(values.get("groups")).lower().endswith(".csv"):
-        values["groups"] = str(root / values["groups"])
-    return Description(**values)
+    return given
+
+
+def _checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """What is said, checked; `where` names a key in a message."""
+    values = {key: CHECKS[key](value, where.format(key)) for key, value in given.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def write_description(root: Path, description: Description) -> None:
@@ -65,14 +76,13 @@ def write_description(root: Path, description: Description) -> None:
     write_text(root / FILE, head + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def checked_name(value: Any, what: str = "data.dataset.name") -> str:
-    """The name of a data set; ConfigError where it cannot be part of a file name."""
+def _checked_name(value: Any, what: str) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise ConfigError(f"{what} must be a name without / \\ and :, found {value}.")
     return value
 
 
-def checked_classes(value: Any, what: str = "data.dataset.classes") -> list[str]:
+def checked_classes(value: Any, what: str) -> list[str]:
     """The names of classes; ConfigError where they are not different parts of file names."""
     names = [] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
     named = all(isinstance(name, str) and NAME.fullmatch(name) and name.isprintable() for name in names)
@@ -91,20 +101,30 @@ def _checked_groups(value: Any, what: str) -> str:
     return value
 
 
-def _checked_channels(value: Any, what: str) -> int | tuple[str, ...]:
-    named = isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)
-    if named and len({*value}) == len(value):
-        return tuple(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{what} must be a number from 1, or a list of different names, found {value}.")
-    return value
+def _checked_channels(value: Any, what: str) -> int | tuple[str, ...] | None:
+    if value == "auto":
+        return None
+    number = value
+    if isinstance(value, list | tuple):
+        named = all(isinstance(one, str) and one for one in value) and len({*value}) == len(value)
+        number = len(value) if named else 0
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_BANDS:
+        raise ConfigError(
+            f"{what} must be auto, a number from 1 to {MOST_BANDS}, or a list of different names, found {value}."
+        )
+    return number if number == value else tuple(value)
 
 
-def _checked_range(value: Any, what: str) -> tuple[float, float]:
-    numbers = isinstance(value, list) and all(type(one) in (int, float) for one in value)
+def _checked_range(value: Any, what: str) -> tuple[float, float] | None:
+    if value == "auto":
+        return None
+    numbers = isinstance(value, list | tuple) and all(type(one) in (int, float) and abs(one) < 1e30 for one in value)
     if not numbers or len(value) != 2 or not value[0] < value[1]:
-        raise ConfigError(f"{what} must be two numbers, the lower first, such as [0, 4095], found {value}.")
-    return (value[0], value[1])
+        raise ConfigError(
+            f"{what} must be auto, or two numbers, the lower first: black and white in photographs of more than 8 "
+            f"bits, such as [0, 4095]; found {value}."
+        )
+    return float(value[0]), float(value[1])
 
 
 def _checked_level(value: Any, what: str) -> int:
@@ -113,7 +133,7 @@ def _checked_level(value: Any, what: str) -> int:
     return value
 
 
-def checked_task(value: Any, what: str = "data.dataset.task") -> str:
+def checked_task(value: Any, what: str) -> str:
     """Which figures are measured, and how things are called; ConfigError where no task is called so."""
     if value not in TERMS:
         raise ConfigError(f"{what} must be {' or '.join(TERMS)}, found {value}.")
@@ -125,7 +145,7 @@ def _folded(name: str) -> str:
 
 
 CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
-    "name": checked_name,
+    "name": _checked_name,
     "classes": checked_classes,
     "groups": _checked_groups,
     "channels": _checked_channels,

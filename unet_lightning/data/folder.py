@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from unet_lightning.data.dataset import SegmentationDataset
-from unet_lightning.data.description import checked_classes, checked_name, checked_task, read_description
-from unet_lightning.data.form import checked_form
+from unet_lightning.data.description import read_description
 from unet_lightning.data.groups import ask_for_groups, check_kept_together, read_groups
 from unet_lightning.data.image_files import ImageFiles
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files, of_split
@@ -59,17 +58,12 @@ class FolderDataset(SegmentationDataset):
         if root is None:
             raise ConfigError(f"data=folder needs the folder: data.root=<the folder with {LAYOUT}>.")
         root = Path(root)
-        said = self.description = read_description(root)
-        self.name = checked_name(name) if name is not None else said.name or "folder"
-        self.classes = checked_classes(classes) if classes is not None else said.classes or UNNAMED
-        self.task = said.task or likely_task(self.classes) if task is None else checked_task(task)
-        self.ignored_level = said.ignore
-        groups = groups if groups is not None else said.groups
-        self.form = None
-        self.channels, self.value_range = checked_form(
-            said.channels if channels == "auto" else channels,
-            said.value_range if value_range == "auto" else value_range,
-        )
+        typed = {"name": name, "classes": classes, "groups": groups, "task": task}
+        said = read_description(root, **typed, channels=channels, value_range=value_range)
+        self.name, self.classes, self.ignored_level = said.name or "folder", said.classes or UNNAMED, said.ignore
+        self.task = said.task or likely_task(self.classes)
+        self.form, self.value_range = None, said.value_range
+        self.channels = said.channels if isinstance(said.channels, int | None) else len(said.channels)
         parts = _parts(root)
         if split in ("train", "test") and split not in parts:
             raise NoSplit(
@@ -85,9 +79,9 @@ class FolderDataset(SegmentationDataset):
             )
         _check_names_of_maps([image.image_id for image in (*train, *test)], self.classes)
         super().__init__(of_split(split, train, test), fov)
-        if groups is not None:
+        if said.groups is not None:
             ids = {part: [image.image_id for image in files] for part, files in (("train", train), ("test", test))}
-            self.patients = read_groups(groups, [*ids["train"], *ids["test"]], root)
+            self.patients = read_groups(said.groups, [*ids["train"], *ids["test"]], root)
             check_kept_together(ids["train"], ids["test"], self.patients, f"The split of {root} into train/ and test/")
         else:
             ask_for_groups(tuple(image.image_id for image in (*train, *test)))

@@ -1,10 +1,7 @@
 """How photographs are read: their channels, and which numbers are black and white."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from unet_lightning.data.bands import MOST_BANDS
-from unet_lightning.errors import ConfigError
 
 
 class Form(NamedTuple):
@@ -32,31 +29,6 @@ class Form(NamedTuple):
 
 # As data sets of colour photographs are read, and as earlier versions read every photograph.
 RGB = Form(3, converts=True)
-
-
-def checked_form(channels: Any, value_range: Any) -> tuple[int | None, tuple[float, float] | None]:
-    """The number of `data.dataset.channels`, a number or names, and the range; None for `auto`; else ConfigError."""
-    number = None if channels in ("auto", None) else channels
-    if isinstance(channels, Sequence) and not isinstance(channels, str):
-        named = [one for one in channels if isinstance(one, str) and one]
-        number = len(channels) if len({*named}) == len(channels) else 0
-    if number is not None and (
-        isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_BANDS
-    ):
-        raise ConfigError(
-            f"data.dataset.channels must be auto, a number from 1 to {MOST_BANDS}, or a list of different names, found "
-            f"{channels}."
-        )
-    if value_range in ("auto", None):
-        return number, None
-    ends = list(value_range) if isinstance(value_range, Sequence) and not isinstance(value_range, str) else []
-    numbers = [one for one in ends if isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e30]
-    if len(ends) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:
-        raise ConfigError(
-            f"data.dataset.value_range must be auto, or [low, high]: the numbers of black and of white in photographs "
-            f"of more than 8 bits; found {value_range}."
-        )
-    return number, (float(numbers[0]), float(numbers[1]))
 
 
 def remedy(found: int, wanted: int) -> str:

@@ -5,9 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from unet_lightning.data.table import column, read_rows
+from unet_lightning.data.table import read_by_image
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.text import some
 
@@ -28,7 +27,7 @@ SHOWN = 4  # groups in a warning
 log = logging.getLogger(__name__)
 
 
-def read_groups(given: Any, image_ids: Sequence[str], root: Path) -> dict[str, str]:
+def read_groups(given: str, image_ids: Sequence[str], root: Path) -> dict[str, str]:
     r"""The group of each image.
 
     Args:
@@ -42,10 +41,11 @@ def read_groups(given: Any, image_ids: Sequence[str], root: Path) -> dict[str, s
         ConfigError: it is neither, or the pattern does not find a group in a name.
         DataError: the table is broken, or lacks an image.
     """
-    if not isinstance(given, str) or not given:
-        raise ConfigError(f"data.dataset.groups must be a pattern as text, or the path of a CSV file, found {given}.")
     if given.lower().endswith(".csv"):
-        return _of_table(next((path for path in (Path(given), root / given) if path.is_file()), None), given, image_ids)
+        table = next((path for path in (Path(given), root / given) if path.is_file()), None)
+        if table is None:
+            raise DataError(f"No table of groups: looked for {given} in the working folder and in the data set's.")
+        return read_by_image(table, "table of groups", image_ids, IDS, GROUPS)
     try:
         pattern = re.compile(given)
     except re.error as error:
@@ -107,25 +107,3 @@ def check_kept_together(part: Sequence[str], rest: Sequence[str], groups: Mappin
             f"{what} parts the images of one patient: {some(part)} without {named}. Name all images of a patient, or "
             "none."
         )
-
-
-def _of_table(path: Path | None, given: str, image_ids: Sequence[str]) -> dict[str, str]:
-    if path is None:
-        raise DataError(f"No table of groups: looked for {given} in the working folder and in the data set's.")
-    columns, rows = read_rows(path, "table of groups")
-    key, group = column(columns, IDS), column(columns, GROUPS)
-    if key is None or group is None:
-        raise DataError(
-            f"The table of groups {path} has the columns {', '.join(columns) or 'none'}, expected one of "
-            f"{', '.join(IDS)} and one of {', '.join(GROUPS)}."
-        )
-    pairs = [(row[key], row[group]) for row in rows]
-    found: dict[str, str] = {}
-    for name, label in pairs:
-        # `01.png` is the image 01; a name may have a dot of its own.
-        image_id = name if name in image_ids else Path(name).stem
-        if found.setdefault(image_id, label) != label:
-            raise DataError(f"The table of groups {path} has {name} in two groups: {found[image_id]} and {label}.")
-    if lacking := [image_id for image_id in image_ids if not found.get(image_id)]:
-        raise DataError(f"The table of groups {path} has no group of the images {some(lacking)}.")
-    return {image_id: found[image_id] for image_id in image_ids}
