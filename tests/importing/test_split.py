@@ -53,8 +53,15 @@ def test_a_split_that_is_given_is_kept_and_no_other_is_drawn():
 def test_a_split_that_was_written_can_be_taken_again(tmp_path):
     (tmp_path / "split.csv").write_text("image_id,split\na,test\nb,train\nc,train\n")
     assert split_images(images("a", "b", "c"), table=tmp_path / "split.csv").of("test") == ["a"]
-    with pytest.raises(DataError, match="says of image d None"):
+    with pytest.raises(DataError, match="has no split of the images d"):
         split_images(images("a", "b", "c", "d"), table=tmp_path / "split.csv")
+    for rows, message in (
+        ("a,tests", "says of image a tests: train, val or test"),
+        ("a,test\na,train", "a in two splits"),
+    ):
+        (tmp_path / "split.csv").write_text(f"image_id,split\n{rows}\n")
+        with pytest.raises(DataError, match=message):
+            split_images(images("a"), table=tmp_path / "split.csv")
 
 
 def test_a_group_in_both_parts_is_refused():

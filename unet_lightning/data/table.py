@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.errors import DataError
+from unet_lightning.text import some
 
 
 def read_rows(path: Path, what: str) -> tuple[list[str], list[dict[str, str]]]:
@@ -24,3 +25,29 @@ def read_rows(path: Path, what: str) -> tuple[list[str], list[dict[str, str]]]:
 def column(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The first of `names` that is a column."""
     return next((name for name in names if name in columns), None)
+
+
+def read_by_image(
+    path: Path, what: str, image_ids: Sequence[str], keys: Sequence[str], values: Sequence[str]
+) -> dict[str, str]:
+    """What a table says of each image, in one of the columns `values`, by its name in one of the columns `keys`.
+
+    Raises:
+        DataError: the table is broken, lacks an image, or says two things of one.
+    """
+    columns, rows = read_rows(path, what)
+    key, value = column(columns, keys), column(columns, values)
+    if key is None or value is None:
+        raise DataError(
+            f"The {what} {path} has the columns {', '.join(columns) or 'none'}, expected one of {', '.join(keys)} and "
+            f"one of {', '.join(values)}."
+        )
+    known, found = {*image_ids}, dict[str, str]()
+    for row in rows:
+        # `01.png` is the image 01; a name may have a dot of its own.
+        image_id = row[key] if row[key] in known else Path(row[key]).stem
+        if found.setdefault(image_id, row[value]) != row[value]:
+            raise DataError(f"The {what} {path} has {row[key]} in two {value}s: {found[image_id]} and {row[value]}.")
+    if lacking := [image_id for image_id in image_ids if not found.get(image_id)]:
+        raise DataError(f"The {what} {path} has no {value} of the images {some(lacking)}.")
+    return {image_id: found[image_id] for image_id in image_ids}

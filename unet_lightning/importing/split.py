@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unet_lightning.data.groups import check_kept_together, likely_groups, read_groups
-from unet_lightning.data.table import column, read_rows
+from unet_lightning.data.table import read_by_image
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.found import Labelled
 
@@ -63,7 +63,11 @@ def split_images(
     if sum([bool(given), test is not None, table is not None]) > 1:
         raise ConfigError("The split is given twice: leave out --test or --split, or merge the folders of the splits.")
     if table is not None:
-        given = _of_table(table, ids)
+        given = read_by_image(table, "split", ids, ("image_id",), ("split",))
+        if wrong := [name for name in ids if given[name] not in ("train", "val", "test")]:
+            raise DataError(
+                f"The split {table} says of image {wrong[0]} {given[wrong[0]]}: train, val or test is expected."
+            )
     elif test is not None:
         given = _drawn(ids, who, test, seed)
     parts = {name: given.get(name, "train") for name in ids}
@@ -127,17 +131,3 @@ def _drawn(ids: Sequence[str], groups: Mapping[str, str], share: float, seed: in
         if len(chosen) < len(names) - 1 and (nearer or not chosen):
             chosen.append(names[place])
     return {image_id: "test" if groups.get(image_id, image_id) in chosen else "train" for image_id in ids}
-
-
-def _of_table(path: Path, ids: Sequence[str]) -> dict[str, str]:
-    columns, rows = read_rows(path, "split")
-    if column(columns, ("image_id",)) is None or column(columns, ("split",)) is None:
-        raise DataError(f"The split {path} has the columns {', '.join(columns)}: image_id and split are expected.")
-    found = {row["image_id"]: row["split"] for row in rows}
-    if wrong := [name for name in ids if found.get(name) not in ("train", "val", "test")]:
-        raise DataError(
-            f"The split {path} says of image {wrong[0]} {found.get(wrong[0])}: train, val or test is expected."
-        )
-    if twice := len(rows) - len(found):
-        raise DataError(f"The split {path} has {twice} images twice: each is in one part.")
-    return found
