@@ -4,7 +4,7 @@ Each is looked at once: the type, shape and range of its photograph, and the val
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,8 +74,8 @@ class GivenImages(SegmentationDataset):
         self.form = form or RGB._replace(channels=channels_of(items[0].image) if items else 3)
         self._arrays: dict[Path, Tensor] = {}  # by the name that stands for a file
         readers: dict[str, Callable[[Any], Tensor]] = {
-            "photograph": self._as_photograph,
-            "label": self._as_target,
+            "photograph": partial(_as_photograph, channels=self.found_form.channels),
+            "label": partial(as_target, classes=self.classes),
             "field-of-view mask": as_mask,
         }
         files = []
@@ -103,15 +103,13 @@ class GivenImages(SegmentationDataset):
         except ConfigError as error:
             raise ConfigError(f"The {what} of image {image_id}: {error}") from error
 
-    def _as_photograph(self, image: Array) -> Tensor:
-        return as_levels(as_photograph(image, self.found_form.channels))
-
-    def _as_target(self, label: Array) -> Tensor:
-        return as_target(label, self.classes)
-
     def _read(self, index: int, path: Path, what: str, read: Callable[[Path, str], Tensor] = read_binary) -> Tensor:
         array = self._arrays.get(path)
         return super()._read(index, path, what, read if array is None else lambda *_: array)
+
+
+def _as_photograph(image: Array, channels: int) -> Tensor:
+    return as_levels(as_photograph(image, channels))
 
 
 def items_of(pairs: Iterable[Any], part: str = "image") -> Iterator[Item]:
@@ -165,18 +163,11 @@ def _same(one: Given, other: Given) -> bool:
     return np.array_equal(numbers(one), numbers(other))
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Opens the parts of images that are given, as a data module asks for them."""
-
-    images: GivenImages
-    test: Sequence[str]  # ids
-
-    def __call__(self, root: None, split: str) -> SegmentationDataset:
-        if split == "test" and not self.test:
-            raise ConfigError("No test images were given: data_of(..., test=...).")
-        ids = self.images.image_ids
-        return self.images.subset([one for one in ids if split == "all" or (one in self.test) == (split == "test")])
+def _part_of(images: GivenImages, test: Sequence[str], root: None, split: str) -> SegmentationDataset:
+    """A split of images that are given, as a data module asks for it; `test` names those to test on."""
+    if split == "test" and not test:
+        raise ConfigError("No test images were given: data_of(..., test=...).")
+    return images.subset([one for one in images.image_ids if split == "all" or (one in test) == (split == "test")])
 
 
 def data_of(
@@ -212,4 +203,4 @@ def data_of(
     images = GivenImages([item for found in items.values() for item in found], classes, name, task)
     augment = turn_flip_crop(crop, 0.2, 0.2, 0.2) if augment is None else augment
     chosen: dict[str, Any] = {"val_ids": ids["val"]} if ids["val"] else {}
-    return SegmentationDataModule(_Parts(images, ids["test"]), None, augment, **chosen | settings)
+    return SegmentationDataModule(partial(_part_of, images, ids["test"]), None, augment, **chosen | settings)
