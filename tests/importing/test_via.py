@@ -176,7 +176,7 @@ def test_what_is_not_as_expected_is_named(tmp_path, make, message):
             "# Exported using VIA\n# CSV_HEADER = metadata_id,file_list\n",
             "a table of VIA 3, which leaves out what classes",
         ),
-        ('filename,region_shape_attributes\na.png,"{""name""', "cannot be read as"),
+        ('filename,region_shape_attributes\na.png,"{""name""', "table of annotations .* cannot be read"),
         ("filename,region_shape_attributes\na.png,{x}\n", "row 2, shape_attributes, cannot be read as JSON"),
         ("filename,region_shape_attributes\na.png,[1]\n", r"shape_attributes must be of the kind dict, found \[1\]"),
         ("name,region_shape_attributes\na.png,{}\n", "filename must be of the kind str, found None"),

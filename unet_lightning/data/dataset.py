@@ -131,7 +131,7 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
             for index in counted(range(len(self)), f"Images of {self.name}"):
                 image = self.files[index]
                 files = [image.photo, image.label, image.fov if self.fov == "mask" else None]
-                found = remembered.get(files) or self._look_at(index)
+                found = remembered.get(files) or self.look_at(index)
                 self._facts[index] = found
                 self.checked.add(index)
                 self._contents.setdefault(index, {k: v for k, v in found.content.items() if k != "group"})
@@ -145,7 +145,7 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
             if self.kept.room > 0 and not self.in_windows(index):
                 _ = self.photo(index), self.target(index)
 
-    def _look_at(self, index: int) -> Facts:
+    def look_at(self, index: int) -> Facts:
         """The facts of an image, which is decoded once."""
         image, target, field = self.photo(index), self.target(index), self.field_of_view(index)
         counts = torch.bincount(target.flatten(), minlength=IGNORE + 1)[: len(self.classes)].tolist()

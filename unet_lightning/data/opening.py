@@ -42,6 +42,21 @@ class Picture(NamedTuple):
     exact: bool  # whether the format keeps values as they were drawn
 
 
+class Header(NamedTuple):
+    """What a file says of its image before it is decoded."""
+
+    height: int  # as it is stored
+    width: int
+    turn: int  # the orientation tag; 1: upright
+    mode: str  # Pillow's
+    transparent: bool  # whether a colour is
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width as viewers show it."""
+        return (self.width, self.height) if self.turn in TURNED_ASIDE else (self.height, self.width)
+
+
 def most_pixels() -> int:
     """The most pixels that are decoded at once: 119 million, of which Pillow would warn from 89 million on."""
     return 4 * (Image.MAX_IMAGE_PIXELS or 0) // 3
@@ -63,10 +78,12 @@ def open_image(path: Path, what: str) -> Picture:
         return Picture(image, ";16" in str(kind), stored, shown, INVERTED.match(str(kind)) is not None, exact)
 
 
-def stored_form(path: Path, what: str) -> tuple[tuple[int, int], int]:
-    """Height and width of an image as its file stores it, and its orientation tag (1: upright), by its header."""
+def header_of(path: Path, what: str) -> Header:
+    """The header of an image, checked as for decoding."""
     with _checked(path, what) as image:
-        return (image.height, image.width), _turn(image)
+        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+        turn = turn if turn in range(1, 9) else 1  # what is no orientation is upright
+        return Header(image.height, image.width, turn, image.mode, "transparency" in image.info)
 
 
 def lower_bytes(path: Path, what: str) -> Image.Image:
@@ -82,15 +99,6 @@ def lower_bytes(path: Path, what: str) -> Image.Image:
     return found
 
 
-def look_at(path: Path, what: str) -> tuple[int, int, str, bool, list[tuple[int, ...]]]:
-    """Height and width as shown, Pillow's mode, whether a colour is transparent, and the palette, without decoding."""
-    with _checked(path, what) as image:
-        height, width = (image.width, image.height) if _turn(image) in TURNED_ASIDE else (image.height, image.width)
-        levels = (image.getpalette() or []) if image.mode in ("P", "PA") else []
-        colours = [tuple(levels[i : i + 3]) for i in range(0, len(levels), 3)]
-        return height, width, image.mode, "transparency" in image.info, colours
-
-
 def check_turns(photo: Path, other: Path, what: str) -> None:
     """Raises DataError where photograph and mask (or map) have unlike orientation tags, and nothing tells which holds.
 
@@ -102,9 +110,9 @@ def check_turns(photo: Path, other: Path, what: str) -> None:
         if path.suffix == ".npy" or tiff.is_untagged(path):  # an array has no tag
             turns.append(1)
             continue
-        with _checked(path, name) as image:
-            turns.append(_turn(image))
-            square = square or image.width == image.height
+        header = header_of(path, name)
+        turns.append(header.turn)
+        square = square or header.width == header.height
     asides = [turn in TURNED_ASIDE for turn in turns]
     if turns[0] != turns[1] and (asides[0] == asides[1] or square):
         raise DataError(
@@ -167,12 +175,6 @@ def _check_header(image: Any, path: Path, what: str) -> None:
 def _is_film(image: Image.Image) -> bool:
     """Whether there is a second frame; a JPEG may carry other views of the photograph behind it (MPO)."""
     return bool(getattr(image, "is_animated", False)) and image.format != "MPO"
-
-
-def _turn(image: Image.Image) -> int:
-    """The orientation tag: 1 is upright, and so is what is no orientation."""
-    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return turn if turn in range(1, 9) else 1
 
 
 def _gunzip(path: Path, what: str) -> BytesIO:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unet_lightning.data.bands import Window, layout_of, read_bands
 from unet_lightning.data.form import RGB, Form, counted, remedy
-from unet_lightning.data.opening import SIGNED_WHITE, Picture, look_at, lower_bytes, most_pixels, open_image
+from unet_lightning.data.opening import SIGNED_WHITE, Picture, header_of, lower_bytes, most_pixels, open_image
 from unet_lightning.data.reading import DEEP_MODES, bands_of, opaque, stored_numbers
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.text import some
@@ -43,9 +43,10 @@ def kind_of(path: Path, channels: int | None = None) -> Kind:
     """What the header of a file says; DataError where it is none of a photograph. See `layout_of` on `channels`."""
     if (layout := layout_of(path, channels)) is not None:
         return Kind(layout.height, layout.width, layout.channels, layout.alpha, layout.in_windows, layout.dtype != "u1")
-    height, width, mode, see_through, colours = look_at(path, "photograph")
-    grey = mode in GREY_MODES or (mode in ("P", "PA") and all(len({*one}) == 1 for one in colours))
-    return Kind(height, width, 1 if grey else 3, see_through or mode in ("LA", "PA", "RGBA"), False)
+    header = header_of(path, "photograph")
+    of_palette = header.mode in ("P", "PA")
+    grey = _is_grey(open_image(path, "photograph").image) if of_palette else header.mode in GREY_MODES
+    return Kind(*header.size, 1 if grey else 3, header.transparent or header.mode in ("LA", "PA", "RGBA"), False)
 
 
 def read_photo(path: Path, form: Form = RGB, window: Window | None = None) -> Tensor:
@@ -87,14 +88,18 @@ def _of_eight_bits(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
     In memory they lie pixel by pixel, as they are decoded.
     """
     alpha = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
-    palette = image.getpalette() or [0, 0, 1] if image.mode in ("P", "PA") else []
-    grey = image.mode in ("1", "L", "LA") or (palette and palette[::3] == palette[1::3] == palette[2::3])
-    mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
+    mode = ("LA" if alpha else "L") if _is_grey(image) else ("RGBA" if alpha else "RGB")
     pixels = np.empty((image.height, image.width, len(mode)), dtype=np.uint8)
     for rows, band in bands_of(image):
         found = np.asarray(opaque(band).convert(mode))
         pixels[rows] = found if found.ndim == 3 else found[..., None]
     return pixels.transpose(2, 0, 1), alpha
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether a picture of 8 bits is grey, or has a palette of greys."""
+    palette = (image.getpalette() or [0, 0, 1]) if image.mode in ("P", "PA") else []
+    return image.mode in ("1", "L", "LA") or (palette != [] and palette[::3] == palette[1::3] == palette[2::3])
 
 
 def _deep_colours(path: Path, upper: Image.Image) -> NDArray[np.uint16]:

@@ -45,16 +45,17 @@ class Shares(NamedTuple):
 
 def shares_in(dataset: SegmentationDataset) -> Shares:
     """Counts the classes in the labels of a data set; DataError where nothing counts in one of them."""
-    return _checked(dataset.image_ids, dataset.classes, torch.tensor([one.counts for one in dataset.facts]))
+    return checked_shares(dataset.image_ids, dataset.classes, torch.tensor([one.counts for one in dataset.facts]))
 
 
 def shares_of(image_ids: Sequence[str], classes: Sequence[str], targets: Iterable[Tensor]) -> Shares:
     """Counts the classes in targets `(H, W)` uint8; DataError where nothing counts in one of them."""
     counts = [torch.bincount(target.flatten(), minlength=IGNORE + 1)[: len(classes)] for target in targets]
-    return _checked(image_ids, classes, torch.stack(counts))
+    return checked_shares(image_ids, classes, torch.stack(counts))
 
 
-def _checked(image_ids: Sequence[str], classes: Sequence[str], counts: Tensor) -> Shares:
+def checked_shares(image_ids: Sequence[str], classes: Sequence[str], counts: Tensor) -> Shares:
+    """The pixels of each class, `(N, C)`; DataError where nothing counts in one of the labels."""
     if empty := [name for name, count in zip(image_ids, counts.sum(1).tolist(), strict=True) if count == 0]:
         raise DataError(
             f"No pixel counts in the label of image {some(empty)}: all are {IGNORE} (ignored), or its mask leaves "

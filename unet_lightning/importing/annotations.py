@@ -1,34 +1,19 @@
 """What annotation tools say of photographs, whatever their format: shapes of classes, painted into labels."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from unet_lightning.data.labels import BACKGROUND, IGNORE
 from unet_lightning.data.layout import IMAGE_SUFFIXES
-from unet_lightning.data.opening import stored_form
+from unet_lightning.data.opening import header_of
 from unet_lightning.errors import DataError
-from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels
-from unet_lightning.importing.shapes import Region, Size, window
+from unet_lightning.importing.found import Found, Label, Labelled, Options, Photo, Pixels
+from unet_lightning.importing.shapes import BACKGROUNDS, IGNORED, Shape, Size, paint
 from unet_lightning.text import as_id, some
 
 OPTIONS = frozenset({"classes", "overlap", "empty", "line_width"})
-BACKGROUNDS = ("background", "_background_")  # names of shapes that are no class of their own
-IGNORED = "__ignore__"  # LabelMe's name for what is not to be counted
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One thing that was drawn."""
-
-    name: str  # of its class
-    draw: Callable[[Size], Region]  # in an image of that size; DataError, as a part of a sentence, where it cannot be
-    what: str  # for messages: polygon 3
-    level: int = 0  # it covers what has a lower one
 
 
 @dataclass(frozen=True)
@@ -70,32 +55,32 @@ def gather(
     if empty and asked["empty"] == "leave-out":
         sheets = [sheet for sheet in sheets if sheet.shapes]
     photographs = Photographs(root)
-    found = [photographs.find(sheet.photo, sheet.source) for sheet in sheets]
-    pairs = list(zip(sheets, found, strict=True))
-    if missing := [sheet for sheet, photo in pairs if photo is None and sheet.embedded is None]:
+    found = [(sheet, photographs.find(sheet.photo, sheet.source) or sheet.embedded) for sheet in sheets]
+    pairs = [(sheet, photo) for sheet, photo in found if photo is not None]
+    if missing := [sheet for sheet, photo in found if photo is None]:
         raise DataError(
             f"No photograph {some([sheet.photo for sheet in missing])}, which {missing[0].source} names: looked in "
             f"{root} and below. Put it there, or take it out of the annotations."
         )
     owners: dict[Path | str, Sheet] = {}
     for sheet, photo in pairs:
-        if (other := owners.setdefault(photo or sheet.photo, sheet)) is not sheet:
+        named = photo if isinstance(photo, Path) else sheet.photo
+        if (other := owners.setdefault(named, sheet)) is not sheet:
             raise DataError(
-                f"The photograph {photo or sheet.photo} is annotated twice: in {other.source} and {sheet.source}. Keep "
-                "one."
+                f"The photograph {named} is annotated twice: in {other.source} and {sheet.source}. Keep one."
             )
     later = asked.get("overlap") == "later"
     images = [
         Labelled(
             as_id(Path(_parts(sheet.photo)[-1]).stem),
-            photo or sheet.embedded or root,  # the last is never reached
+            photo,
             partial(_label, sheet, photo, classes, later),
             str(sheet.source),
         )
         for sheet, photo in pairs
     ]
     said = [*said, f"Photographs on which nothing is drawn: {len(empty)} ({asked['empty']})."] if empty else said
-    if unused := photographs.unused(set(found)):
+    if unused := photographs.unused({photo for _, photo in pairs}):
         said = [*said, f"Photographs that no annotation names, left out: {len(unused)} ({some(unused)})."]
     return Found(images, classes, said)
 
@@ -115,19 +100,20 @@ def _classes(sheets: Sequence[Sheet], known: Sequence[str], asked: Options) -> l
     return classes
 
 
-def _label(sheet: Sheet, path: Path | None, classes: Sequence[str], later_counts: bool) -> Label:
+def _label(sheet: Sheet, photo: Photo, classes: Sequence[str], later_counts: bool) -> Label:
     size = sheet.size
-    if path is not None:
-        size, turn = stored_form(path, "photograph")
-        if turn != 1:
+    if isinstance(photo, Path):
+        header = header_of(photo, "photograph")
+        size = header.height, header.width
+        if header.turn != 1:
             raise DataError(
-                f"The photograph {path} has orientation tag {turn} (1: upright), and {sheet.source} does not tell "
-                "whether the tag was applied when it was drawn on. If so, as viewers do, store the photograph upright "
-                "(`magick IN -auto-orient OUT`); else remove the tag (`exiftool -Orientation= FILE`)."
+                f"The photograph {photo} has orientation tag {header.turn} (1: upright), and {sheet.source} does not "
+                "tell whether the tag was applied when it was drawn on. If so, as viewers do, store the photograph "
+                "upright (`magick IN -auto-orient OUT`); else remove the tag (`exiftool -Orientation= FILE`)."
             )
         if sheet.size is not None and sheet.size != size:
             raise DataError(
-                f"{sheet.source} was drawn on a photograph of {sheet.size[0]} x {sheet.size[1]}, and {path} has "
+                f"{sheet.source} was drawn on a photograph of {sheet.size[0]} x {sheet.size[1]}, and {photo} has "
                 f"{size[0]} x {size[1]} (height x width). Both must be of the same photograph, neither cut nor scaled."
             )
     assert size is not None
@@ -135,35 +121,6 @@ def _label(sheet: Sheet, path: Path | None, classes: Sequence[str], later_counts
         return paint(sheet.shapes, classes, size, later_counts)
     except DataError as error:
         raise DataError(f"{sheet.source} on {sheet.photo}: {error}.") from error
-
-
-def paint(shapes: Sequence[Shape], classes: Sequence[str], size: Size, later_counts: bool) -> Label:
-    """The class of each pixel, `(H, W)` uint8: the number of its name in `classes`, IGNORE, or background elsewhere.
-
-    Raises:
-        DataError: shapes of two classes and of one level share pixels, and nothing says which of them counts.
-    """
-    names = dict(enumerate(classes)) | {IGNORE: IGNORED}
-    numbers = dict.fromkeys(BACKGROUNDS, BACKGROUND) | {name: number for number, name in names.items()}
-    label = np.full(size, BACKGROUND, np.uint8)
-    for level in sorted({shape.level for shape in shapes}):
-        layer = np.full(size, -1, np.int16)
-        for shape in (one for one in shapes if one.level == level):
-            number = numbers[shape.name]
-            try:
-                region = shape.draw(size)
-            except DataError as error:
-                raise DataError(f"{shape.what} ({shape.name}): {error}") from error
-            part = layer[window(region)]
-            clash = part[region.mask & (part >= 0) & (part != number)]
-            if clash.size and not later_counts:
-                raise DataError(
-                    f"{shape.what} ({shape.name}) shares {clash.size} pixels with {names[clash[0]]}, and a pixel has "
-                    "one class. Draw them apart, or give --overlap later: then the later one in --classes counts"
-                )
-            part[region.mask] = np.maximum(part[region.mask], number)
-        label = np.where(layer < 0, label, layer).astype(np.uint8)
-    return label
 
 
 class Photographs:
@@ -194,7 +151,7 @@ class Photographs:
             raise DataError(f"{source} names {name}, which may be {some(['/'.join(one) for one in found])}. Keep one.")
         return self.files[found[0]] if found else None
 
-    def unused(self, used: set[Path | None]) -> list[str]:
+    def unused(self, used: Collection[Photo]) -> list[str]:
         """Those that are not among `used`."""
         return ["/".join(parts) for parts, path in self.files.items() if path not in used]
 

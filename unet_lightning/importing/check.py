@@ -1,5 +1,6 @@
 """What a folder of images holds, and what about it is doubtful: read as training reads it, one image at a time."""
 
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from unet_lightning.data.content import alike
+from unet_lightning.data.facts import Facts
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.groups import likely_groups
-from unet_lightning.data.shares import Shares, doubts, shares_of
+from unet_lightning.data.shares import Shares, checked_shares, doubts
 from unet_lightning.errors import DataError, UserError
 from unet_lightning.importing.split import Split
 from unet_lightning.progress import counted
@@ -30,10 +31,17 @@ class Image(NamedTuple):
     file: Path
     size: tuple[int, int]  # height and width in pixels
     form: str  # channels and depth
-    brightness: float  # mean of the photograph, of its white
-    shares: Shares  # of the classes
-    photograph: str  # digest
-    look: str
+    facts: Facts
+
+    @property
+    def brightness(self) -> float:
+        """The mean of the pixels that count, of white."""
+        return float(np.mean(self.facts.moments.mean))
+
+    @property
+    def foreground(self) -> float:
+        """The share of all classes but the background."""
+        return 1 - self.facts.counts[0] / sum(self.facts.counts)
 
 
 class Checked(NamedTuple):
@@ -45,32 +53,36 @@ class Checked(NamedTuple):
     shares: Mapping[str, Shares]  # of the classes, by part
 
 
-def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: float) -> Checked:
+def check_folder(
+    datasets: Mapping[str, FolderDataset], split: Split, made_of: Mapping[str, str], most: float
+) -> Checked:
     """Reads every image of a folder that was written, and compares them.
 
     Args:
-        root: of the data set.
-        split: of its images.
+        datasets: train, and test where there is one.
+        split: of the images.
         made_of: the origin of each file, for messages.
         most: of two classes, the greatest share of the second one that is no reason for doubt.
 
     Raises:
-        DataError: an image cannot be read, or is in two parts of the split.
+        DataError: an image cannot be read, nothing counts in its label, or it is in two parts of the split.
     """
     images: list[Image] = []
     doubtful: list[str] = []
-    parts = ("train", "test") if split.of("test") else ("train",)
-    for dataset in [FolderDataset(root, part, groups="(.+)") for part in parts]:
-        for image_id in counted(dataset.image_ids, "Checking"):
+    for dataset in datasets.values():
+        for index in counted(range(len(dataset)), "Checking"):
             try:
-                image, near = _look_at(dataset, image_id, split, images)
+                image, near = _look_at(dataset, index, split, images)
             except UserError as error:
                 raise DataError(_with_origins(str(error), made_of)) from error
             images.append(image)
             doubtful += near
+    shares = {}
+    for part in ("train", "val", "test"):
+        if found := [image for image in images if image.part == part]:
+            counts = torch.tensor([image.facts.counts for image in found])
+            shares[part] = checked_shares([image.image_id for image in found], datasets["train"].classes, counts)
     unlike = {**_odd_sizes(images), **_odd(images)}
-    shares = {part: _joined([image for image in images if image.part == part]) for part in ("train", "val", "test")}
-    shares = {part: found for part, found in shares.items() if len(found.images)}
     doubtful += [f"Of {part}: {doubt}" for part, found in shares.items() for doubt in doubts(found, most)]
     doubtful += [f"{image_id} is unlike the others: {why}. Is it of this data set?" for image_id, why in unlike.items()]
     if not split.groups and (likely := likely_groups([image.image_id for image in images])):
@@ -81,33 +93,23 @@ def check_folder(root: Path, split: Split, made_of: Mapping[str, str], most: flo
     return Checked([*_lines(images, split, shares)], doubtful, [*unlike], shares)
 
 
-def _look_at(dataset: FolderDataset, image_id: str, split: Split, before: Sequence[Image]) -> tuple[Image, list[str]]:
+def _look_at(dataset: FolderDataset, index: int, split: Split, before: Sequence[Image]) -> tuple[Image, list[str]]:
     """An image, and which of those `before` it is nearly the same as; DataError where it is in two parts."""
-    one = dataset.subset([image_id])
-    photo, target, content = one.photo(0), one.samples[0].target, one.content(0)
+    image_id, file, photo = dataset.image_ids[index], dataset.files[index].photo, dataset.photo(index)
     depth = "8 bits" if photo.dtype == torch.uint8 else "more than 8 bits"
-    white = 255 if photo.dtype == torch.uint8 else 1
-    image = Image(
-        image_id,
-        split.parts[image_id],
-        one.files[0].photo,
-        (photo.shape[1], photo.shape[2]),
-        f"{len(photo)} channel{'s' * (len(photo) > 1)} of {depth}, {one.files[0].photo.suffix[1:]}",
-        float(photo.float().mean()) / white,
-        shares_of([image_id], one.classes, [target]),
-        content["photograph"],
-        content["look"],
-    )
+    form = f"{len(photo)} channel{'s' * (len(photo) > 1)} of {depth}, {file.suffix[1:]}"
+    size, facts = (photo.shape[1], photo.shape[2]), dataset.look_at(index)
+    image = Image(image_id, split.parts[image_id], file, size, form, facts)
     said = []
-    for other in (other for other in before if other.photograph == image.photograph):
+    for other in (one for one in before if one.facts.content["photograph"] == facts.content["photograph"]):
         if "test" in {image.part, other.part} and image.part != other.part:
             raise DataError(
                 f"{other.image_id} ({other.part}) and {image_id} ({image.part}) are one photograph: {other.file} and "
                 f"{image.file}. An image is in one split: remove one, or put both into one group (--groups)."
             )
         said.append(f"{other.image_id} and {image_id} are one photograph: remove one.")
-    near = None if said else alike(photo, [other.look for other in before if other.part != image.part])
-    for other in (other for other in before if other.look == near and other.part != image.part):
+    near = None if said else alike(photo, [one.facts.content["look"] for one in before if one.part != image.part])
+    for other in (one for one in before if one.facts.content["look"] == near and one.part != image.part):
         said.append(
             f"{other.image_id} ({other.part}) and {image_id} ({image.part}) look alike: if they are of one photograph "
             "or patient, put both into one group (--groups)."
@@ -147,25 +149,17 @@ def _odd_sizes(images: Sequence[Image]) -> dict[str, str]:
 def _odd(images: Sequence[Image]) -> dict[str, str]:
     """Images whose brightness or share of foreground is far from that of all others."""
     found: dict[str, str] = {}
-    figures: dict[str, Tensor] = {
-        "its mean brightness is": torch.tensor([image.brightness for image in images]),
-        "what is drawn covers": torch.cat([image.shares.foreground for image in images]),
+    figures = {
+        "its mean brightness is": [image.brightness for image in images],
+        "what is drawn covers": [image.foreground for image in images],
     }
     for what, values in figures.items():
-        middle = values.median()
-        spread = max(SCALED * float((values - middle).abs().median()), 0.01)
-        for image, value in zip(images, values.tolist(), strict=True):
+        middle = statistics.median_low(values)
+        spread = max(SCALED * statistics.median_low(abs(value - middle) for value in values), 0.01)
+        for image, value in zip(images, values, strict=True):
             if len(images) >= FEW and abs(value - middle) > FAR * spread:
                 found[image.image_id] = f"{what} {value:.1%}, the median {middle:.1%}"
     return found
-
-
-def _joined(images: Sequence[Image]) -> Shares:
-    """The classes of several images."""
-    if not images:
-        return Shares((), (), torch.zeros(0, 0))
-    counts = torch.cat([image.shares.counts for image in images])
-    return Shares([image.image_id for image in images], images[0].shares.classes, counts)
 
 
 def _with_origins(message: str, made_of: Mapping[str, str]) -> str:

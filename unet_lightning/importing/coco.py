@@ -13,19 +13,10 @@ from typing import Any
 
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
+from unet_lightning.importing.annotations import OPTIONS, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Reader
-from unet_lightning.importing.shapes import Region, Size
-from unet_lightning.importing.values import (
-    annotation_files,
-    holds,
-    numbers,
-    points,
-    read_json,
-    size_in,
-    taken,
-    text_of,
-)
+from unet_lightning.importing.shapes import Region, Shape, Size
+from unet_lightning.importing.values import annotation_files, json_of, numbers, points, size_in, taken
 from unet_lightning.text import some
 
 MARKS = (b'"images"', b'"annotations"', b'"categories"')
@@ -44,7 +35,7 @@ def read(path: Path, asked: Options) -> Found:
 
 
 def _sheets(file: Path) -> tuple[list[Sheet], list[str]]:
-    values = read_json(text_of(file), f"The annotations {file}")
+    values = json_of(file)
     images, annotations, categories = (_by_id(values, key, file) for key in ("images", "annotations", "categories"))
     names = {
         number: taken(one, "name", str, f"{file}, category {number}") for number, one in sorted(categories.items())
@@ -125,4 +116,4 @@ def _counts(text: str, where: str) -> list[int]:
     return found
 
 
-READER = Reader("coco", lambda path: holds(path, ".json", *MARKS), read, OPTIONS - {"line_width"})
+READER = Reader("coco", lambda path: any(annotation_files(path, ".json", *MARKS)), read, OPTIONS - {"line_width"})

@@ -42,11 +42,6 @@ class Seen(NamedTuple):
     gif: bool
     white: frozenset[int] | None  # the values that are white, where it is black and white
 
-    @property
-    def known(self) -> frozenset[int]:
-        """The values that need a class."""
-        return frozenset(self.values)
-
 
 def seen(levels: Levels) -> Seen:
     """Looks at a label."""
@@ -130,7 +125,7 @@ def _coding(labels: Sequence[Seen], names: Sequence[str] | None, options: Option
 
 def _numbers(labels: Sequence[Seen], names: Sequence[str] | None, options: Options) -> Coding:
     """Of labels without colours: black and white, indices, or grey levels evenly between black and white."""
-    values = sorted(frozenset[int]().union(*(one.known for one in labels)))
+    values = sorted({value for one in labels for value in one.values})
     if all(one.white is not None for one in labels) and len(names or UNNAMED) == 2:
         first = {level: one for one in labels if not one.palette for level in one.white or ()}
         if len(first) > 1:

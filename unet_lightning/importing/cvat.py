@@ -14,10 +14,10 @@ import numpy as np
 
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
+from unet_lightning.importing.annotations import OPTIONS, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Reader
-from unet_lightning.importing.shapes import Region, Size
-from unet_lightning.importing.values import annotation_files, holds, line_width, points
+from unet_lightning.importing.shapes import Region, Shape, Size
+from unet_lightning.importing.values import annotation_files, line_width, points
 
 MARKS = (b"<annotations",)
 KINDS = ("polygon", "box", "ellipse", "mask", "polyline")
@@ -124,4 +124,4 @@ def _finite(text: str, key: str, where: str) -> float:
     return value
 
 
-READER = Reader("cvat", lambda path: holds(path, ".xml", *MARKS), read, OPTIONS)
+READER = Reader("cvat", lambda path: any(annotation_files(path, ".xml", *MARKS)), read, OPTIONS)

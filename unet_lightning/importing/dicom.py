@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from unet_lightning.data.opening import MAX_SIDE
-from unet_lightning.errors import ConfigError, DataError, UserError
+from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.coding import Coding, seen
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels, Reader
 from unet_lightning.importing.grey import OPTIONS, Greys, asked_greys
@@ -23,15 +23,9 @@ from unet_lightning.importing.matching import coding_of_one, pairs_of
 
 TAKES = OPTIONS | {"classes", "colours", "threshold", "several", "invert"}
 NAMES = (".dcm", ".dicom", ".ima")
-MAGIC_AT, MAGIC = 128, b"DICM"
 NO_IMAGES = {"1.2.840.10008.5.1.4.1.1.66.4": "a segmentation", "1.2.840.10008.5.1.4.1.1.481.3": "an RT structure set"}
 EXPECTED = "Expected a.dcm with a.png or a_mask.png, in any folders below the input."
 DECODE = "Decompress it first: `gdcmconv --raw IN OUT`."
-
-
-def recognises(path: Path) -> bool:
-    """Whether there is a DICOM file."""
-    return next(_files(path), None) is not None
 
 
 def read(path: Path, options: Options) -> Found:
@@ -51,7 +45,7 @@ def read(path: Path, options: Options) -> Found:
     images = [
         Labelled(
             name,
-            partial(_photograph, file, greys),
+            partial(read_image, file, greys),
             partial(_label, label, coding),
             str(label),
             numbers[patients[name]] if known else None,
@@ -125,31 +119,27 @@ def _opened(file: Path, pixels: bool) -> Any:
         head = pydicom.dcmread(file, stop_before_pixels=not pixels)
         kind = NO_IMAGES.get(str(head.get("SOPClassUID")))
         frames, size = int(head.get("NumberOfFrames") or 1), (int(head.get("Rows") or 0), int(head.get("Columns") or 0))
-        wrong = ""
-        if kind:
-            wrong = f"is {kind}, which is not read: export it as a mask of each image, or as NIfTI"
-        elif frames != 1:
-            wrong = f"holds {frames} frames, and one is expected: export them as files of their own, or as NIfTI"
-        elif not 0 < min(size) <= max(size) <= MAX_SIDE:
-            wrong = f"has {size[0]} x {size[1]} pixels (height x width): 1 to {MAX_SIDE:,} on a side are expected"
-        if wrong:
-            raise DataError(f"{file} {wrong}.")
-        return head
-    except UserError:
-        raise
     except Exception as error:  # a broken file may raise anything in its parser
         raise DataError(f"{file} cannot be read as DICOM ({str(error)[:200]}). Copy it again.") from error
+    wrong = ""
+    if kind:
+        wrong = f"is {kind}, which is not read: export it as a mask of each image, or as NIfTI"
+    elif frames != 1:
+        wrong = f"holds {frames} frames, and one is expected: export them as files of their own, or as NIfTI"
+    elif not 0 < min(size) <= max(size) <= MAX_SIDE:
+        wrong = f"has {size[0]} x {size[1]} pixels (height x width): 1 to {MAX_SIDE:,} on a side are expected"
+    if wrong:
+        raise DataError(f"{file} {wrong}.")
+    return head
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The DICOM files, whose names often have no suffix."""
+    """The DICOM files, whose names often have no suffix, without DICOMDIR, which lists them."""
     for file in sorted(path.rglob("*")) if path.is_dir() else ():
-        other = (
-            file.suffix.lower() in SUFFIXES or file.name.startswith(".") or file.name == "DICOMDIR"
-        )  # a list of files
+        other = file.suffix.lower() in SUFFIXES or file.name.startswith(".") or file.name == "DICOMDIR"
         if not other and file.is_file():
             with file.open("rb") as content:
-                if content.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC:
+                if content.read(132)[128:] == b"DICM":
                     yield file
 
 
@@ -158,12 +148,8 @@ def _stem(file: Path) -> str:
     return file.stem if file.suffix.lower() in (*NAMES, *SUFFIXES) else file.name
 
 
-def _photograph(file: Path, greys: Greys | None) -> Pixels:
-    return read_image(file, greys)
-
-
 def _label(file: Path, coding: Coding) -> Label:
     return coding.decode(read_levels(Source(file)))
 
 
-READER = Reader("dicom", recognises, read, TAKES)
+READER = Reader("dicom", lambda path: any(_files(path)), read, TAKES)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[Any]
 Label = NDArray[np.uint8]
+# A file, copied as it is; or what makes `(H, W)` or `(H, W, C)` uint8, uint16 or float32, as from a volume.
+Photo = Path | Callable[[], Pixels]
 Options = Mapping[str, Any]  # by name, as `threshold`
 
 
@@ -18,8 +20,7 @@ class Labelled:
     """One photograph with its label; nothing is decoded before it is asked for."""
 
     image_id: str
-    # A file, copied as it is; or what makes `(H, W)` or `(H, W, C)` uint8, uint16 or float32, as from a volume.
-    photo: Path | Callable[[], Pixels]
+    photo: Photo
     # Makes `(H, W)` uint8, the number of each pixel's class or IGNORE; DataError where its file is wrong.
     label: Callable[[], Label]
     source: str  # where the label stands, for messages, such as `masks/a.png`

@@ -15,20 +15,10 @@ import numpy as np
 from unet_lightning.data.opening import open_image
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
+from unet_lightning.importing.annotations import OPTIONS, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Pixels, Reader
-from unet_lightning.importing.shapes import Points, Region, Size
-from unet_lightning.importing.values import (
-    annotation_files,
-    holds,
-    line_width,
-    numbers,
-    points,
-    read_json,
-    size_in,
-    taken,
-    text_of,
-)
+from unet_lightning.importing.shapes import Points, Region, Shape, Size
+from unet_lightning.importing.values import annotation_files, json_of, line_width, numbers, points, size_in, taken
 
 MARKS = (b'"shapes"', b'"imagePath"')
 CORNERS = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "mask": 2}  # the fewest points
@@ -41,7 +31,7 @@ def read(path: Path, asked: Options) -> Found:
 
 
 def _sheet(file: Path, asked: Options) -> Sheet:
-    values = read_json(text_of(file), f"The annotations {file}")
+    values = json_of(file)
     name, size = taken(values, "imagePath", str, str(file)), size_in(values, "imageHeight", "imageWidth", str(file))
     drawn = [
         _shape(one, f"shape {number}", file, asked)
@@ -111,4 +101,4 @@ def _decoded(text: str, what: str) -> Pixels:
     return np.asarray(image if image.mode in ("L", "RGB") else image.convert("L" if what == "mask" else "RGB"))
 
 
-READER = Reader("labelme", lambda path: holds(path, ".json", *MARKS), read, OPTIONS)
+READER = Reader("labelme", lambda path: any(annotation_files(path, ".json", *MARKS)), read, OPTIONS)

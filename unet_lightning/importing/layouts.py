@@ -11,7 +11,7 @@ from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, owners_o
 from unet_lightning.data.table import column, read_rows
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.found import Options
-from unet_lightning.importing.levels import ARRAYS
+from unet_lightning.importing.levels import ARRAYS, Source
 from unet_lightning.text import as_id, some
 
 SUFFIXES = (*IMAGE_SUFFIXES, *ARRAYS)
@@ -40,6 +40,12 @@ class Files:
     fov: Path | None = None
     group: str | None = None
     split: str | None = None  # train, val or test
+    page: int | None = None  # of a stack, from 0, of the photograph and of its labels
+
+    @property
+    def drawn(self) -> list[tuple[Source, str]]:
+        """The pictures of labels, with what tells them apart."""
+        return [(Source(path, self.page), name) for path, name in self.labels.items()]
 
 
 @dataclass(frozen=True)
@@ -175,9 +181,9 @@ def _add_longer(path: Path, owners: Mapping[str, Sequence[str]], labels: dict[st
     """Gives a label to the photograph with whose name its own begins, such as photo_1_disc; False where none is."""
     name = as_id(path.stem)
     fits = [short for short in owners if name.startswith(tuple(short + mark for mark in " _.-"))]
-    if not fits or len(owners[max(fits, key=len)]) > 1:
+    short = max(fits, key=len, default="")
+    if len(owners.get(short, ())) != 1:
         return False
-    short = max(fits, key=len)
     labels.setdefault(owners[short][0], {})[path] = without_ending(f"x{name[len(short) :]}", LABELS)[1:].strip(" _.-")
     return True
 

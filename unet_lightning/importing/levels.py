@@ -121,9 +121,9 @@ def read_array(source: Source) -> Pixels:
         raise DataError(f"The array {source.path} cannot be read: {str(error)[:200]}.") from error
 
 
-def pages_of(path: Path) -> list[Source]:
-    """The pages of a TIFF stack, in order."""
-    return [Source(path, number) for number in range(len(_stack(path)))]
+def pages_of(path: Path) -> int:
+    """The number of pages of a TIFF stack."""
+    return len(_stack(path))
 
 
 def refuse_stack(path: Path) -> None:

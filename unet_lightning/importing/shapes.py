@@ -1,23 +1,28 @@
-"""What annotation tools draw, as pixels: a pixel is in a region where its centre is.
+"""What annotation tools draw, as pixels, painted into labels: a pixel is in a region where its centre is.
 
 Coordinates are (x, y) in pixels from the upper left corner of the image: its first pixel reaches from 0 to 1, with its
 centre at 0.5. LabelMe, COCO, CVAT and VIA all count so.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.data.labels import BACKGROUND, IGNORE
 from unet_lightning.errors import DataError
+from unet_lightning.importing.found import Label
 
 Size = tuple[int, int]  # height, width
 Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]  # (N, 2): x and y
 
 SLACK = 1.0  # pixels by which a point may lie outside the image
+BACKGROUNDS = ("background", "_background_")  # names of shapes that are no class of their own
+IGNORED = "__ignore__"  # LabelMe's name for what is not to be counted
 MOST_CROSSINGS = 5_000_000  # of outlines with rows of pixels: no outline of anything has more, and they take memory
 
 
@@ -27,6 +32,45 @@ class Region(NamedTuple):
     top: int
     left: int
     mask: Mask
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One thing that was drawn."""
+
+    name: str  # of its class
+    draw: Callable[[Size], Region]  # in an image of that size; DataError, as a part of a sentence, where it cannot be
+    what: str  # for messages: polygon 3
+    level: int = 0  # it covers what has a lower one
+
+
+def paint(shapes: Sequence[Shape], classes: Sequence[str], size: Size, later_counts: bool) -> Label:
+    """The class of each pixel, `(H, W)` uint8: the number of its name in `classes`, IGNORE, or background elsewhere.
+
+    Raises:
+        DataError: shapes of two classes and of one level share pixels, and nothing says which of them counts.
+    """
+    names = dict(enumerate(classes)) | {IGNORE: IGNORED}
+    numbers = dict.fromkeys(BACKGROUNDS, BACKGROUND) | {name: number for number, name in names.items()}
+    label = np.full(size, BACKGROUND, np.uint8)
+    for level in sorted({shape.level for shape in shapes}):
+        layer = np.full(size, -1, np.int16)
+        for shape in (one for one in shapes if one.level == level):
+            number = numbers[shape.name]
+            try:
+                region = shape.draw(size)
+            except DataError as error:
+                raise DataError(f"{shape.what} ({shape.name}): {error}") from error
+            part = layer[window(region)]
+            clash = part[region.mask & (part >= 0) & (part != number)]
+            if clash.size and not later_counts:
+                raise DataError(
+                    f"{shape.what} ({shape.name}) shares {clash.size} pixels with {names[clash[0]]}, and a pixel has "
+                    "one class. Draw them apart, or give --overlap later: then the later one in --classes counts"
+                )
+            part[region.mask] = np.maximum(part[region.mask], number)
+        label = np.where(layer < 0, label, layer).astype(np.uint8)
+    return label
 
 
 def polygon(points: Points, size: Size) -> Region:

@@ -1,5 +1,6 @@
 """A contact sheet: photographs with their labels painted over them, in one file to look at."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,30 +17,27 @@ from unet_lightning.results.html import embed, render
 
 MOST = 48  # images
 SIDE = 400  # pixels
-IGNORED = "#808080"
 
 
-def write_sheet(root: Path, split: Split, facts: Checked, path: Path) -> None:
-    """Writes the photographs of a folder, those that are unlike the others first, with their labels."""
-    parts = {part: FolderDataset(root, part, groups="(.+)") for part in ("train", "test") if part in _folders(split)}
+def write_sheet(parts: Mapping[str, FolderDataset], split: Split, facts: Checked, path: Path) -> None:
+    """Writes the photographs of a data set, those that are unlike the others first, with their labels."""
+    name, names = parts["train"].name, parts["train"].classes
     ids = [*split.parts]
     chosen = [*facts.unlike, *ids[:: -(-len(ids) // MOST)]]
     images = []
-    for name in list(dict.fromkeys(chosen))[:MOST]:
-        one = parts["test" if split.parts[name] == "test" else "train"].subset([name])
-        step = max(1, max(one.photo(0).shape[1:]) // SIDE)
-        photo, target = shown(one.photo(0)[:, ::step, ::step]), one.samples[0].target[::step, ::step]
-        classes = len(one.classes)
-        drawn = torch.stack([target == number for number in range(1, classes)])
-        painted = overlay(photo.clone(), drawn)
+    for image_id in list(dict.fromkeys(chosen))[:MOST]:
+        dataset = parts["test" if split.parts[image_id] == "test" else "train"]
+        index = dataset.image_ids.index(image_id)
+        photo, target = dataset.photo(index), dataset.target(index)
+        step = max(1, max(target.shape) // SIDE)
+        photo, target = shown(photo[:, ::step, ::step]), target[::step, ::step]
+        painted = overlay(photo.clone(), torch.stack([target == number for number in range(1, len(names))]))
         painted[:, target == IGNORE] = painted[:, target == IGNORE] // 2 + 64
-        images.append(
-            {"name": name, "part": split.parts[name], "photo": embed(photo, 80), "overlay": embed(painted, 80)}
-        )
-    names = next(iter(parts.values())).classes
+        pictures = {"photo": embed(photo, 80), "overlay": embed(painted, 80)}
+        images.append({"name": image_id, "part": split.parts[image_id], **pictures})
     page = render(
         "check.html.j2",
-        title=f"{len(ids)} images of {next(iter(parts.values())).name}",
+        title=f"{len(ids)} images of {name}",
         lines=facts.lines,
         doubts=facts.doubts,
         classes=list(zip(names[1:], class_colours(len(names))[1:], strict=True)),
@@ -47,7 +45,3 @@ def write_sheet(root: Path, split: Split, facts: Checked, path: Path) -> None:
         images=images,
     )
     write_text(path, page)
-
-
-def _folders(split: Split) -> tuple[str, ...]:
-    return ("train", "test") if split.of("test") else ("train",)

@@ -24,9 +24,14 @@ class Split(NamedTuple):
         """The images of a part."""
         return [image_id for image_id, found in self.parts.items() if found == part]
 
+    @property
+    def folders(self) -> Sequence[str]:
+        """The splits of the data set that is written: images to validate on are among those to train on."""
+        return ("train", "test") if self.of("test") else ("train",)
+
     def folder_of(self, image_id: str) -> str:
         """Where an image lies below the folder of the data set."""
-        return "." if not self.of("test") else "test" if self.parts[image_id] == "test" else "train"
+        return "." if len(self.folders) == 1 else "test" if self.parts[image_id] == "test" else "train"
 
     def rows(self) -> list[dict[str, str]]:
         """A row an image."""

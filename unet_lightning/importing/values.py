@@ -24,9 +24,12 @@ def annotation_files(path: Path, suffix: str, *marks: bytes) -> Iterator[Path]:
                 yield file
 
 
-def holds(path: Path, suffix: str, *marks: bytes) -> bool:
-    """Whether there is such a file."""
-    return next(annotation_files(path, suffix, *marks), None) is not None
+def json_of(path: Path) -> Any:
+    """The values in a file; see `read_json`."""
+    try:
+        return read_json(path.read_text(encoding="utf-8-sig"), f"The annotations {path}")
+    except (OSError, ValueError) as error:
+        raise DataError(f"The annotations {path} cannot be read ({str(error)[:200]}). Export them again.") from error
 
 
 def read_json(text: str, where: str) -> Any:
@@ -43,14 +46,6 @@ def read_json(text: str, where: str) -> Any:
         return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} cannot be read as JSON ({str(error)[:200]}). Export it again.") from error
-
-
-def text_of(path: Path) -> str:
-    """A file's text in UTF-8; DataError where it is none."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise DataError(f"The annotations {path} cannot be read ({str(error)[:200]}). Export them again.") from error
 
 
 def taken(values: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:

@@ -3,8 +3,6 @@
 Source: gitlab.com/vgg/via, via-2.x.y and via-3.x.y, CodeDoc.md.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,19 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from unet_lightning.data.table import read_rows
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
-from unet_lightning.importing.annotations import OPTIONS, Shape, Sheet, gather
+from unet_lightning.importing.annotations import OPTIONS, Sheet, gather
 from unet_lightning.importing.found import Found, Options, Reader
-from unet_lightning.importing.values import (
-    annotation_files,
-    line_width,
-    numbers,
-    points,
-    read_json,
-    taken,
-    text_of,
-)
+from unet_lightning.importing.shapes import Shape
+from unet_lightning.importing.values import annotation_files, json_of, line_width, numbers, points, read_json, taken
 from unet_lightning.text import some
 
 MARKS = (
@@ -78,7 +70,7 @@ def _photographs(file: Path) -> Iterator[tuple[str, Sequence[Drawn]]]:
     if file.suffix.lower() == ".csv":
         yield from _of_table(file)
         return
-    values = read_json(text_of(file), f"The annotations {file}")
+    values = json_of(file)
     if isinstance(values, dict) and {"project", "metadata"} <= values.keys():
         yield from _of_three(values, file)
         return
@@ -93,16 +85,12 @@ def _photographs(file: Path) -> Iterator[tuple[str, Sequence[Drawn]]]:
 
 
 def _of_table(file: Path) -> Iterator[tuple[str, list[Drawn]]]:
-    text = text_of(file)
-    if text.startswith("#") and "metadata_id" in text[:4000]:
+    columns, rows = read_rows(file, "table of annotations")
+    if columns and columns[0].startswith("# "):
         raise DataError(
             f"{file} is a table of VIA 3, which leaves out what classes are called. Save the project (JSON)."
         )
     found: dict[str, list[Drawn]] = {}
-    try:
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise DataError(f"{file} cannot be read as CSV ({error}). Export it again.") from error
     for number, row in enumerate(rows, 2):
         where = f"{file}, row {number}"
         name = taken({"filename": row.get("filename") or row.get("#filename")}, "filename", str, where)

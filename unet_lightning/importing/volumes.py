@@ -15,7 +15,7 @@ from unet_lightning.data.pairs import LABELS, without_ending
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.coding import Coding, seen
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Pixels, Reader
-from unet_lightning.importing.grey import OPTIONS, asked_greys
+from unet_lightning.importing.grey import OPTIONS, Greys, asked_greys
 from unet_lightning.importing.layouts import OF_LABELS, OF_MASKS
 from unet_lightning.importing.levels import Levels
 from unet_lightning.importing.matching import coding_of_one, pairs_of
@@ -40,11 +40,6 @@ class Volume(NamedTuple):
     affine: Pixels  # (4, 4): from voxels to millimetres
     spacing: tuple[float, ...]  # mm
     oriented: bool  # whether the file says how the patient lies
-
-
-def recognises(path: Path) -> bool:
-    """Whether there is a NIfTI file."""
-    return bool(_files(path, None))
 
 
 def read(path: Path, options: Options) -> Found:
@@ -180,11 +175,10 @@ def _opened(file: Path) -> Any:
 
 @lru_cache(maxsize=2)
 def _read(file: Path, _time: int) -> Pixels:
+    image = _opened(file)
     try:
-        voxels: Pixels = np.asanyarray(_opened(file).dataobj)
-    except (ConfigError, DataError):
-        raise
-    except Exception as error:
+        voxels: Pixels = np.asanyarray(image.dataobj)
+    except Exception as error:  # a broken file may raise anything in its parser
         raise DataError(f"{file} cannot be read as NIfTI ({str(error)[:200]}). Copy it again.") from error
     if voxels.dtype.kind not in "iuf":
         raise DataError(f"{file} has voxels of {voxels.dtype}: real numbers are expected.")
@@ -207,13 +201,12 @@ def _slice(voxels: Pixels, axis: int, place: int) -> Pixels:
     return np.ascontiguousarray(np.take(voxels, place, axis)[::-1, ::-1].T)
 
 
-def _photograph(file: Path, axis: int, place: int, greys: Any) -> Pixels:
-    found: Pixels = greys.of(_slice(_voxels(file), axis, place), str(file))
-    return found
+def _photograph(file: Path, axis: int, place: int, greys: Greys) -> Pixels:
+    return greys.of(_slice(_voxels(file), axis, place), str(file))
 
 
 def _label(file: Path, axis: int, place: int, coding: Coding) -> Label:
     return coding.decode(Levels(str(file), _slice(_labels(file), axis, place).astype(np.int64), False))
 
 
-READER = Reader("nifti", recognises, read, TAKES)
+READER = Reader("nifti", lambda path: bool(_files(path, None)), read, TAKES)

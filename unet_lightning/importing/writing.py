@@ -13,7 +13,7 @@ from PIL import Image
 
 from unet_lightning.data.description import Description, write_description
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
-from unet_lightning.data.opening import open_image, stored_form
+from unet_lightning.data.opening import header_of, open_image
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.files import take_place, write_rows
 from unet_lightning.importing.found import Found, Labelled
@@ -69,11 +69,12 @@ def write_folder(found: Found, split: Split, root: Path, name: str) -> dict[str,
     for image in counted(found.images, "Writing"):
         part = root / split.folder_of(image.image_id)
         photo = _write_photo(image, part / "images")
+        origin = str(image.photo) if isinstance(image.photo, Path) else f"the photograph of {image.source}"
         label = image.label()
         ignored = ignored or (len(found.classes) == 2 and IGNORE in label)
         target = _place(part / "labels", f"{image.image_id}.png")
         Image.fromarray(LEVELS[label] if len(found.classes) == 2 else label).save(target)
-        made_of |= {str(photo): _source(image), str(target): image.source}
+        made_of |= {str(photo): origin, str(target): image.source}
         if image.fov is not None:
             mask = _place(part / "masks", f"{image.image_id}{image.fov.suffix.lower()}")
             shutil.copyfile(image.fov, mask)
@@ -89,15 +90,15 @@ def _write_photo(image: Labelled, folder: Path) -> Path:
     if not isinstance(image.photo, Path):
         pixels = image.photo()
         pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
-        eight = pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,))
-        deep = pixels.dtype == np.uint16 and pixels.ndim == 2
-        if not eight and not (pixels.dtype in (np.uint8, np.uint16, np.float32) and pixels.ndim in (2, 3)):
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32) or pixels.ndim not in (2, 3):
             raise DataError(
                 f"The photograph of image {image.image_id} is an array of {pixels.dtype} and shape {pixels.shape}: "
                 "uint8, uint16 or float32 are expected, (height, width) or (height, width, channels)."
             )
-        path = _place(folder, f"{image.image_id}.{'png' if eight or deep else 'tif'}")
-        if eight or deep:
+        colours = pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)
+        as_png = colours or (pixels.dtype != np.float32 and pixels.ndim == 2)
+        path = _place(folder, f"{image.image_id}.{'png' if as_png else 'tif'}")
+        if as_png:
             Image.fromarray(pixels).save(path)
         else:
             tifffile.imwrite(
@@ -105,7 +106,7 @@ def _write_photo(image: Labelled, folder: Path) -> Path:
             )
         return path
     try:
-        turned = stored_form(image.photo, "photograph")[1] != 1
+        turned = header_of(image.photo, "photograph").turn != 1
     except DataError:  # of what is broken, or read in another way; the check will say
         turned = False
     if turned:  # as its label is written
@@ -120,8 +121,3 @@ def _write_photo(image: Labelled, folder: Path) -> Path:
 def _place(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
-
-
-def _source(image: Labelled) -> str:
-    """Where a photograph stands, for messages."""
-    return str(image.photo) if isinstance(image.photo, Path) else f"the photograph of {image.source}"
