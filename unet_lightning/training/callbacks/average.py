@@ -1,5 +1,6 @@
 """Weights averaged over the last optimizer steps."""
 
+import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -18,8 +19,13 @@ class RampedAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.99) -> None:
-        def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+            """Averages tensors of one type, all at once: a network has a hundred and more, most of them small."""
             kept = min(decay, float((1 + updates) / (10 + updates)))
-            return averaged * kept + current * (1 - kept)
+            if averaged[0].is_floating_point():
+                torch._foreach_lerp_(averaged, current, 1 - kept)
+            else:  # BatchNorm counts its batches
+                for one, other in zip(averaged, current, strict=True):
+                    one.copy_(one * kept + other * (1 - kept))
 
-        super().__init__(avg_fn=average)
+        super().__init__(multi_avg_fn=average)
