@@ -70,11 +70,12 @@ def embed(picture: Tensor, quality: int) -> dict[str, str | int]:
 def inline_svg(figure: Figure, name: str) -> str:
     """A figure drawn under STYLE as an `<svg>` element that takes its size and the colours of PAGE from the page.
 
-    The charts of one page need different names, or their ids are the same.
+    The charts of one page need different names, or their ids are the same. The page has the font.
     """
     file = io.StringIO()
     undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with matplotlib.rc_context({"svg.hashsalt": name}):  # ids follow from it, else they are drawn by chance
+    # Ids follow from the salt, else they are drawn by chance.
+    with matplotlib.rc_context({"svg.hashsalt": name}), quiet_about_glyphs():
         figure.savefig(file, format="svg", transparent=True, metadata=undated)
     # Matplotlib's style sheet would hold for the whole page, and the attributes of <svg> fix a size.
     svg = re.sub(r"<style.*?</style>", "", file.getvalue(), flags=re.DOTALL)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg, quiet_about_glyphs
+from unet_lightning.results.html import HUMAN_COLOUR, INK, MODEL_COLOUR, STYLE, inline_svg
 from unet_lightning.results.leaderboard.board import COSTS, Leaderboard
 from unet_lightning.results.leaderboard.choices import as_number, levels, searched, shortened
 
@@ -24,7 +24,7 @@ SECOND: dict[str, Any] = {"color": HUMAN_COLOUR, "linestyle": "--", "linewidth":
 
 def draw(board: Leaderboard) -> dict[str, str]:
     """The plots as SVG, by `forest`, `parallel` and `cost`; those with nothing to show are left out."""
-    with matplotlib.rc_context(STYLE), quiet_about_glyphs():
+    with matplotlib.rc_context(STYLE):
         figures = {"forest": forest(board), "parallel": parallel_coordinates(board), "cost": cost_plot(board)}
         drawn = {name: figure for name, figure in figures.items() if figure is not None}
         sizes = {name: f'<svg style="width: {REM * figure.get_figwidth():.0f}rem" ' for name, figure in drawn.items()}
