@@ -41,9 +41,9 @@ from unet_lightning.specs import build, trust
 from unet_lightning.sweeps.record import read as read_sweep
 from unet_lightning.training.build import build_data, build_section
 from unet_lightning.training.callbacks.checkpoint import RunCheckpoint
+from unet_lightning.training.checks import check_checkpoint
 from unet_lightning.training.config import TRAINING, continued
 from unet_lightning.training.folder import RunFolder
-from unet_lightning.training.going_on import check_checkpoint
 from unet_lightning.training.state import read_state
 
 SUFFIXES = (".tif", ".png", ".gif", ".jpg", ".bmp", ".ppm", ".webp", ".ppm.gz", ".npy", ".eps", "")

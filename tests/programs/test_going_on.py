@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from unet_lightning.errors import RunError
 from unet_lightning.program import CONF
 from unet_lightning.request import register_resolver, with_typed
-from unet_lightning.training.going_on import check_checkpoint
+from unet_lightning.training.checks import check_checkpoint
 
 
 @pytest.fixture

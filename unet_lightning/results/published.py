@@ -37,7 +37,7 @@ from unet_lightning.results.tables import interval_of, many_of, one_of, readable
 from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
-from unet_lightning.training.loggers import begin, build_loggers, described, end, group_of, show_results, title_of
+from unet_lightning.training.loggers import begin, build_loggers, end, group_of, show_results, title_of
 from unet_lightning.training.trackers.tracker import About, Curve, Results
 
 POINTS = 200  # of a curve in a tracker
@@ -151,9 +151,9 @@ def publish_evaluation(loggers: dict[str, Any], folder: Path, evaluation: Evalua
         return
     source, run = source.resolve(), first_run(source)
     name = run.read_config()["name"] if run.config_file.is_file() else source.name
-    config = described({"protocol": evaluation.protocol.written, "run": title_of(source)}, folder.resolve())
-    title = f"{title_of(source)} {shown(folder.name)}"
-    about = About(folder, config, title, group_of(source, name), "evaluate", resumable=False, trained=source)
+    config = {"protocol": evaluation.protocol.written, "run": title_of(source)}
+    title, group = f"{title_of(source)} {shown(folder.name)}", group_of(source, name)
+    about = About(folder.resolve(), config, title, group, "evaluate", resumable=False, trained=source)
     code = 1
     try:
         begin(built, about)

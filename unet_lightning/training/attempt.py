@@ -23,8 +23,8 @@ from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Diverged
 from unet_lightning.training.callbacks.history import History
 from unet_lightning.training.folder import RunFolder
-from unet_lightning.training.loggers import begin, described, end, group_of, past_rows, title_of
-from unet_lightning.training.memory import forget_peak, peak_memory
+from unet_lightning.training.loggers import begin, end, group_of, past_rows, title_of
+from unet_lightning.training.machine import forget_peak, peak_memory
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.state import ERROR, Word, begun, read_state
 from unet_lightning.training.state import FILE as STATE
@@ -146,7 +146,7 @@ class Attempt(Callback):
         folder, loggers = self.run.path.resolve(), self.trainer.loggers
         past = past_rows(folder) if loggers and self.run.last.is_file() else []
         group, name = group_of(folder, self.config["name"]), title_of(folder)
-        begin(loggers, About(folder, described(self.config, folder), name, group, "train", past=past))
+        begin(loggers, About(folder, self.config, name, group, "train", past=past))
 
     def _end(self, error: BaseException | None) -> None:
         """Notes what became of it. Where there is no room, the error on the way out says so."""

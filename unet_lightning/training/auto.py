@@ -7,12 +7,12 @@ values; the folds of a cross-validation, whose training labels differ, are still
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from unet_lightning.specs import SECTIONS, build
-from unet_lightning.training.config import ABSENT, select, with_value, within
+from unet_lightning.training.config import ABSENT, leaves, select, with_value, within
 from unet_lightning.training.sizing import FOV, SIZED, Circumstances, choose
 
 AUTO = "auto"  # of data.dataset.fov it means something else: there None is to be chosen
@@ -23,7 +23,7 @@ FOLLOWING: dict[str, Callable[[Any], int]] = {
     "num_classes": lambda data: len(data.classes),
 }
 FIELDS = "from_data"  # of config.yaml: the dotted fields that were AUTO
-WEIGHTS = "class_weights"
+WEIGHTS = ".class_weights"
 PRECISION = "trainer.precision"
 # Fields of the section `data` that leave the training labels what they were.
 SAME_DATA = tuple(
@@ -54,20 +54,6 @@ def recorded_as_auto(config: Mapping[str, Any], keys: Collection[str]) -> dict[s
     return {**config, FIELDS: sorted({*fields(config), *keys})}
 
 
-def _from_labels(config: Mapping[str, Any]) -> list[str]:
-    """The dotted fields of a config that are still to be filled."""
-    return [key for key in _weights(config["loss"], "loss") if select(config, key) == AUTO]
-
-
-def _weights(section: Any, prefix: str) -> Iterator[str]:
-    """The dotted fields for class weights in a section."""
-    for key, value in section.items() if isinstance(section, Mapping) else ():
-        if key == WEIGHTS:
-            yield f"{prefix}.{key}"
-        else:
-            yield from _weights(value, f"{prefix}.{key}")
-
-
 def follow_data(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
     """The config with the numbers of the photographs to train on where the network follows them: channels, classes."""
     left = [name for name in FOLLOWING if config["model"].get(name) == AUTO]
@@ -75,15 +61,12 @@ def follow_data(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
 
 
 def filled(config: Mapping[str, Any], train: Any) -> dict[str, Any]:
-    """The config with numbers in place of `auto`.
-
-    Args:
-        config: of a run.
-        train: the photographs to train on; no others may be looked at.
-    """
+    """The config with numbers in place of `auto`, by the photographs to `train` on; no others may be looked at."""
     from unet_lightning.data.shares import class_pixels  # brings torch, which a glance at a config does not need
 
-    if not (keys := _from_labels(config)):
+    values = leaves({"loss": config["loss"]})
+    keys = [key for key, value in values.items() if key.endswith(WEIGHTS) and value == AUTO]
+    if not keys:
         return dict(config)
     weights, found = class_weights(class_pixels(train)), dict(config)
     for key in keys:
@@ -122,9 +105,7 @@ def as_recorded(config: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[
 def with_other_data(config: Mapping[str, Any], typed: Collection[str]) -> dict[str, Any]:
     """The config of a run that is repeated: numbers of its data are found anew where it trains on other data.
 
-    Args:
-        config: with what was typed.
-        typed: the dotted fields and sections that were.
+    It has what was `typed`, which are the dotted fields and sections.
     """
     keys = [key for key in fields(config) if not any(within(key, one) for one in typed)]
     found = {key: value for key, value in config.items() if key != FIELDS}

@@ -99,10 +99,7 @@ def typed_changes(
 ) -> dict[str, tuple[Any, Any]]:
     """The values of a run that the present command has changed, dotted, each as it was and as it is now.
 
-    Args:
-        recorded: the config of the run.
-        config: the same with what was typed.
-        typed: the dotted fields and sections that were.
+    `typed` are the dotted fields and sections that were; `config` has them, and is `recorded` else.
     """
     found = [key for key in differences(recorded, config) if any(within(key, one) or within(one, key) for one in typed)]
     return {key: (select(recorded, key), select(config, key)) for key in found}
@@ -166,15 +163,13 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, str) and ("://" in value or Path(value).is_absolute() or ".." in re.split(r"[/\\]", value))
 
 
-def check_secrets(config: Mapping[str, Any], prefix: str = "") -> None:
+def check_secrets(config: Mapping[str, Any]) -> None:
     """Raises ConfigError for a value of a run that goes on which was not kept."""
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            check_secrets(value, f"{prefix}{key}.")
-        elif MASK in str(value):
+    for key, value in leaves(config).items():
+        if MASK in str(value):
             raise ConfigError(
-                f"{prefix}{key} holds a password or a token, which a run folder does not keep: give it again, by "
-                f"{prefix}{key}=... or by the environment."
+                f"{key} holds a password or a token, which a run folder does not keep: give it again, by {key}=... or "
+                "by the environment."
             )
 
 

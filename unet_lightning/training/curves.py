@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
 
 from unet_lightning.files import whole_file
 from unet_lightning.inference.colours import BLUE, ORANGE
 
-matplotlib.use("Agg")  # no screen is needed; before pyplot
-from matplotlib import pyplot as plt
-
 
 def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     """Losses and validation Dice over the epochs of a run, from the rows of metrics.csv, as PNG."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left_curves = [("train/loss", ORANGE, "training"), ("val/loss", BLUE, "validation")]
     right_curves = [("val/dice_per_image", BLUE, "per image"), ("val/dice_pooled", ORANGE, "pooled")]
     for axes, title, curves in ((left, "Loss", left_curves), (right, "Validation Dice", right_curves)):
@@ -29,4 +27,3 @@ def draw_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
             axes.legend()
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
-    plt.close(figure)

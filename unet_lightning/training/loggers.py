@@ -4,6 +4,7 @@ import csv
 import inspect
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,12 @@ def build_loggers(section: dict[str, Any] | None, folder: Path) -> list[Logger]:
 
 @rank_zero_only
 def begin(loggers: Sequence[Logger], about: About) -> None:
-    """Tells each logger what begins or goes on; UserError where one has no account, network or package."""
+    """Tells each logger what begins or goes on; UserError where one has no account, network or package.
+
+    Others read it: of the config no secrets and no folders of this machine.
+    """
+    config: dict[str, Any] = without_secrets(about.config, published)
+    about = replace(about, config=config | {"commit": commit(), "run_folder": title_of(about.folder)})
     for logger in loggers:
         try:
             if isinstance(logger, Tracker):
@@ -74,12 +80,6 @@ def show_results(loggers: Sequence[Logger], results: Results, step: int) -> None
                 logger.log_metrics(results.figures, step)
         except Exception as error:
             log.warning(f"{type(logger).__name__} does not show the results: {error}")
-
-
-def described(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The config with what it does not say itself; others read it: no secrets, no folders of this machine."""
-    found: dict[str, Any] = without_secrets(config, published)
-    return found | {"commit": commit(), "run_folder": title_of(folder)}
 
 
 def title_of(folder: Path) -> str:

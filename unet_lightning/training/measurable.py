@@ -1,8 +1,6 @@
 """What of a run can be measured, and the command that does it."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from unet_lightning.commands import command, value_path
 from unet_lightning.data.datamodule import SegmentationDataModule
@@ -32,15 +30,14 @@ def why_no_test(data: SegmentationDataModule) -> str:
 def evaluate_command(folder: Path, *words: str) -> str:
     """The command that measures a run: on test, else on its validation images; empty where it has neither.
 
-    Args:
-        folder: of the run, or of a sweep, which is measured as a cross-validation.
-        words: that the command has behind them.
+    A sweep is measured as a cross-validation; `words` are what the command has behind.
     """
     plain, run = command("evaluate", f"run={value_path(folder)}", *words), RunFolder(folder)
     if not run.config_file.is_file():
         return plain
     try:
-        return command_of(build_own(run.read_config()["data"]), folder, *words)
+        section = without_drawing(run.read_config()["data"])  # which may be somebody else's
+        return command_of(build(section, SECTIONS["data"]), folder, *words)
     except UserError:  # which that command says
         return plain
 
@@ -51,9 +48,3 @@ def command_of(data: SegmentationDataModule, folder: Path, *words: str) -> str:
     if split and not len(data.photographs("val")):
         return ""
     return command("evaluate", f"run={value_path(folder)}", *split, *words)
-
-
-def build_own(section: Mapping[str, Any]) -> SegmentationDataModule:
-    """The data of a run by its config, which may be somebody else's: nothing is drawn."""
-    data: SegmentationDataModule = build(without_drawing(section), SECTIONS["data"])
-    return data

@@ -14,7 +14,7 @@ from unet_lightning.models.weights import load_weights
 from unet_lightning.task import SegmentationTask
 from unet_lightning.training.callbacks import callbacks_of, find_callback
 from unet_lightning.training.callbacks.divergence import Divergence
-from unet_lightning.training.going_on import check_checkpoint
+from unet_lightning.training.checks import check_checkpoint
 from unet_lightning.training.processes import Processes
 from unet_lightning.training.stop import SafeStop
 

@@ -9,18 +9,6 @@ if TYPE_CHECKING:
     from unet_lightning.training.machine import Machine
 
 FOV = "data.dataset.fov"
-# In the order in which they are chosen.
-SIZED = (
-    FOV,
-    "data.folds",
-    "data.fold",
-    "data.augment.crop",
-    "model.base_c",
-    "data.batch_size",
-    "data.repeats",
-    "trainer.max_epochs",
-    "trainer.check_val_every_n_epoch",
-)
 FOLDS = 5  # one image in five validates
 ENOUGH = 50  # validation images that choose an epoch well enough
 DIVISOR = 16  # four poolings
@@ -69,9 +57,9 @@ class Choice(NamedTuple):
 def choose(facts: Circumstances, given: Mapping[str, Any]) -> dict[str, Choice]:
     """A value for each field of SIZED that is not `given`, by its dotted name."""
     values, found = dict(given), dict[str, Choice]()
-    for key in SIZED:
+    for key, rule in _RULES.items():
         if key not in given:
-            found[key] = _RULES[key](facts, values)
+            found[key] = rule(facts, values)
             values[key] = found[key].value
     return found
 
@@ -168,6 +156,7 @@ def _every(facts: Circumstances, values: Mapping[str, Any]) -> Choice:
     return Choice(every, f"validations then take about {looked_at / (every * trained):.0%} of the time of training")
 
 
+# In the order in which values are chosen.
 _RULES = {
     FOV: _fov,
     "data.folds": _folds,
@@ -179,3 +168,4 @@ _RULES = {
     "trainer.max_epochs": _epochs,
     "trainer.check_val_every_n_epoch": _every,
 }
+SIZED = tuple(_RULES)

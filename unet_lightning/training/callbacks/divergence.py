@@ -13,13 +13,15 @@ from unet_lightning.commands import value_path
 from unet_lightning.data.labels import Batch
 from unet_lightning.errors import UserError
 
+EVERY = 50  # steps
+
 
 class Diverged(UserError):
     """The loss or a weight is NaN or infinite."""
 
 
 class Divergence(Callback):
-    """Checks the loss of every step; on a GPU `every_n_steps` at a time, as a check waits for it.
+    """Checks the loss of every step; on a GPU `EVERY` at a time, as a check waits for it.
 
     No checkpoint is written after that: an epoch ends, and validation begins, with a check of losses and weights.
 
@@ -27,8 +29,7 @@ class Divergence(Callback):
         Diverged: with epoch, optimizer step and images, or the name of the weights.
     """
 
-    def __init__(self, every_n_steps: int = 50) -> None:
-        self.every_n_steps = every_n_steps
+    def __init__(self) -> None:
         self.seen: list[tuple[Tensor, int, Sequence[str]]] = []  # loss, optimizer step, images
 
     def on_train_batch_end(
@@ -37,7 +38,7 @@ class Divergence(Callback):
         """Keeps the loss, and checks where that costs nothing or enough have come together."""
         loss = outputs["loss"].detach()
         self.seen.append((loss, trainer.global_step, batch.image_id))
-        if loss.device.type == "cpu" or len(self.seen) >= self.every_n_steps:
+        if loss.device.type == "cpu" or len(self.seen) >= EVERY:
             self._check_losses(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Timer
 from torch import Tensor
 
 from unet_lightning.data.labels import Batch
+from unet_lightning.training.callbacks import find_callback
 from unet_lightning.training.sizing import FORWARD
 
 MEASURED = 3  # steps, after the first one, which is slower: memory is allocated, loading processes begin
@@ -92,7 +93,8 @@ class Duration(Callback):
         left = expected_seconds(
             step, steps, epochs, _validated(trainer, images), trainer.check_val_every_n_epoch or 1, self.first_epoch
         )
-        most = next((one.time_remaining() for one in _timers(trainer)), None)
+        timer = find_callback(trainer, Timer)
+        most = None if timer is None else timer.time_remaining()
         least = left if most is None else min(left, most)
         more = f", as trainer.max_time says; all would take {in_words(left)}" if least < left else ""
         gone = f", {epochs - self.first_epoch} of them to go" if self.first_epoch else ""
@@ -106,7 +108,3 @@ def _validated(trainer: L.Trainer, images: Tensor) -> float:
         return 0.0
     batches = sum(int(one) for one in trainer.num_val_batches)
     return float(batches * val.photo(0)[0].numel() / (len(images) * images[0, 0].numel()))
-
-
-def _timers(trainer: L.Trainer) -> list[Any]:
-    return [one for one in trainer.callbacks if hasattr(one, "time_remaining")]  # type: ignore[attr-defined]

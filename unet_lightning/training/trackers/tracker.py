@@ -31,7 +31,7 @@ class About:
     """What a tracker is told of a run before it begins."""
 
     folder: Path
-    config: Mapping[str, Any]  # resolved, plain, with the commit and the run's folder
+    config: Mapping[str, Any]  # resolved, plain; trackers get it with the commit and the run's folder
     name: str
     group: str  # of the runs that belong together: a sweep, or all runs of one name
     job_type: str  # train or evaluate
