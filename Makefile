@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test check lint format bench clean
 
 # Draws photographs, trains two minutes, evaluates and predicts.
 demo: $(READY)
@@ -26,6 +26,10 @@ lint: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Half an hour on two cores; nothing else should run.
+bench: $(READY)
+	$(BIN)/python experiments/benchmarks/bench.py
 
 format: $(READY_DEV)
 	$(BIN)/ruff format .
