@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from unet_lightning import specs
 from unet_lightning.errors import ConfigError
 from unet_lightning.program import CONF, one_line_errors, plain, trust_command_line
-from unet_lightning.text import at_home
+from unet_lightning.text import at_home, shown
 from unet_lightning.training.folder import followed
 
 OPTIONS = ("tta", "scale", "tile", "blend", "device")  # how photographs pass through networks
@@ -35,8 +35,9 @@ def main(cfg: DictConfig) -> None:
     trust_command_line(config)
     several = sections(config["data_sets"], overrides)
     from unet_lightning.metrics.surface import TOLERANCE
+    from unet_lightning.results.by_class import show_tables
     from unet_lightning.results.places import held
-    from unet_lightning.results.published import publish_evaluation, show_evaluation, write_evaluation, write_matrix
+    from unet_lightning.results.published import publish_evaluation, write_evaluation, write_matrix
     from unet_lightning.results.scores import Evaluation, evaluate_maps
     from unet_lightning.training.loggers import build_loggers
     from unet_lightning.training.trackers.tracker import forget_names
@@ -56,7 +57,8 @@ def main(cfg: DictConfig) -> None:
                     maps = source.maps(split, config["threshold"])
                     evaluation = evaluate_maps(maps, config["surface_tolerance"], config["instances"])
                     written, words = write_evaluation(evaluation, place, config["report"])
-                    show_evaluation(evaluation, words)
+                    show_tables(evaluation)
+                    print(shown(words))
                     publish_evaluation(config["logger"], written, evaluation, folder)
                 done.setdefault(folder, []).append(evaluation)
     if several:
@@ -71,27 +73,21 @@ def check(config: dict[str, Any], overrides: list[str]) -> None:
             raise ConfigError(f"{name} must be one of {words}, found {config[name]}.")
     threshold, data_sets, has_maps = config["threshold"], config["data_sets"], config["predictions"] is not None
     sources = [name for name in ("run", "predictions", "weights") if config[name] is not None]
-    has_run, of_validation = config["run"] is not None, threshold == "val"
-    tolerance = config["surface_tolerance"]
+    of_elsewhere = threshold == "val" and config["run"] is None
+    tolerance, has_weights = config["surface_tolerance"], config["weights"] is not None
     number = type(threshold) in (int, float) and 0 <= threshold <= 1
+    pixels = type(tolerance) in (int, float) and 0 <= tolerance < math.inf
     useless = [name for name in ("checkpoint", *OPTIONS) if any(word.startswith(f"{name}=") for word in overrides)]
     of_weights = [word for word in overrides if word.lstrip("+").startswith(("model.", "normalize"))]
     one_set = any(word.startswith("data.") for word in overrides)
     wrong = {
         f"threshold must be from 0 to 1, or val, found {threshold}.": not number and threshold not in (None, "val"),
-        f"surface_tolerance must be a number of pixels from 0 on, found {tolerance}.": type(tolerance)
-        not in (int, float)
-        or not 0 <= tolerance < math.inf,
+        f"surface_tolerance must be a number of pixels from 0 on, found {tolerance}.": not pixels,
         "Give run=<run folder>, or predictions=<folder of probability maps> data=<data set>, or weights=<file> "
         f"data=<data set>; found {', '.join(sources) or 'none'}.": len(sources) != 1,
-        "threshold=val needs a run: maps and weights from elsewhere have no validation images here.": (
-            of_validation and not has_run
-        ),
-        f"{', '.join(of_weights)}: of no effect without weights, leave it out.": config["weights"] is None
-        and of_weights,
-        "checkpoint chooses one of a run: weights names the file itself.": (
-            config["weights"] is not None and config["checkpoint"] is not None
-        ),
+        "threshold=val needs a run: maps and weights from elsewhere have no validation images here.": of_elsewhere,
+        f"{', '.join(of_weights)}: of no effect without weights, leave it out.": of_weights and not has_weights,
+        "checkpoint chooses one of a run: weights names the file itself.": has_weights and config["checkpoint"],
         f"{', '.join(useless)}: of no effect on maps from elsewhere, leave it out.": has_maps and useless,
         "run, predictions and weights name at least one place, found an empty list.": sources and not named_by(config),
         "data names at least one data set, found an empty list.": data_sets == [],

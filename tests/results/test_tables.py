@@ -11,6 +11,7 @@ from unet_lightning.metrics.summary import Summary, summarise
 from unet_lightning.results.published import write_matrix
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.tables import (
+    markdown,
     markdown_text,
     mean_and_sd,
     readable,
@@ -53,7 +54,7 @@ def observers():
 
 def text(observers, **protocol):
     changed = protocol_of(PROTOCOL | protocol)
-    return show(results_table(observers, changed.mark), words_of(changed))
+    return markdown(results_table(observers, changed.mark), words_of(changed))
 
 
 def cells(markdown):
@@ -178,7 +179,8 @@ def test_no_leak_is_marked_where_there_is_none(observers):
 
 
 def test_the_terminal_is_shown_the_table_too(observers, capsys):
-    text(observers, leak=["01"], leak_reasons={"trained": ["01"]})
+    changed = protocol_of(PROTOCOL | {"leak": ["01"], "leak_reasons": {"trained": ["01"]}})
+    show(results_table(observers, changed.mark), words_of(changed))
     assert "LEAK" in capsys.readouterr().out
 
 
@@ -196,7 +198,7 @@ def test_names_with_brackets_are_shown_as_they_are(observers):
 
 def test_a_wide_table_keeps_a_row_a_line():
     row = {f"data set {number} test": "0.8177 [0.8101 to 0.8254]" for number in range(12)}
-    rows = cells(show(pd.DataFrame([row], ["outputs/quick/2026-01-31_12-00-00"]), "what it is"))
+    rows = cells(markdown(pd.DataFrame([row], ["outputs/quick/2026-01-31_12-00-00"]), "what it is"))
     assert [len(line) for line in rows] == [13, 13]
     assert rows[1][0] == "outputs/quick/2026-01-31_12-00-00"
 
@@ -216,7 +218,8 @@ def test_a_terminal_gets_as_many_tables_as_it_takes_and_no_figure_is_broken(widt
 def test_runs_are_down_and_data_sets_across(tmp_path, monkeypatch):
     def evaluation(data_set, dice):
         summary = Summary([], {"dice": dice}, {}, {"dice": (0.5, 1.0)}, {})
-        return Evaluation(None, {"model": []}, {"model": summary}, protocol_of(PROTOCOL | {"dataset": data_set}))
+        protocol = protocol_of(PROTOCOL | {"dataset": data_set})
+        return Evaluation(None, {"model": []}, {"model": summary}, protocol, None, {})
 
     monkeypatch.chdir(tmp_path)
     one, two, three = evaluation("a", 0.75), evaluation("b", 0.625), evaluation("b", 0.875)

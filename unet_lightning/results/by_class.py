@@ -10,8 +10,8 @@ from unet_lightning.metrics.several import ClassFigures
 from unet_lightning.metrics.summary import Summary
 from unet_lightning.results.scores import Evaluation
 from unet_lightning.results.stored import MODEL, TRUE_BY_CALLED
-from unet_lightning.results.tables import mean_and_sd, readable, results_table, show, words_of
-from unet_lightning.results.trivial import trivial_table
+from unet_lightning.results.tables import markdown, mean_and_sd, readable, results_table, show, words_of
+from unet_lightning.results.trivial import trivial_table, words_of_trivial
 
 # Of the pooled pixels, in the order of the columns; then whatever else is measured of single images.
 OVERLAP = ("iou", "sensitivity", "precision", "specificity")
@@ -25,27 +25,37 @@ HEADLINE = (
 )
 
 
-def show_tables(evaluation: Evaluation, terminal: bool = True) -> str:
-    """Prints the table of an evaluation where wanted, with more than two classes a row a class too; as Markdown."""
+def tables_of(evaluation: Evaluation) -> list[tuple[pd.DataFrame, str]]:
+    """The tables of an evaluation with what stands below each; the last has a row a class where there are several."""
     protocol, figures = evaluation.protocol, evaluation.classes
-    words, mark = words_of(protocol), protocol.mark
+    beside, words = beside_trivial(evaluation), words_of(protocol)
+    of_trivial = words_of_trivial(evaluation.dataset, evaluation.maps.frequent)
     if figures is None:
-        table = show(results_table(evaluation.observers, mark), "", terminal)
-        return table + show(beside_trivial(evaluation), f"{evaluation.words_of_trivial} {words}", terminal)
-    headline = show(results_table({MODEL: figures.mean}, mark), HEADLINE, terminal)
-    headline += "\n" + show(beside_trivial(evaluation), evaluation.words_of_trivial, terminal)
-    table = class_table(evaluation, figures)
-    caption = " ".join([*left_out(evaluation, figures), words])
-    if terminal:
+        return [(results_table(evaluation.observers, protocol.mark), ""), (beside, f"{of_trivial} {words}")]
+    headline, caption = results_table({MODEL: figures.mean}, protocol.mark), [*left_out(evaluation, figures), words]
+    return [(headline, HEADLINE), (beside, of_trivial), (class_table(evaluation, figures), " ".join(caption))]
+
+
+def table_text(evaluation: Evaluation) -> str:
+    """The tables as Markdown."""
+    return "\n".join(markdown(*one) for one in tables_of(evaluation))
+
+
+def show_tables(evaluation: Evaluation) -> None:
+    """Prints the tables, of a row a class the columns that fit."""
+    *first, (table, caption) = tables_of(evaluation)
+    for one in first:
+        show(*one)
+    if evaluation.classes is not None:
         Console().print()
-        show(fitting(table, Console().width), caption)
-    return f"{headline}\n{show(table, caption, terminal=False)}"
+        table = fitting(table, Console().width)
+    show(table, caption)
 
 
 def beside_trivial(evaluation: Evaluation) -> pd.DataFrame:
     """The model beside maps that look at no photograph, a row each."""
     name = f"{MODEL} {evaluation.protocol.mark}".rstrip()
-    return trivial_table({name: evaluation.observers[MODEL]}, evaluation.trivial)
+    return trivial_table({name: evaluation.figures}, evaluation.trivial)
 
 
 def class_table(evaluation: Evaluation, figures: ClassFigures) -> pd.DataFrame:
@@ -79,14 +89,10 @@ def left_out(evaluation: Evaluation, figures: ClassFigures) -> list[str]:
     said = []
     if nowhere := [name for name, one in zip(names, figures.each, strict=True) if not images_with(one)]:
         said.append(f"In no label and no map, and left out of all means: {', '.join(nowhere)}.")
-    called = [
-        name
-        for name, share, one in zip(names, figures.shares, figures.each, strict=True)
-        if share == 0 and images_with(one)
-    ]
-    if called:
+    known = zip(names, figures.shares, figures.each, strict=True)
+    if called := [name for name, share, one in known if share == 0 and images_with(one)]:
         said.append(f"In no label, and called falsely: {', '.join(called)}.")
-    rows = evaluation.observers[MODEL].per_image
+    rows = evaluation.figures.per_image
     if empty := [image_id for image_id, row in zip(ids, rows, strict=True) if math.isnan(row["dice"])]:
         said.append(
             f"Of background alone, in label and map, and left out of the {len(ids)} images: {', '.join(empty)}."

@@ -19,21 +19,13 @@ from unet_lightning.inference.predictor import PredictionOptions
 from unet_lightning.metrics.calibration import reliability
 from unet_lightning.metrics.ranking import precision_recall_curve
 from unet_lightning.metrics.statistics import METHOD
-from unet_lightning.results.by_class import beside_trivial, show_tables
+from unet_lightning.results.by_class import beside_trivial, table_text
 from unet_lightning.results.maps import NetworkSource
-from unet_lightning.results.places import ending_of, held, place_of, put_in_place
-from unet_lightning.results.report import write_report
-from unet_lightning.results.report_by_class import write_class_report
+from unet_lightning.results.places import held, place_of, put_in_place
+from unet_lightning.results.report import write_class_report, write_report
 from unet_lightning.results.scores import Evaluation, MeasuredImage, evaluate_maps, pooled
-from unet_lightning.results.stored import (
-    MODEL,
-    PEOPLE,
-    PROBABILITIES,
-    TABLE,
-    image_rows,
-    write_stored,
-)
-from unet_lightning.results.tables import interval_of, many_of, one_of, readable, show
+from unet_lightning.results.stored import MODEL, PEOPLE, PROBABILITIES, TABLE, ending_of, image_rows, write_stored
+from unet_lightning.results.tables import interval_of, many_of, markdown, one_of, readable, show
 from unet_lightning.text import published, shown, without_secrets
 from unet_lightning.training.folder import RunFolder
 from unet_lightning.training.folds import first_run
@@ -63,7 +55,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
     def build(new: Path) -> None:
         calibration = {}
         for name, images in evaluation.images.items():
-            for one, said in zip_longest(images, evaluation.made_by):
+            for one, said in zip_longest(images, evaluation.maps.made_by):
                 path = new / PROBABILITIES / f"{one.image_id}{ending_of(name)}.png"
                 save_probability(one.probability, path, said.written() if said else None)
             calibration[name] = [asdict(one) for one in reliability(*pooled(images))]
@@ -71,7 +63,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
         write_stored(
             new, protocol, observers | evaluation.trivial, evaluation.dataset.image_ids, calibration, confusion
         )
-        write_text(new / TABLE, show_tables(evaluation, terminal=False))
+        write_text(new / TABLE, table_text(evaluation))
         if report:
             build_pages(new)
 
@@ -92,12 +84,6 @@ def write_evaluation(evaluation: Evaluation, folder: Path, report: bool = True) 
     return place, words
 
 
-def show_evaluation(evaluation: Evaluation, words: str) -> None:
-    """Prints the tables of an evaluation that is written, and where it is."""
-    show_tables(evaluation)
-    print(shown(words))
-
-
 def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
     """Writes the Dice of runs (down) on data sets (across) into each run as evaluation/matrix.md, and prints it."""
     cells = {
@@ -108,9 +94,8 @@ def write_matrix(done: Mapping[Path, Sequence[Evaluation]]) -> None:
         f"Dice per image with its 95 % interval ({METHOD}); the protocol of each cell is in its evaluation folder."
     )
     table = pd.DataFrame(cells).T.fillna("-")
-    text = show(table, caption, terminal=False)
     for run in done:
-        write_text(run / "evaluation" / "matrix.md", text)
+        write_text(run / "evaluation" / "matrix.md", markdown(table, caption))
     show(table, caption)
 
 

@@ -1,7 +1,11 @@
-"""The report of an evaluation: one HTML file with figures, curves and pictures, that opens without a network."""
+"""The report of an evaluation: one HTML file with figures, curves and pictures, that opens without a network.
+
+With more than two classes it has their table, the confusion matrix, and labels and maps in colours; each has its own.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,20 @@ from PIL import ImageColor
 from torch import Tensor
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
-from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
+from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL, Sample
+from unet_lightning.data.seen import Findings
 from unet_lightning.data.shown import shown
 from unet_lightning.files import write_text
-from unet_lightning.inference.colours import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
+from unet_lightning.inference.colours import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, class_colours, in_colours
+from unet_lightning.metrics.several import ClassFigures
 from unet_lightning.metrics.statistics import METHOD
 from unet_lightning.metrics.summary import Summary
+from unet_lightning.results.by_class import HEADLINE, beside_trivial, class_table, confusion_table, left_out
 from unet_lightning.results.charts import draw_charts
 from unet_lightning.results.html import embed, render
 from unet_lightning.results.protocol import Protocol
-from unet_lightning.results.scores import MeasuredImage, pooled
+from unet_lightning.results.scores import Evaluation, MeasuredImage, called_of, pooled
+from unet_lightning.results.stored import MODEL
 from unet_lightning.results.tables import (
     doubts_of,
     interval_of,
@@ -33,20 +41,8 @@ from unet_lightning.results.tables import (
 
 BELOW_TITLE = ("images", "reference", "region", "threshold", "threshold_source", "tta")
 # What the sentences above the table say, and digests.
-NOT_LISTED = (
-    "leak",
-    "leak_reasons",
-    "leak_by_names",
-    "seen_as",
-    "near_duplicates",
-    "same_patient",
-    "own_scale",
-    "watched",
-    "unknown_training",
-    "content",
-    "label_doubts",
-    "thresholds",
-)
+NOT_LISTED = {field.name for field in fields(Findings)}
+NOT_LISTED |= {"leak", "leak_by_names", "unknown_training", "content", "label_doubts", "thresholds"}
 BESIDE_PICTURES = ("dice", "sensitivity", "precision", "specificity", "mcc", "auroc", "cldice")
 LEGEND = {
     TRUE_POSITIVE: "found (true positive)",
@@ -55,6 +51,7 @@ LEGEND = {
 }
 DIMMED = 0.5  # light that the photograph keeps below the colours
 IGNORED = 0.2  # and outside the field of view, where nothing counts
+NOT_COUNTED = "#404040"
 
 
 def write_report(
@@ -71,10 +68,31 @@ def write_report(
     The `title` names the run, the data set and the split. The network is the first of `observers`; `images` are in the
     order of its `per_image`, and of the class `thing`.
     """
-    pictures = [pictures_of(image, thing) for image in images]
+    pictures = {image.image_id: pictures_of(image, thing) for image in images}
     charts = draw_charts(observers, *pooled(images), protocol.threshold, thing)
-    image_ids = [image.image_id for image in images]
-    write_page(path, title, protocol, observers, image_ids, pictures, LEGEND, charts, thing, trivial=trivial)
+    write_page(path, title, protocol, observers, pictures, thing, LEGEND, charts=charts, classes=None, trivial=trivial)
+
+
+def write_class_report(
+    path: Path, title: str, evaluation: Evaluation, figures: ClassFigures, pages: Mapping[str, str]
+) -> None:
+    """Writes the page of all classes, worst mean first; `pages` has the name of the file of each single class."""
+    classes = evaluation.dataset.classes
+    colours = [*class_colours(len(classes)), NOT_COUNTED]
+    called = map(called_of, zip(*evaluation.images.values(), strict=True))
+    pictures = {
+        sample.image_id: class_pictures_of(sample, numbers, colours)
+        for sample, numbers in zip(evaluation.dataset.samples, called, strict=True)
+    }
+    parts = {
+        "table": class_table(evaluation, figures),
+        "notes": [*left_out(evaluation, figures), HEADLINE],
+        "confusion": confusion_table(evaluation, figures),
+        "pages": pages,
+    }
+    legend = dict(zip(colours, [*classes, "not counted"], strict=True))
+    beside = {"charts": (), "classes": parts, "trivial": beside_trivial(evaluation)}
+    write_page(path, title, evaluation.protocol, {MODEL: figures.mean}, pictures, "class", legend, **beside)
 
 
 def write_page(
@@ -82,32 +100,20 @@ def write_page(
     title: str,
     protocol: Protocol,
     observers: Mapping[str, Summary],
-    image_ids: Sequence[str],
-    pictures: Sequence[list[dict[str, Any]]],
+    pictures: Mapping[str, list[dict[str, Any]]],
+    thing: str,
     legend: Mapping[str, str],
-    charts: Sequence[Mapping[str, str]] = (),
-    thing: str = "vessel",
-    classes: Mapping[str, Any] | None = None,
-    trivial: pd.DataFrame | None = None,
+    **parts: Any,
 ) -> None:
-    """Writes a report from its parts.
+    """Writes a report from its parts; see `write_report`.
 
-    Args:
-        path: of the page.
-        title: see `write_report`.
-        protocol: see `write_report`.
-        observers: see `write_report`.
-        image_ids: in the order of `per_image`.
-        pictures: of each image, see `pictures_of`.
-        legend: meanings of the colours in the pictures.
-        charts: see `draw_charts`.
-        thing: the class that the figures are of.
-        classes: of more than two: see `by_class.page_parts`.
-        trivial: the network beside maps that look at no photograph.
+    `pictures` are those of each image (see `pictures_of`) in the order of `per_image`, `legend` has the meanings of
+    their colours, and `parts` are what the template has beside: `charts` (see `draw_charts`), the tables of more than
+    two `classes`, and `trivial`, the network beside maps that look at no photograph.
     """
-    rows = zip(image_ids, pictures, next(iter(observers.values())).per_image, strict=True)
+    rows = zip(pictures.items(), next(iter(observers.values())).per_image, strict=True)
     # An image without a Dice comes last.
-    worst_first = sorted(rows, key=lambda row: math.inf if math.isnan(row[2]["dice"]) else row[2]["dice"])
+    worst_first = sorted(rows, key=lambda row: math.inf if math.isnan(row[1]["dice"]) else row[1]["dice"])
     page = render(
         "report.html.j2",
         title=title,
@@ -120,10 +126,8 @@ def write_page(
         field=protocol.terms.field,
         method=METHOD,
         table=table_rows(list(observers.values()), thing),
-        classes=classes,
-        trivial=trivial,
-        charts=charts,
         legend=legend,
+        **parts,
         images=[
             {
                 "image_id": image_id,
@@ -131,7 +135,7 @@ def write_page(
                 "figures": {readable_name(name): readable(row[name]) for name in BESIDE_PICTURES if name in row},
                 "pictures": shown,
             }
-            for image_id, shown, row in worst_first
+            for (image_id, shown), row in worst_first
         ],
     )
     write_text(path, page)
@@ -141,14 +145,15 @@ def table_rows(summaries: Sequence[Summary], thing: str = "vessel") -> list[dict
     """A row a figure, with its `name` and `cells`, one a summary: `mean` (SD), `pooled`, and the intervals of both."""
     rows = []
     for name in dict.fromkeys(name for summary in summaries for name in (*summary.mean, *summary.pooled)):
-        cells = []
-        for summary in summaries:
-            interval = interval_of(summary, name) if name in summary.mean else ""
-            in_all = {
+        cells = [
+            {
+                "mean": mean_and_sd(summary, name),
+                "interval": interval_of(summary, name) if name in summary.mean else "",
                 "pooled": readable(summary.pooled.get(name), name),
                 "pooled_interval": pooled_interval_of(summary, name),
             }
-            cells.append({"mean": mean_and_sd(summary, name), "interval": interval} | in_all)
+            for summary in summaries
+        ]
         rows.append({"name": readable_name(name, thing), "cells": cells})
     return rows
 
@@ -167,6 +172,17 @@ def pictures_of(image: MeasuredImage, thing: str = "vessel") -> list[dict[str, A
             (f"Probability of {one_of(thing)}", f"in image {image.image_id}: white is 1", grey, 75),
             ("Errors", f"in image {image.image_id}: {colours}", errors, 80),
         )
+    ]
+
+
+def class_pictures_of(sample: Sample, called: Tensor, colours: list[str]) -> list[dict[str, Any]]:
+    """Photograph, label and map of an image of more than two classes; the last of the colours does not count."""
+    nothing, number = sample.target == IGNORE, len(colours) - 1
+    label, found = (in_colours(one.masked_fill(nothing, number), colours) for one in (sample.target, called))
+    pictures = (("Photograph", shown(sample.image)), ("Label", label), ("Most probable class", found))
+    return [
+        {"caption": name, "alt": f"{name} of image {sample.image_id}"} | embed(picture, 85)
+        for name, picture in pictures
     ]
 
 

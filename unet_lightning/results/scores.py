@@ -1,7 +1,7 @@
 """Figures of probability maps, with the protocol that they stand under."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,8 +20,7 @@ from unet_lightning.progress import counted
 from unet_lightning.results.decided import Maps
 from unet_lightning.results.protocol import Protocol
 from unet_lightning.results.stored import MODEL, of_class
-from unet_lightning.results.trivial import trivial_maps, words_of_trivial
-from unet_lightning.training.origin import MadeBy
+from unet_lightning.results.trivial import trivial_maps
 from unet_lightning.training.provenance import commit, versions
 
 
@@ -43,14 +42,17 @@ class Evaluation:
     With more than two classes `model` has the means over the classes but the background, and each class its own.
     """
 
-    dataset: SegmentationDataset
+    maps: Maps  # what was measured
     images: dict[str, list[MeasuredImage]]  # `model`, or with more than two classes each `model: <class>`
     observers: dict[str, Summary]  # figures by the name of who drew, the model's first
     protocol: Protocol
-    classes: ClassFigures | None = None  # where there are more than two
-    trivial: dict[str, Summary] = field(default_factory=dict)  # of maps that look at no photograph, by their names
-    words_of_trivial: str = ""
-    made_by: Sequence[MadeBy | None] = ()  # of each image what is known of the networks behind its map
+    classes: ClassFigures | None  # where there are more than two
+    trivial: dict[str, Summary]  # of maps that look at no photograph, by their names
+
+    @property
+    def dataset(self) -> SegmentationDataset:
+        """The photographs, with their labels."""
+        return self.maps.dataset
 
     @property
     def figures(self) -> Summary:
@@ -70,9 +72,7 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     terms = dataset.terms
     how: dict[str, Any] = {"groups": dataset.groups, "tolerance": tolerance, "instances": instances}
     how |= {"shape": terms.shape, "watch": partial(counted, words=f"{dataset.name} {maps.split}, measuring")}
-    protocol = protocol_of(maps, instances)
-    beside: dict[str, Any] = {"trivial": trivial_maps(dataset, maps.frequent), "made_by": maps.made_by}
-    beside["words_of_trivial"] = words_of_trivial(dataset, maps.frequent)
+    protocol, trivial = protocol_of(maps, instances), trivial_maps(dataset, maps.frequent)
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
     for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
@@ -84,27 +84,17 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     if len(classes) > 2:
         if any(one.second_label is not None for one in dataset.files):
             print(f"No figures of the {terms.second}: they are measured with two classes alone.")
-        figures = class_figures(dataset, images, maps.probabilities, **how)
+        called = [called_of(one) for one in zip(*images.values(), strict=True)]
+        targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
+        figures = summarise_classes(called, targets, maps.probabilities, len(classes), **how)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
-        return Evaluation(dataset, images, {MODEL: figures.mean} | each, protocol, figures, **beside)
+        return Evaluation(maps, images, {MODEL: figures.mean} | each, protocol, figures, trivial)
     first = [one.target for one in images[MODEL]]
     observers = {MODEL: figures_of(images[MODEL], first, **how)}
     if second := second_observer(dataset):
         observers[terms.second] = summarise([target == VESSEL for target in second], first, **how)
         observers[terms.against_second] = figures_of(images[MODEL], second, **how)
-    return Evaluation(dataset, images, observers, protocol, **beside)
-
-
-def class_figures(
-    dataset: SegmentationDataset,
-    images: dict[str, list[MeasuredImage]],
-    probabilities: Sequence[Tensor],
-    **how: Any,
-) -> ClassFigures:
-    """The figures of several classes, from what was called each but the background; `how`: see `summarise_classes`."""
-    called = [called_of(one) for one in zip(*images.values(), strict=True)]
-    targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
-    return summarise_classes(called, targets, probabilities, len(dataset.classes), **how)
+    return Evaluation(maps, images, observers, protocol, None, trivial)
 
 
 def called_of(of_classes: Sequence[MeasuredImage]) -> Tensor:

@@ -37,12 +37,8 @@ NAMES = {
     "count_error": "Error in the number of objects",
     "tta": "Test-time augmentation",
 }
-DECIMALS = {
-    "component_error": 1,
-    "count_error": 1,
-    "hd95": 1,
-    "rho": 2,
-}  # pieces, pixels, and a rank correlation; all others are rates
+# Pieces, pixels, and a rank correlation; all others are rates.
+DECIMALS = {"component_error": 1, "count_error": 1, "hd95": 1, "rho": 2}
 WITH_INTERVAL = ("dice", "auroc", "average_precision")  # of the pooled figures in the table
 WIDE = 10_000  # characters: a row of Markdown is one line
 AT_START = re.compile(r"^(?:[#>+=-])(?=[\s#=-]|$)")  # of a line, where it would make a heading or a list
@@ -186,17 +182,21 @@ def doubts_of(protocol: Protocol) -> list[str]:
     return said
 
 
-def show(frame: pd.DataFrame, caption: str, terminal: bool = True) -> str:
-    """Prints a table of text to the terminal where wanted; returns it as Markdown, its caption as a paragraph below."""
-    if terminal:
-        for part in in_width(frame, Console().width):
-            Console().print(_grid(part, shown))
-        Console(highlight=False).print(shown(caption), markup=False)
+def show(frame: pd.DataFrame, caption: str) -> None:
+    """Prints a table of text, its caption below."""
+    for part in in_width(frame, Console().width):
+        Console().print(_grid(part, shown))
+    Console(highlight=False).print(shown(caption), markup=False)
+
+
+def markdown(frame: pd.DataFrame, caption: str) -> str:
+    """The same as Markdown, with the caption, where there is one, as a paragraph."""
     text = io.StringIO()
     Console(file=text, width=WIDE, color_system=None, force_terminal=False).print(_grid(frame, markdown_text))
     rows = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
     lines = textwrap.wrap(markdown_text(caption), 100, break_long_words=False, break_on_hyphens=False)
-    return "\n".join([*rows, "", *(AT_START.sub(r"\\\g<0>", line) for line in lines)]) + "\n"
+    paragraph = ["", *(AT_START.sub(r"\\\g<0>", line) for line in lines)] if lines else []
+    return "\n".join([*rows, *paragraph]) + "\n"
 
 
 def in_width(frame: pd.DataFrame, width: int) -> list[pd.DataFrame]:
@@ -218,11 +218,8 @@ def in_width(frame: pd.DataFrame, width: int) -> list[pd.DataFrame]:
 
 
 def _grid(frame: pd.DataFrame, as_text: Callable[[str], str]) -> Table:
-    table = Table(
-        Column("", overflow="fold"),
-        *(Column(escape(as_text(name)), justify="right") for name in frame),
-        box=box.MARKDOWN,
-    )
+    names = (Column(escape(as_text(name)), justify="right") for name in frame)
+    table = Table(Column("", overflow="fold"), *names, box=box.MARKDOWN)
     for row in frame.itertuples():
         dim = row[0] in frame.attrs.get("dim", ())
         table.add_row(*(escape(as_text(cell)) for cell in row), style="dim" if dim else "")

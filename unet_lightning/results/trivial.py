@@ -1,6 +1,6 @@
 """Maps that look at no photograph, beside those of a network: so its figures are seen for what they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 from torch import Tensor
@@ -27,8 +27,8 @@ def trivial_maps(dataset: SegmentationDataset, frequent: int | None) -> dict[str
     targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
     if len(dataset.classes) > 2 and frequent is None:
         frequent = int(shares_of(dataset.image_ids, dataset.classes, targets).counts.sum(0).argmax())
-    numbers = (0, 1) if len(dataset.classes) == 2 else (frequent or 0,)
     size = len(dataset.classes)
+    numbers = (0, 1) if size == 2 else (frequent or 0,)
     return {ALL + dataset.classes[one]: constant_map(targets, size, one, dataset.groups) for one in numbers}
 
 
@@ -47,8 +47,3 @@ def trivial_table(model: Mapping[str, Summary], trivial: Mapping[str, Summary]) 
     table = pd.DataFrame(rows).T.rename_axis("Map")
     table.attrs["dim"] = list(trivial)
     return table
-
-
-def is_trivial(observers: Sequence[str]) -> list[str]:
-    """Those of some names of observers that are of such maps."""
-    return [name for name in observers if name.startswith(ALL)]

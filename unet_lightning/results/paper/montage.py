@@ -12,8 +12,7 @@ from torch import Tensor
 from unet_lightning.data.labels import IGNORE
 from unet_lightning.inference.colours import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, class_colours, in_colours
 from unet_lightning.metrics.comparison import Values
-from unet_lightning.results.report import overlay_errors
-from unet_lightning.results.report_by_class import NOT_COUNTED
+from unet_lightning.results.report import NOT_COUNTED, overlay_errors
 from unet_lightning.results.style import BLACK, MILLIMETRE, Sizes
 from unet_lightning.results.tables import readable
 
