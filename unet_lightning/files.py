@@ -26,19 +26,27 @@ def whole_file(path: Path) -> Iterator[Path]:
     cannot be written.
     """
     temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}{path.suffix}")  # also of the longest name
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with temporary.open("rb+") as file:  # Windows flushes only what may be written
+                os.fsync(file.fileno())  # complete on the disk before it takes the name, even if the power fails
+            take_place(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes what the system says against writing a file, or into a folder, an error of ours."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:  # Windows flushes only what may be written
-            os.fsync(file.fileno())  # complete on the disk before it takes the name, even if the power fails
-        take_place(temporary, path)
+        yield
     except OSError as error:
         raise UserError(
             f"Cannot write {path}: {error.strerror or error}. Is there room, and may you write there?"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def take_place(temporary: Path, path: Path) -> None:

@@ -15,18 +15,8 @@ photo_1_mask.png; a folder an image; a CSV file with the columns image and label
 group); annotations of LabelMe, COCO, CVAT or VIA with their photographs; NIfTI volumes; or DICOM files. Labels have the
 names of their photographs, or usual endings more. Nothing is written where something is wrong.
 """
-OWN = (
-    "dataset",
-    "input",
-    "out",
-    "check",
-    "name",
-    "test",
-    "seed",
-    "groups",
-    "split",
-    "format",
-)  # the rest is a reader's
+# Options that are not a reader's.
+OWN = ("dataset", "input", "out", "check", "name", "test", "seed", "groups", "split", "format")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

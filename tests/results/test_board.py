@@ -145,16 +145,16 @@ def test_nothing_is_said_of_tests_where_none_was_made():
 
 def test_intervals_are_by_group_where_images_have_groups():
     values = images(0.70, 0.72, 0.80, 0.83, 0.75, 0.79, 0.81, 0.86)
-    alone = make_leaderboard([entry("a", dice=values)], "dice").lines.iloc[0]
-    groups = dict(zip(values, "aabbcdef", strict=True))
-    board = make_leaderboard([entry("a", dice=values)], "dice", groups=groups)
-    assert board.lines.iloc[0]["dice_low"] < alone["dice_low"] < alone["dice_per_image"]
-    assert "by group; none below 6 groups of images" in " ".join(board.notes)
-    content = {image: {"photograph": "0", "group": group} for image, group in groups.items()}
-    said = make_leaderboard([entry("a", dice=values, protocol={"content": content})], "dice")
-    assert said.lines.iloc[0]["dice_low"] == board.lines.iloc[0]["dice_low"]
-    few = make_leaderboard([entry("a", dice=values)], "dice", groups=dict(zip(values, "aabbccdd", strict=True)))
-    assert math.isnan(few.lines.iloc[0]["dice_low"])
+
+    def board(groups):
+        content = {one: {"photograph": "0", "group": group} for one, group in zip(values, groups, strict=True)}
+        return make_leaderboard([entry("a", dice=values, protocol={"content": content})], "dice")
+
+    alone, six, four = (board(groups).lines.iloc[0] for groups in ("abcdefgh", "aabbcdef", "aabbccdd"))
+    assert alone["dice_low"] == make_leaderboard([entry("a", dice=values)], "dice").lines.iloc[0]["dice_low"]
+    assert six["dice_low"] < alone["dice_low"] < alone["dice_per_image"]
+    assert "by group; none below 6 groups of images" in " ".join(board("aabbcdef").notes)
+    assert math.isnan(four["dice_low"])
 
 
 def test_seeds_cost_their_mean_of_time_and_their_greatest_memory():

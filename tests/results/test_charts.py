@@ -142,3 +142,8 @@ def test_of_another_class_nothing_is_said_of_vessels():
     charts = draw_charts({"model: disc": MODEL}, PROBABILITY, TARGET, "argmax", "disc")
     assert "vessel" not in str(charts)
     assert "share of disc" in charts[2]["caption"] and "probability of disc" in charts[2]["svg"]
+
+
+def test_letters_that_the_font_lacks_draw_no_warning():
+    charts = draw_charts({"model: 细胞": MODEL}, PROBABILITY, TARGET, 0.5, "细胞")
+    assert len(charts) == 3 and all("细胞" in "".join(texts(one["svg"])) for one in charts)

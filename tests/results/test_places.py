@@ -9,9 +9,8 @@ from evaluation_folders import PROTOCOL, dice, protocol_of, write_evaluation
 
 from unet_lightning.errors import OtherRun, RunError, UserError
 from unet_lightning.files import locked
-from unet_lightning.results import places
 from unet_lightning.results.places import evaluation_name, held, place_of, put_in_place
-from unet_lightning.results.stored import read_stored, stored_evaluations
+from unet_lightning.results.stored import ending_of, read_stored, stored_evaluations
 
 DRIVE = PROTOCOL | {"images": 2, "leak": []}
 
@@ -218,4 +217,4 @@ def test_what_cannot_be_written_is_one_error(tmp_path):
 
 
 def test_the_names_of_files_follow_the_class():
-    assert [places.ending_of(name) for name in ("model", "model: vessel")] == ["", "_vessel"]
+    assert [ending_of(name) for name in ("model", "model: vessel")] == ["", "_vessel"]

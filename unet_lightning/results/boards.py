@@ -6,17 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from unet_lightning.commands import value_path
 from unet_lightning.errors import RunError
+from unet_lightning.metrics.several import mean_known
 from unet_lightning.results.leaderboard.board import Leaderboard, make_leaderboard
-from unet_lightning.results.leaderboard.entries import Entry, Run, make_entries, without_missing_folds
-from unet_lightning.results.leaderboard.folds import folds_in_words
+from unet_lightning.results.leaderboard.entries import Entry, Run, make_entries, trivial_entries
+from unet_lightning.results.leaderboard.folds import folds_in_words, without_missing_folds
 from unet_lightning.results.leaderboard.pairing import mark_twins, paired
 from unet_lightning.results.leaderboard.tables import counted_states
-from unet_lightning.results.leaderboard.trivial import trivial_entries
 from unet_lightning.results.stored import read_stored, stored_evaluations
 from unet_lightning.training.auto import as_asked
 from unet_lightning.training.folder import RunFolder
@@ -185,13 +184,13 @@ def read_run(folder: Path, name: str, jobs: Sequence[Path], on: str) -> Run:
         config["data"].pop("fold", None)
     states = [state for state, _ in map(state_or_fault, [folder] if own else jobs) if state is not None]
     # A state that was written before the first epoch ended knows neither.
-    seconds = [state.seconds for state in states if state.seconds]
+    seconds = mean_known([state.seconds or math.nan for state in states])
     memory = [state.peak_memory_mb for state in states if state.peak_memory_mb]
     return Run(
         name,
         config,
         read_stored(stored_evaluations(folder)[on]),
         states[0].overrides if own and states else None,
-        fmean(seconds) if seconds else math.nan,
+        seconds,
         max(memory, default=math.nan),
     )

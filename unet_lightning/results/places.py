@@ -15,19 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.errors import OtherRun, RunError, UserError
-from unet_lightning.files import leads_out, locked, take_place
+from unet_lightning.errors import OtherRun, RunError
+from unet_lightning.files import leads_out, locked, take_place, writing
 from unet_lightning.results.protocol import Protocol
-from unet_lightning.results.stored import (
-    CONFUSION,
-    METRICS,
-    MODEL,
-    PER_IMAGE,
-    PROBABILITIES,
-    TABLE,
-    old_of,
-    read_stored,
-)
+from unet_lightning.results.stored import beside, files_of, read_stored
 
 LEFT = re.compile(r"\.(.+)\.(new|old)")  # what a crash leaves of an evaluation
 # What makes figures those of another protocol, beside the settings in the name of the folder.
@@ -35,13 +26,7 @@ MEASURED = ("dataset", "split", "reference", "region", "resolution", "threshold"
 
 
 def evaluation_name(dataset: str, split: str, settings: Mapping[str, Any]) -> str:
-    """The name of an evaluation's folder: `drive-test`, or `drive-test_threshold-val_tta-d4`.
-
-    Args:
-        dataset: its name.
-        split: of it.
-        settings: those that are not the usual ones.
-    """
+    """The name of an evaluation's folder by the settings that are not the usual ones: `drive-test_threshold-val`."""
     words = (f"_{name}-{_word(value)}" for name, value in settings.items())
     return f"{dataset}-{split}{''.join(words)}"
 
@@ -66,23 +51,22 @@ def held(run: Path, name: str) -> Iterator[Path]:
         UserError: nothing can be written there.
     """
     folder = run / "evaluation" / name
-    lock, old, new = _lock_of(folder), old_of(folder), _new_of(folder)
+    lock, old, new = (beside(folder, ending) for ending in ("lock", "old", "new"))
     for path in (folder, lock, old, new):
         if leads_out(path, run):
-            raise RunError(
-                f"{path} leads to {path.resolve()}, out of {run}: nothing is written there. Remove the link."
-            )
+            out = f"{path} leads to {path.resolve()}, out of {run}"
+            raise RunError(f"{out}: nothing is written there. Remove the link.")
     other = OtherRun(f"Another process makes the evaluation {folder}: wait until it ends, or end it.")
-    with _writing(folder):
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.touch()
     with locked(lock, other):
-        with _writing(folder):
+        with writing(folder):
             _put_right(folder)
             for found in filter(None, [LEFT.fullmatch(path.name) for path in folder.parent.iterdir()]):
                 place = folder.with_name(found[1])
-                if not leads_out(_lock_of(place), run):
-                    with contextlib.suppress(OtherRun), locked(_lock_of(place), other):  # nobody is making it
+                if not leads_out(its := beside(place, "lock"), run):
+                    with contextlib.suppress(OtherRun), locked(its, other):  # nobody is making it
                         _put_right(place)
         try:
             yield folder
@@ -97,7 +81,6 @@ def place_of(folder: Path, protocol: Protocol, image_ids: Iterable[str]) -> Path
     """`folder`, or one beside it where an evaluation of another protocol is there, such as of other photographs."""
     ids, contents = list(image_ids), protocol.content
     mine, content = _identity(protocol, ids), {one: _pixels(contents[one]) for one in ids if one in contents}
-
     if not folder.exists():
         return folder
     try:
@@ -129,44 +112,23 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> bool:
     Returns:
         whether there was an earlier one.
     """
-    new = _new_of(folder)
-    with _writing(folder):
+    new = beside(folder, "new")
+    with writing(folder):
         _put_right(folder)
         new.mkdir()
         try:
             build(new)
             if earlier := folder.exists():
-                take_place(folder, old_of(folder))
+                take_place(folder, beside(folder, "old"))
             take_place(new, folder)
         finally:
             _put_right(folder)
     return earlier
 
 
-def _lock_of(folder: Path) -> Path:
-    """The file that is locked while an evaluation is made."""
-    return folder.with_name(f".{folder.name}.lock")
-
-
-def _new_of(folder: Path) -> Path:
-    """Where an evaluation is built."""
-    return folder.with_name(f".{folder.name}.new")
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Makes what the system says an error of ours."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"Cannot write {folder}: {error.strerror or error}. Is there room, and may you write there?"
-        ) from error
-
-
 def _put_right(folder: Path) -> None:
     """Brings an evaluation back that had just given its place away, and removes what is left of a build."""
-    old, new = old_of(folder), _new_of(folder)
+    old, new = beside(folder, "old"), beside(folder, "new")
     if old.exists() and not folder.exists():
         take_place(old, folder)
     if old.is_dir() and not old.is_symlink():
@@ -180,7 +142,7 @@ def _put_right(folder: Path) -> None:
 
 def _clear(old: Path, folder: Path) -> None:
     """Removes an earlier evaluation by the names of its files, and moves all others into the one in its place."""
-    own = _files_of(old)
+    own = files_of(old)
     for home, folders, files in os.walk(old, topdown=False):
         links = [name for name in folders if Path(home, name).is_symlink()]
         for path in (Path(home, name) for name in (*files, *links)):
@@ -194,28 +156,9 @@ def _clear(old: Path, folder: Path) -> None:
         Path(home).rmdir()
 
 
-def _files_of(folder: Path) -> set[Path]:
-    """The files of an evaluation, by its own tables."""
-    names = {METRICS, PER_IMAGE, CONFUSION, TABLE}
-    try:
-        tables = read_stored(folder).per_image
-    except RunError:  # broken: what the new one has, too, is known by that
-        tables = {}
-    for observer in [name for name in tables if name.startswith(f"{MODEL}: ")] or {MODEL} & {*tables}:
-        ending = ending_of(observer)
-        names |= {f"{PROBABILITIES}/{image}{ending}.png" for image in tables[observer].index} | {f"report{ending}.html"}
-    return set(map(Path, names))
-
-
-def ending_of(observer: str) -> str:
-    """What ends the names of a model's files: nothing, or `_<class>` for `model: <class>`."""
-    return observer.removeprefix(MODEL).replace(": ", "_", 1)
-
-
 def _identity(protocol: Protocol, image_ids: Iterable[str]) -> dict[str, Any]:
     """What tells an evaluation from others of the same name."""
-    known = {name: getattr(protocol, name) for name in MEASURED} | (
-        {"threshold": "chosen"} if protocol.is_chosen else {}
-    )
-    networks = [Path(network.checkpoint).name for network in protocol.networks]
-    return {**known, "networks": networks, "images": sorted(image_ids)}
+    known = {name: getattr(protocol, name) for name in MEASURED}
+    if protocol.is_chosen:
+        known["threshold"] = "chosen"
+    return {**known, "networks": protocol.files, "images": sorted(image_ids)}

@@ -1,6 +1,7 @@
 """What was measured how: the protocol that stands on every table and page, and beside the figures on disk."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from unet_lightning.data.seen import Findings, Leak
@@ -46,6 +47,11 @@ class Protocol(Findings, Origin):
     def patients(self) -> int | None:
         """How many groups of images there are, such as patients; None where each image stands for itself."""
         return len({one["group"] for one in self.content.values() if "group" in one}) or None
+
+    @property
+    def files(self) -> list[str]:
+        """The names of its checkpoints, such as `best.ckpt`."""
+        return [Path(network.checkpoint).name for network in self.networks]
 
     @property
     def mark(self) -> str:

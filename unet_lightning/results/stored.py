@@ -19,7 +19,7 @@ from unet_lightning.text import from_cell
 
 METRICS, PER_IMAGE, TABLE, PROBABILITIES = "metrics.json", "per_image.csv", "table.md", "probabilities"
 CONFUSION, TRUE_BY_CALLED = "confusion_matrix.csv", "true \\ called"  # a file, and the corner of the table in it
-OLD = ".old"  # ends the name of an evaluation that gives its place away
+OLD = ".old"  # ends the name of an evaluation that gives its place away: after a crash it is still there
 SAME_MEAN = 1e-6  # a mean of the figures as they are written is the mean that is written, but for rounding
 # Who drew what is measured; with more than two classes the mean over them, and `model: <class>` each.
 MODEL, SECOND, AGAINST_SECOND = "model", TERMS["vessels"].second, TERMS["vessels"].against_second
@@ -46,9 +46,8 @@ class StoredEvaluation:
     @property
     def images(self) -> set[str]:
         """Ids of the images that the network was measured on."""
-        return {
-            image for observer, table in self.per_image.items() if observer.startswith(MODEL) for image in table.index
-        }
+        tables = [table for observer, table in self.per_image.items() if observer.startswith(MODEL)]
+        return {image for table in tables for image in table.index}
 
     @property
     def content(self) -> dict[str, Mapping[str, str]]:
@@ -59,9 +58,8 @@ class StoredEvaluation:
 
     def map_of(self, image: str, class_name: str = "") -> Path:
         """The probability map of an image; of more than two classes that of one."""
-        return (
-            self.folder / PROBABILITIES / f"{self.written_as.get(image, image)}{'_' * bool(class_name)}{class_name}.png"
-        )
+        own, ending = self.written_as.get(image, image), f"_{class_name}" if class_name else ""
+        return self.folder / PROBABILITIES / f"{own}{ending}.png"
 
     @property
     def classes(self) -> list[str]:
@@ -75,9 +73,14 @@ def of_class(name: str) -> str:
     return f"{MODEL}: {name}"
 
 
-def old_of(folder: Path) -> Path:
-    """Where an evaluation is for a moment, while another takes its place: after a crash it is still there."""
-    return folder.with_name(f".{folder.name}{OLD}")
+def ending_of(observer: str) -> str:
+    """What ends the names of a model's files: nothing, or `_<class>` for `model: <class>`."""
+    return observer.removeprefix(MODEL).replace(": ", "_", 1)
+
+
+def beside(folder: Path, ending: str) -> Path:
+    """What an evaluation has beside it for a moment: `old`, `new` and `lock` (see `places`)."""
+    return folder.with_name(f".{folder.name}.{ending}")
 
 
 def stored_evaluations(run: Path) -> dict[str, Path]:
@@ -85,7 +88,7 @@ def stored_evaluations(run: Path) -> dict[str, Path]:
     folders = [path.parent for path in sorted(run.glob(f"evaluation/*/{METRICS}")) if path.is_file()]
     found = {folder.name: folder for folder in folders if not folder.name.startswith(".")}
     left = {one.name[1:].removesuffix(OLD): one for one in folders if one.name.startswith(".") and one.suffix == OLD}
-    return {name: (left | found)[name] for name in sorted(left | found)}
+    return dict(sorted((left | found).items()))
 
 
 def write_stored(
@@ -144,21 +147,39 @@ def read_stored(folder: Path) -> StoredEvaluation:
     for name in (METRICS, PER_IMAGE):
         if leads_out(folder / name, folder.parent.parent):
             raise RunError(f"{folder / name} is not used: it leads out of the run folder. Put a copy there.")
-    protocol, pooled, means = _read_metrics(folder / METRICS)
+    content = _read_metrics(folder / METRICS)
+    protocol, figures = content.protocol, content.figures
     tables, leak = _read_images(folder / PER_IMAGE)
     for observer, table in tables.items():
-        if observer not in pooled:
+        if observer not in figures:
             raise _broken(folder / METRICS, f"it lacks figures of {observer}, whom {PER_IMAGE} has")
         if observer.startswith(MODEL) and len(table) != protocol.images:
             raise _broken(folder / PER_IMAGE, f"{len(table)} images of {observer}, {METRICS} has {protocol.images}")
-        written, found = means.get(observer, math.nan), table["dice"].mean() if "dice" in table else math.nan
-        if abs(written - found) > SAME_MEAN:
+        written, found = figures[observer].mean.get("dice"), table["dice"].mean() if "dice" in table else math.nan
+        if written is not None and abs(written - found) > SAME_MEAN:
             said = f"its mean Dice of {observer} is {written:.4f}, that of {PER_IMAGE} {found:.4f}"
             raise _broken(folder / METRICS, f"{said}: they are of two evaluations")
     if bool(protocol.leak) != bool(leak):
         marked = ", ".join(leak) or "none"
         raise _broken(folder / METRICS, f"its leak is {protocol.leak}, {PER_IMAGE} marks {marked}")
+    pooled = {
+        observer: {name: math.nan if value is None else value for name, value in found.pooled.items()}
+        for observer, found in figures.items()
+    }
     return StoredEvaluation(folder, replace(protocol, leak=leak), tables, pooled)
+
+
+def files_of(folder: Path) -> set[Path]:
+    """The files of an evaluation, by its own tables."""
+    names = {METRICS, PER_IMAGE, CONFUSION, TABLE}
+    try:
+        tables = read_stored(folder).per_image
+    except RunError:  # broken: what the new one has, too, is known by that
+        tables = {}
+    for observer in [name for name in tables if name.startswith(of_class(""))] or {MODEL} & {*tables}:
+        ending = ending_of(observer)
+        names |= {f"{PROBABILITIES}/{image}{ending}.png" for image in tables[observer].index} | {f"report{ending}.html"}
+    return set(map(Path, names))
 
 
 @dataclass(frozen=True)
@@ -177,12 +198,11 @@ class _Metrics:
     figures: dict[str, _Observer]
 
 
-def _read_metrics(path: Path) -> tuple[Protocol, dict[str, dict[str, float]], dict[str, float]]:
-    """The protocol; of each observer the pooled figures, and the mean Dice where there is one."""
+def _read_metrics(path: Path) -> _Metrics:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        content = TypeAdapter(_Metrics).validate_json(path.read_bytes(), strict=True)
+        return TypeAdapter(_Metrics).validate_json(path.read_bytes(), strict=True)
     except OSError as error:
         raise _broken(path, error.strerror or str(error)) from error
     except ValidationError as error:
@@ -190,13 +210,6 @@ def _read_metrics(path: Path) -> tuple[Protocol, dict[str, dict[str, float]], di
         place = ".".join(map(str, first["loc"])) or "content"
         more = f", and {len(others)} more" if others else ""
         raise _broken(path, f"its {place} is not as evaluate writes it ({first['msg']}){more}") from error
-    figures = content.figures.items()
-    pooled = {
-        observer: {name: math.nan if value is None else value for name, value in found.pooled.items()}
-        for observer, found in figures
-    }
-    means = {observer: dice for observer, found in figures if (dice := found.mean.get("dice")) is not None}
-    return content.protocol, pooled, means
 
 
 def _read_images(path: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:

@@ -34,8 +34,8 @@ LOOKS: tuple[tuple[str, Any, str], ...] = (
 class Sizes:
     """Widths in millimetres."""
 
-    column: float = 85
-    page: float = 180
+    column: float
+    page: float
 
 
 @contextmanager
@@ -45,9 +45,12 @@ def on_paper() -> Iterator[None]:
         yield
 
 
-def grid(number: int, width: float, height: float, columns: int = 3, **shared: Any) -> tuple[Figure, list[Axes]]:
-    """A figure of panels, in rows of some columns; all in millimetres, `height` of a row."""
-    columns = min(number, columns)
+def grid(number: int, sizes: Sizes, height: float, columns: int = 3, **shared: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of panels, in rows of some columns; `height` is that of a row, in millimetres.
+
+    A single panel is as wide as a column, several are as wide as a page.
+    """
+    columns, width = min(number, columns), sizes.column if number == 1 else sizes.page
     rows = -(-number // columns)
     figure = Figure(figsize=(width * MILLIMETRE, rows * height * MILLIMETRE), layout="constrained")
     panels = list(np.ravel(figure.subplots(rows, columns, squeeze=False, **shared)))

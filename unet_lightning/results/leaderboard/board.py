@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from unet_lightning.data.terms import TERMS, Terms
 from unet_lightning.errors import ConfigError
 from unet_lightning.metrics.comparison import Groups, Standing, mean_interval, pareto_front, standings
+from unet_lightning.metrics.several import mean_known
 from unet_lightning.metrics.summary import FIGURES, LOWER_IS_BETTER, bounds_of
 from unet_lightning.results.leaderboard.choices import find_choices, is_balanced
 from unet_lightning.results.leaderboard.effects import main_effects
@@ -83,15 +83,14 @@ def make_leaderboard(
     class_name: str | None = None,
     notes: Sequence[str] = (),
     unfinished: Sequence[Mapping[str, Any]] = (),
-    groups: Groups = None,
 ) -> Leaderboard:
     """Ranks entries by the mean over images of a figure, such as `dice`; ConfigError where not every entry has it.
 
     Where all that can be ranked was selected on the images measured, and nothing learned from them, the entries are
-    ranked for choosing among them: that is what validation is for. Intervals are by `groups`, such as patients, of the
-    images; None: those that the evaluations say.
+    ranked for choosing among them: that is what validation is for. Intervals are by the groups of the images, such as
+    patients.
     """
-    groups = groups_of(entries) if groups is None else groups
+    groups = groups_of(entries)
     models = [entry for entry in entries if entry.runs]
     known = [name for name in models[0].per_image if all(name in entry.per_image for entry in models)]
     if figure not in known:
@@ -180,8 +179,7 @@ def _line(
         row[f"{name}_pooled"] = entry.pooled.get(name, math.nan)
     row |= {"spread": entry.spread(figure), AGAINST: entry.against_second}
     row |= {key: value for key, value in asdict(standing).items() if key not in ("rank", "mean", "low", "high")}
-    seconds = [run.seconds for run in entry.runs if not math.isnan(run.seconds)]
     memory = [run.peak_memory_mb for run in entry.runs if not math.isnan(run.peak_memory_mb)]
-    row |= {"images": len(entry.images), "seconds": fmean(seconds) if seconds else math.nan}
+    row |= {"images": len(entry.images), "seconds": mean_known([run.seconds for run in entry.runs])}
     row |= {"peak_memory_mb": max(memory, default=math.nan)}
     return row | {key: entry.protocol(key) for key in (*ALIKE, *PROTOCOL)}

@@ -165,7 +165,9 @@ def spearman(numbers: pd.Series, values: Sequence[Values], groups: Groups = None
     means = _image_shares(labels, generator) @ table  # (RESAMPLES, entries)
     drawn = torch.randint(entries, (RESAMPLES, entries), generator=generator).numpy()
     found = _correlation(number[drawn], np.take_along_axis(means, drawn, axis=1))
-    return rho, *_ends(found[~np.isnan(found)])  # a resample may hold one entry alone
+    known = found[~np.isnan(found)]  # a resample may hold one entry alone
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(known) else (math.nan, math.nan)
+    return rho, float(low), float(high)
 
 
 def _image_shares(labels: Sequence[str], generator: torch.Generator) -> Floats:
@@ -177,14 +179,6 @@ def _image_shares(labels: Sequence[str], generator: torch.Generator) -> Floats:
     times.scatter_add_(1, drawn, torch.ones_like(times))
     shares = times @ belongs
     return np.asarray(shares / shares.sum(dim=1, keepdim=True))
-
-
-def _ends(found: Floats) -> tuple[float, float]:
-    """The 95 % percentile interval of resampled values; NaN where there are none."""
-    if not len(found) or np.isnan(found).any():
-        return math.nan, math.nan
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 def _correlation(one: Floats, other: Floats) -> Floats:

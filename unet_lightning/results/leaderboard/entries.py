@@ -14,7 +14,7 @@ from unet_lightning.metrics.comparison import Values, mean_over_runs, spread_ove
 from unet_lightning.metrics.summary import PARTIAL
 from unet_lightning.results.leaderboard.choices import Config, method_of, settings_of
 from unet_lightning.results.protocol import Protocol
-from unet_lightning.results.stored import MODEL, StoredEvaluation, of_class
+from unet_lightning.results.stored import ALL, MODEL, StoredEvaluation, of_class
 
 # Figures of two entries can be compared where these are the same; the images are looked at one by one.
 ALIKE = ("dataset", "split", "reference", "region", "resolution")
@@ -46,10 +46,9 @@ class Run:
     def method(self) -> str:
         """The same text for runs that may be averaged: trained, and made into a vessel map, by one method."""
         protocol = self.evaluation.protocol
-        networks = [Path(network.checkpoint).name for network in protocol.networks]
         # "validation images 25, 30" and "validation images 21, 26" are one way to find a threshold.
         threshold = protocol.threshold_source.partition(" images")[0] if protocol.is_chosen else protocol.threshold
-        key = [method_of(self.config), threshold, protocol.tta, protocol.scale, protocol.tiles, networks]
+        key = [method_of(self.config), threshold, protocol.tta, protocol.scale, protocol.tiles, protocol.files]
         return json.dumps(key if self.config else self.name, sort_keys=True, default=str)
 
 
@@ -130,7 +129,7 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
     """
     for run in runs:
         _check(run, runs[0], class_name)
-    groups = _by_method(runs)
+    groups = by_method(runs)
     trained = [key for key, group in groups.items() if group[0].config]
     settings = dict(zip(trained, settings_of([method_of(groups[key][0].config) for key in trained]), strict=True))
     suffix = f": {class_name}" if class_name else ""
@@ -143,22 +142,8 @@ def make_entries(runs: Sequence[Run], class_name: str | None = None) -> list[Ent
     return [*entries, human] if human.images == every else entries
 
 
-def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """The runs without the methods whose folds lack images of the others', as where one job failed; and their names.
-
-    All runs stay where none would be left.
-    """
-    groups = _by_method(runs)
-    covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
-    every = set[str]().union(*covered.values())
-    lacking = [key for key in groups if covered[key] != every and all(run.fold is not None for run in groups[key])]
-    if len(lacking) == len(groups):
-        return list(runs), []
-    left = [run for run in runs if run.method not in lacking]
-    return left, [shared_name([run.name for run in groups[key]]) for key in lacking]
-
-
-def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+def by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each method."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.method, []).append(run)
@@ -217,11 +202,30 @@ def _mean_pooled(runs: Sequence[Run], observer: str) -> dict[str, float]:
     return {name: fmean(figures[name] for figures in pooled) for name in names}
 
 
+def trivial_entries(runs: Sequence[Run]) -> list[Entry]:
+    """An entry a map that looks at no photograph, of those that are measured on every image; none of earlier versions.
+
+    They are the same beside all runs.
+    """
+    every = {image for run in runs for image in run.evaluation.images}
+    names = dict.fromkeys(name for run in runs for name in run.evaluation.per_image if name.startswith(ALL))
+    entries = [Entry(name, name, _once(runs, name), _mean_pooled(runs, name), trivial=True) for name in names]
+    return [entry for entry in entries if entry.images >= every]
+
+
+def _once(runs: Sequence[Run], observer: str) -> dict[str, dict[str, float]]:
+    """Figures by image of who is the same beside all runs."""
+    values: dict[str, dict[str, float]] = {}
+    for evaluation in (run.evaluation for run in runs):
+        for figure in evaluation.per_image.get(observer, ()):
+            values.setdefault(figure, {}).update(evaluation.values(observer, figure))
+    return values
+
+
 def _second_observer(runs: Sequence[Run], terms: Terms, suffix: str) -> Entry:
     """The second observer against the first, the same in all evaluations; without images where there is none."""
     observer = terms.second + suffix
     source: dict[str, tuple[str, float]] = {}  # of each image the first run with a Dice, and that
-    values: dict[str, dict[str, float]] = {}
     for run in runs:
         for image, dice in run.evaluation.values(observer, "dice").items():
             name, known = source.setdefault(image, (run.name, dice))
@@ -232,9 +236,8 @@ def _second_observer(runs: Sequence[Run], terms: Terms, suffix: str) -> Entry:
                     f"The Dice of the {terms.second} on image {image} is {known:.4f} in {name} and {dice:.4f} in "
                     f"{run.name}: the labels, or what counts of them, differ. Evaluate both on the same data."
                 )
-        for figure in run.evaluation.per_image.get(observer, []):
-            values[figure] = values.get(figure, {}) | run.evaluation.values(observer, figure)
-    values = {name: {image: known.get(image, math.nan) for image in sorted(source)} for name, known in values.items()}
+    nothing, found = dict.fromkeys(sorted(source), math.nan), _once(runs, observer)
+    values = {figure: nothing | known for figure, known in found.items()}
     return Entry(terms.second, observer, values, _mean_pooled(runs, observer))
 
 

@@ -1,9 +1,24 @@
-"""What is said of the folds behind the entries of a leaderboard: which are a whole cross-validation."""
+"""The folds behind the entries of a leaderboard: which are a whole cross-validation, and what is said of the others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unet_lightning.results.leaderboard.entries import Entry
+from unet_lightning.results.leaderboard.entries import Entry, Run, by_method, shared_name
+
+
+def without_missing_folds(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The runs without the methods whose folds lack images of the others', as where one job failed; and their names.
+
+    All runs stay where none would be left.
+    """
+    groups = by_method(runs)
+    covered = {key: {image for run in group for image in run.evaluation.images} for key, group in groups.items()}
+    every = set[str]().union(*covered.values())
+    lacking = [key for key in groups if covered[key] != every and all(run.fold is not None for run in groups[key])]
+    if len(lacking) == len(groups):
+        return list(runs), []
+    left = [run for run in runs if run.method not in lacking]
+    return left, [shared_name([run.name for run in groups[key]]) for key in lacking]
 
 
 def folds_in_words(entries: Sequence[Entry]) -> list[str]:

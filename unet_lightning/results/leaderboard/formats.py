@@ -15,7 +15,7 @@ from rich.text import Text
 from unet_lightning.results.html import render
 from unet_lightning.results.leaderboard.board import AGAINST, Leaderboard
 from unet_lightning.results.leaderboard.plots import draw
-from unet_lightning.results.leaderboard.tables import WORDS, in_one_line, ranking, sections
+from unet_lightning.results.leaderboard.tables import WORDS, in_lines, ranking, sections
 from unet_lightning.results.tables import markdown_text
 from unet_lightning.text import shown
 
@@ -71,24 +71,15 @@ def markdown(board: Leaderboard) -> str:
     parts += [f"**{markdown_text(board.lead)}**", ""] if board.lead else []
     parts += [*_grid(ranking(board)), "", *(f"- {markdown_text(note)}" for note in board.notes)]
     for section in sections(board):
-        parts += [
-            "",
-            f"## {section.attrs['title']}",
-            "",
-            *_grid(section),
-            "",
-            *map(markdown_text, section.attrs["notes"]),
-        ]
+        title, notes = section.attrs["title"], map(markdown_text, section.attrs["notes"])
+        parts += ["", f"## {title}", "", *_grid(section), "", *notes]
     return "\n".join(parts) + "\n"
 
 
 def _grid(table: pd.DataFrame) -> list[str]:
     """The lines of a table in Markdown; pandas' own would bring another package, and break at a | in a name."""
     rules = [" --- " if heading in WORDS else " ---: " for heading in table]
-    rows = [
-        [markdown_text(in_one_line(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))
-    ]
-    heading, *grid = [f"| {' | '.join(row)} |" for row in rows]
+    heading, *grid = [f"| {' | '.join(map(markdown_text, row))} |" for row in in_lines(table)]
     return [heading, f"|{'|'.join(rules)}|", *grid]
 
 

@@ -189,6 +189,11 @@ def in_one_line(cell: str) -> str:
     return f"{text} ({below})" if below else text
 
 
+def in_lines(table: pd.DataFrame) -> list[list[str]]:
+    """The heading of a table and its rows, each cell in one line."""
+    return [[in_one_line(str(cell)) for cell in row] for row in (table.columns, *table.itertuples(index=False))]
+
+
 def _cost(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 

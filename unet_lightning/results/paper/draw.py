@@ -18,17 +18,11 @@ DEEPEST = 3  # levels of a table that a page has room for
 Rows = list[dict[str, Any]]
 
 
-def draw(
-    methods: Methods, data: Mapping[str, Any] | None = None, sizes: Sizes | None = None
-) -> tuple[dict[str, bytes], list[str]]:
+def draw(methods: Methods, data: Mapping[str, Any] | None, sizes: Sizes) -> tuple[dict[str, bytes], list[str]]:
     """Pictures as PDF and SVG with their captions, by the names of the files; and what is left out, in sentences.
 
-    Args:
-        methods: to draw.
-        data: the section of the data set; None: that of the runs.
-        sizes: in which to draw.
+    `data` is the section of the data set; None: that of the runs.
     """
-    sizes = sizes or Sizes()
     once = cache(lambda: open_pixels(methods.models, data, methods.class_name))
 
     def names() -> Sequence[str]:

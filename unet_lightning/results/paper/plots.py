@@ -36,8 +36,7 @@ class Box:
 def box_plot(panels: Mapping[str, Sequence[Box]], figure_name: str, sizes: Sizes) -> Figure:
     """Quartiles and images of each method, from the top; a line joins the same image; a panel a class."""
     number, rows = len(panels), max(map(len, panels.values()))
-    width = sizes.column if number == 1 else sizes.page
-    figure, axes = grid(number, width, AXIS + ROW * rows + 4 * (number > 1), sharey=True)
+    figure, axes = grid(number, sizes, AXIS + ROW * rows + 4 * (number > 1), sharey=True)
     for panel, (title, boxes) in zip(axes, panels.items(), strict=True):
         known = [[value for value in box.values.values() if not math.isnan(value)] for box in boxes]
         panel.boxplot(
@@ -68,7 +67,7 @@ def reliability_plot(panels: Mapping[str, Mapping[str, Sequence[ReliabilityBin]]
     """The share of a class over its probability, a line a method; a panel a class."""
     one = len(panels) == 1
     rows = 7 * max(map(len, panels.values())) if one else 0  # of the legend
-    figure, axes = grid(len(panels), sizes.column if one else sizes.page, SQUARE + 8 + rows)
+    figure, axes = grid(len(panels), sizes, SQUARE + 8 + rows)
     for panel, (title, methods) in zip(axes, panels.items(), strict=True):
         panel.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, label="calibrated")
         for (colour, style, marker), (label, bins) in zip(LOOKS, methods.items(), strict=False):
@@ -84,7 +83,7 @@ def reliability_plot(panels: Mapping[str, Mapping[str, Sequence[ReliabilityBin]]
 def confusion_plot(methods: Mapping[str, Sequence[Sequence[float]]], classes: Sequence[str], sizes: Sizes) -> Figure:
     """The share of each true class that was called each; a panel a method. A class that is in no label has no row."""
     few = len(classes) <= 3
-    figure, axes = grid(len(methods), sizes.column if len(methods) == 1 else sizes.page, SQUARE)
+    figure, axes = grid(len(methods), sizes, SQUARE)
     for panel, (label, shares) in zip(axes, methods.items(), strict=True):
         panel.imshow([[*line] for line in shares], cmap="Blues", vmin=0, vmax=1)
         for row, line in enumerate(shares):
@@ -106,25 +105,20 @@ def agreement_plot(
 ) -> tuple[Figure, dict[str, Agreement]]:
     """Bland-Altman: differences over means of two who measure the same images; bands are 95 % intervals."""
     columns = 2 if len(panels) in (2, 4) else 3
-    figure, axes = grid(len(panels), sizes.column if len(panels) == 1 else sizes.page, SQUARE, columns)
+    figure, axes = grid(len(panels), sizes, SQUARE, columns)
     found = {}
     for panel, (title, (first, second)) in zip(axes, panels.items(), strict=True):
         found[title] = agreement = bland_altman(first, second, groups)
-        middles = [(one + other) / 2 for one, other in zip(first, second, strict=True)]
-        panel.plot(
-            middles, [one - other for one, other in zip(first, second, strict=True)], "o", color=LOOKS[0][0], ms=3
-        )
+        pairs = list(zip(first, second, strict=True))
+        middles, differences = [(one + other) / 2 for one, other in pairs], [one - other for one, other in pairs]
+        panel.plot(middles, differences, "o", color=LOOKS[0][0], ms=3)
         panel.axhline(0, color=BLACK, linewidth=0.5)
-        for value, ends, style in (
-            (agreement.bias, agreement.bias_interval, "-"),
-            (agreement.lower, agreement.lower_interval, "--"),
-            (agreement.upper, agreement.upper_interval, "--"),
-        ):
+        for name, value, (low, high) in _lines(agreement):
             if math.isnan(value):
                 continue
-            panel.axhline(value, color=LOOKS[1][0], linestyle=style, linewidth=0.9)
-            if not math.isnan(ends[0]):
-                panel.axhspan(*ends, color=LOOKS[1][0], alpha=0.12, linewidth=0)
+            panel.axhline(value, color=LOOKS[1][0], linestyle="--" if "limit" in name else "-", linewidth=0.9)
+            if not math.isnan(low):
+                panel.axhspan(low, high, color=LOOKS[1][0], alpha=0.12, linewidth=0)
             panel.annotate(f"{value:+.2f}", (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom")
         panel.margins(x=0.08, y=0.15)
         panel.xaxis.set_major_locator(MaxNLocator(5))
@@ -135,7 +129,7 @@ def agreement_plot(
 def learning_plot(methods: Mapping[str, Sequence[pd.DataFrame]], sizes: Sizes) -> Figure:
     """Losses and validation Dice by epoch: the mean of a method's runs, and a band from the lowest to the highest."""
     columns = [name for name in CURVES if any(name in run for runs in methods.values() for run in runs)]
-    figure, axes = grid(len(columns), sizes.column if len(columns) == 1 else sizes.page, SQUARE, sharex=True)
+    figure, axes = grid(len(columns), sizes, SQUARE, sharex=True)
     for panel, name in zip(axes, columns, strict=True):
         for (colour, style, marker), (label, runs) in zip(LOOKS, methods.items(), strict=False):
             table = pd.concat([run[name] for run in runs if name in run] or [pd.Series(dtype=float)], axis=1)
@@ -154,14 +148,19 @@ def learning_plot(methods: Mapping[str, Sequence[pd.DataFrame]], sizes: Sizes) -
 def in_words(agreements: Mapping[str, Agreement]) -> str:
     """Bias and limits of each panel with their intervals, for a caption."""
     said = []
-    for title, one in agreements.items():
+    for title, agreement in agreements.items():
         parts = (
-            f"{name} {value:+.2f}" + ("" if math.isnan(ends[0]) else f" ({ends[0]:+.2f} to {ends[1]:+.2f})")
-            for name, value, ends in (
-                ("mean difference", one.bias, one.bias_interval),
-                ("lower limit", one.lower, one.lower_interval),
-                ("upper limit", one.upper, one.upper_interval),
-            )
+            f"{name} {value:+.2f}" + ("" if math.isnan(low) else f" ({low:+.2f} to {high:+.2f})")
+            for name, value, (low, high) in _lines(agreement)
         )
         said.append(f"{title}: {', '.join(parts)}")
     return "; ".join(said)
+
+
+def _lines(one: Agreement) -> list[tuple[str, float, tuple[float, float]]]:
+    """Bias and limits, each with its name and its interval."""
+    return [
+        ("mean difference", one.bias, one.bias_interval),
+        ("lower limit", one.lower, one.lower_interval),
+        ("upper limit", one.upper, one.upper_interval),
+    ]

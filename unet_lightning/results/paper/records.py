@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +57,9 @@ def confusion_of(entry: Entry) -> tuple[list[str], list[list[float]]]:
 
 def epochs_of(entry: Entry) -> list[pd.DataFrame]:
     """Losses and validation Dice of the trained runs of an entry, a row an epoch, from 1."""
-    folders = [folder for run in entry.runs for folder in _runs_below(run.evaluation.folder.parents[1])]
+    homes = [RunFolder(run.evaluation.folder.parents[1]) for run in entry.runs]
     found = []
-    for path in (folder / "metrics.csv" for folder in folders):
+    for path in (one.path / "metrics.csv" for home in homes for one in home.jobs() or [home]):
         try:
             table = pd.read_csv(path).set_index("epoch").apply(pd.to_numeric)
         except OSError:
@@ -70,11 +69,6 @@ def epochs_of(entry: Entry) -> list[pd.DataFrame]:
         table.index += 1
         found.append(table[[name for name in CURVES if name in table]])
     return found
-
-
-def _runs_below(folder: Path) -> Sequence[Path]:
-    """A run, or the jobs of a cross-validation."""
-    return [job.path for job in RunFolder(folder).jobs()] or [folder]
 
 
 def _part(folder: Path, name: str) -> Any:
