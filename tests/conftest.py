@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forks import Forks
+from forks import Fork, Forks, composed_once
 
 from unet_lightning import specs
 from unet_lightning.data.synthetic import draw_dataset
@@ -51,6 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")))
         for name in ("HOME", "USERPROFILE"):
             patch.setenv(name, str(tmp_path_factory.mktemp("home")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # what one process compiles the next one takes
         yield
 
 
@@ -77,16 +78,27 @@ def real_drive() -> Path:
     return Path(root)
 
 
+def without_trackers() -> dict[str, str]:
+    """The environment, but for what is said in it of W&B and of a job of Slurm."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
+
+
 @pytest.fixture(scope="session")
-def program(tiny_drive: Path) -> Iterator[Program]:
+def forks() -> Iterator[Forks]:
+    """Begins programs in processes that have imported torch."""
+    server = Forks()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def program(tiny_drive: Path, forks: Forks) -> Program:
     """Runs `python -m unet_lightning.<name>` in a folder of its own, on the tiny data set."""
-    forks = Forks()
 
     def run(
         name: str, *arguments: object, cwd: Path, timeout: float = 300, anew: bool = False, **environment: str
     ) -> Completed:
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
-        env |= {"DRIVE_ROOT": str(tiny_drive)} | environment
+        env = without_trackers() | {"DRIVE_ROOT": str(tiny_drive)} | environment
         module, given = f"unet_lightning.{name}", list(map(str, arguments))
         if not anew:
             return forks.run(module, given, cwd, env, timeout)
@@ -95,23 +107,17 @@ def program(tiny_drive: Path) -> Iterator[Program]:
             command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
 
-    yield run
-    forks.end()
+    return run
 
 
 @pytest.fixture
-def training(tiny_drive: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def training(tiny_drive: Path, forks: Forks, tmp_path: Path) -> Iterator[Callable[..., Fork]]:
     """A program that trains until it is told to stop."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Fork] = []
 
-    def start(*arguments: str, until: str = "run/metrics.csv", timeout: float = 120.0) -> subprocess.Popen[str]:
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
-        env |= {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "unet_lightning.train", *arguments]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-        )
+    def start(*arguments: str, until: str = "run/metrics.csv", timeout: float = 120.0) -> Fork:
+        env = without_trackers() | {"DRIVE_ROOT": str(tiny_drive), "OMP_NUM_THREADS": "1"}
+        process = forks.start("unet_lightning.train", arguments, tmp_path, env)
         started.append(process)
         give_up = time.monotonic() + timeout
         while not (tmp_path / until).exists() and process.poll() is None and time.monotonic() < give_up:
@@ -121,12 +127,12 @@ def training(tiny_drive: Path, tmp_path: Path) -> Iterator[Callable[..., subproc
     yield start
     for process in started:
         process.kill()
-        process.communicate()  # which closes the pipes
 
 
 @pytest.fixture
 def in_process(tiny_drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., str]:
     """Runs a program that must end with one line of error, in this process (torch is imported once); its message."""
+    composed_once()
 
     def run(name: str, *arguments: object) -> str:
         monkeypatch.chdir(tmp_path)

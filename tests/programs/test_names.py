@@ -49,9 +49,7 @@ def run(program, named, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / f"{MARKUP} [b] 'q', \udcff"
     settings = ["data=folder", f"data.root={named}", "data.folds=8", "data.fold=5", "score=true", "logger=mlflow"]
     where = "hydra.run.dir='" + str(folder).replace("'", r"\'") + "'"
-    done = program(
-        "train", *TINY_RUN[:-1], *settings, where, cwd=folder.parent, anew=True, PYTHONIOENCODING="ascii:strict"
-    )
+    done = program("train", *TINY_RUN[:-1], *settings, where, cwd=folder.parent, PYTHONIOENCODING="ascii:strict")
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "state.json").read_text())["state"] == "done"
     return folder

@@ -165,7 +165,7 @@ def test_a_name_that_the_terminal_cannot_write_does_not_end_the_command(program,
     for name in names:
         shutil.copy(photo, tmp_path / f"{name}.tif")
     arguments = [*(f"{name}.tif" for name in names), "--run", tiny_run, "--out", "out"]
-    done = program("predict", *arguments, cwd=tmp_path, PYTHONIOENCODING="latin-1", anew=True)
+    done = program("predict", *arguments, cwd=tmp_path, PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr
     assert r"\u0441\u043d\u0438\u043c\u043e\u043a: " in done.stdout
     assert len(list((tmp_path / "out").glob("*_overlay.png"))) == len(names)

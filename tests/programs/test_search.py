@@ -4,9 +4,6 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import optuna
 import pytest
@@ -59,18 +56,14 @@ def test_one_search_at_a_time_works_in_a_folder(in_process, tmp_path):
         assert "Another search is at work" in in_process("train", *SEARCH, f"hydra.sweep.dir={tmp_path}")
 
 
-def test_a_killed_search_goes_on_to_its_end(program, tiny_drive, tmp_path):
+def test_a_killed_search_goes_on_to_its_end(program, forks, tiny_drive, tmp_path):
     folder = tmp_path / "sweep"
-    command = [sys.executable, "-m", "unet_lightning.train", *SEARCH, "trainer.max_epochs=12", "sweep.n_trials=2"]
-    environment = os.environ | {"DRIVE_ROOT": str(tiny_drive)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(
-        [*command, f"hydra.sweep.dir={folder}"], cwd=tmp_path, env=environment, start_new_session=True, **quiet
-    ) as search:
-        while not (folder / "0/checkpoints/last.ckpt").exists():
-            assert search.poll() is None
-            time.sleep(0.05)
-        os.killpg(search.pid, signal.SIGKILL)
+    given = [*SEARCH, "trainer.max_epochs=12", "sweep.n_trials=2", f"hydra.sweep.dir={folder}"]
+    search = forks.start("unet_lightning.train", given, tmp_path, os.environ | {"DRIVE_ROOT": str(tiny_drive)})
+    while not (folder / "0/checkpoints/last.ckpt").exists():
+        assert search.poll(0.05) is None
+    os.killpg(search.pid, signal.SIGKILL)
+    assert search.poll(60) == -signal.SIGKILL
     killed = study_in(folder)
     assert [trial.state.name for trial in killed.trials] == ["RUNNING"]
     done = program("train", f"resume={folder}", cwd=tmp_path)

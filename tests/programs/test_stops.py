@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 from conftest import TINY_RUN
+from slurm_cluster import wait_for
 from wandb_files import offline_runs
 
 LONG = [*TINY_RUN, "trainer.max_epochs=4000", "trainer.enable_progress_bar=false", "score=false"]
@@ -52,7 +53,7 @@ def test_all_processes_of_a_run_end_with_the_first(training, tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
     assert "Traceback" not in errors
-    assert not [line for line in commands() if str(tmp_path) in line]
+    wait_for(lambda: not [line for line in commands() if str(tmp_path) in line], seconds=10)
 
 
 def commands():

@@ -1,17 +1,13 @@
 import csv
 import datetime
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 import yaml
-from conftest import TINY_RUN
+from conftest import TINY_RUN, without_trackers
 from torch.utils._pytree import tree_flatten
 
 from unet_lightning.models.unet import UNet
@@ -105,17 +101,14 @@ def test_a_stopped_job_that_cannot_go_on_is_a_failed_one(half, program, tmp_path
     assert "last.ckpt is broken" in state(sweep / "0")["error"]
 
 
-def test_a_sweep_that_was_killed_ends_with_the_weights_of_one_that_was_not(program, tiny_drive, tmp_path):
+def test_a_sweep_that_was_killed_ends_with_the_weights_of_one_that_was_not(program, forks, tiny_drive, tmp_path):
     settings = [*TINY_RUN, "trainer.max_epochs=8", "deterministic=true", "callbacks=ema", QUIET, "seed=0,1"]
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "SLURM"))}
-    env |= {"DRIVE_ROOT": str(tiny_drive)}
-    command = [sys.executable, "-m", "unet_lightning.train", "-m", *settings, "hydra.sweep.dir=killed"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 60
-    while not (tmp_path / "killed/0/checkpoints/last.ckpt").exists() and time.monotonic() < give_up:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    env = without_trackers() | {"DRIVE_ROOT": str(tiny_drive)}
+    process = forks.start("unet_lightning.train", ["-m", *settings, "hydra.sweep.dir=killed"], tmp_path, env)
+    while not (tmp_path / "killed/0/checkpoints/last.ckpt").exists():
+        assert process.poll(0.02) is None
+    process.kill()
+    assert process.poll(60) == -signal.SIGKILL
     assert state(tmp_path / "killed/0")["state"] == "running"
     assert program("train", "resume=killed", cwd=tmp_path).returncode == 0
     assert program("train", "-m", *settings, "hydra.sweep.dir=whole", cwd=tmp_path).returncode == 0
