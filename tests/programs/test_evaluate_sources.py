@@ -160,7 +160,7 @@ def test_two_valued_maps_have_no_auroc(program, maps, tmp_path):
     for path in maps.iterdir():
         picture = np.asarray(Image.open(path))
         Image.fromarray(((picture > 20000) * 255).astype(np.uint8)).save(path)
-    done = program("evaluate", f"predictions={maps}", "data=drive", cwd=tmp_path)
+    done = program("evaluate", f"predictions={maps}", "data=drive", "report=false", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     _, figures = protocol_and_figures(maps / "evaluation/drive-test")
     assert "auroc" not in figures["model"]["mean"]
