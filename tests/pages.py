@@ -19,7 +19,12 @@ TINY = {
     "trainer.max_epochs": "1",
     "trainer.check_val_every_n_epoch": "1",
 }
-SHORTER = (("model.base_c=4,8 seed=0,1", "model.base_c=2,4"), ("bilinear=true,false", "bilinear=false"))
+SHORTER = (
+    ("model.base_c=4,8 seed=0,1", "model.base_c=2,4"),
+    ("bilinear=true,false", "bilinear=false"),
+    ("name=side seed=0,1", "name=side seed=0"),  # jobs in processes of their own
+    ("name=workers seed=0,1", "name=workers seed=0"),
+)
 SLURM = re.compile(r"submitit_slurm|sbatch|srun|scontrol|squeue|scancel")
 
 
