@@ -1,11 +1,12 @@
 """Brings a data set in: `python -m unet_lightning.prepare folder IN --out data/mine`, or DRIVE from its archives."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet_lightning.errors import ConfigError
+from unet_lightning.errors import ConfigError, Stopped
 from unet_lightning.program import one_line_errors
 from unet_lightning.text import at_home
 
@@ -16,7 +17,7 @@ group); annotations of LabelMe, COCO, CVAT or VIA with their photographs; NIfTI 
 names of their photographs, or usual endings more. Nothing is written where something is wrong.
 """
 # Options that are not a reader's.
-OWN = ("dataset", "input", "out", "check", "name", "test", "seed", "groups", "split", "format")
+OWN = ("dataset", "input", "out", "check", "name", "test", "seed", "groups", "split", "format", "channels")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -43,6 +44,9 @@ def _add_folder(datasets: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     folder.add_argument("--name", help="of the data set, in tables (default: that of the folder --out)")
     folder.add_argument("--format", help="what IN is, where several readers recognise it")
+    folder.add_argument(
+        "--channels", type=int, metavar="N", help="as which photographs are read where they have unlike ones: 3 or 1"
+    )
     split = folder.add_argument_group("train and test")
     split.add_argument(
         "--test", type=float, metavar="SHARE", help="draw this share of the images to test on, such as 0.2"
@@ -69,7 +73,10 @@ def _add_folder(datasets: "argparse._SubParsersAction[argparse.ArgumentParser]")
     volumes = folder.add_argument_group("NIfTI and DICOM (docs/annotations.md)")
     volumes.add_argument("--axis", choices=("axial", "coronal", "sagittal"), help="along which volumes are sliced")
     volumes.add_argument("--slices", choices=("labelled",), help="only slices with a label")
-    for name, meant in (("--window", "which numbers become 0 and 255"), ("--value-range", "which numbers are kept")):
+    for name, meant in (
+        ("--window", "which numbers become 0 and 255"),
+        ("--value-range", "which ones are black and white"),
+    ):
         volumes.add_argument(name, type=float, nargs=2, metavar=("LOW", "HIGH"), help=meant)
 
 
@@ -77,15 +84,30 @@ def _names(text: str) -> list[str]:
     """Names of classes, by commas or in a file."""
     path = Path(text)
     lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
-    return [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in lines if line.strip()]
+    if "background" in names[1:]:
+        raise ConfigError(f"--classes names the background first, found {', '.join(names)}.")
+    return names
 
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     args = parse(arguments)
-    if args.dataset == "folder":
-        return prepare_folder(args)
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        return prepare_folder(args) if args.dataset == "folder" else prepare_drive(args)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(signum: int, _: object) -> None:
+    """Ends by a signal as Ctrl-C does, so that the temporary folder goes."""
+    raise Stopped(signum)
+
+
+def prepare_drive(args: argparse.Namespace) -> None:
+    """Brings DRIVE in."""
     from unet_lightning.commands import command, value_path
     from unet_lightning.data.archive import import_drive
 
@@ -99,17 +121,19 @@ def prepare_folder(args: argparse.Namespace) -> None:
     """Brings images of one's own in, or checks them."""
     if args.check == (args.out is not None):
         raise ConfigError("Give --out data/mine to write the data set there, or --check to look at it alone.")
-    from unet_lightning.data.description import read_description
+    from unet_lightning.data.description import checked_classes, checked_name, read_description
     from unet_lightning.importing.bring import SHEET, bring, next_commands
     from unet_lightning.importing.readers import read
     from unet_lightning.importing.split import split_images
 
     options = {name: value for name, value in vars(args).items() if name not in OWN and value is not None}
-    found = read(args.input, options, args.format)
-    groups = args.groups or read_description(args.input).groups
-    split = split_images(found.images, args.test, args.seed, groups, args.split, args.input)
-    name = args.name or (args.out or args.input.resolve()).name
-    facts = bring(found, split, args.out, name)
+    name = checked_name(args.name or (args.out or args.input).resolve().name, "--name")
+    if args.out is not None and args.input.is_dir() and args.out.resolve().is_relative_to(args.input.resolve()):
+        raise ConfigError(f"{args.out} is in {args.input}, which is never changed: give another --out, beside it.")
+    found, said = read(args.input, options, args.format), read_description(args.input)
+    checked_classes(found.classes, f"The classes in {args.input}")
+    split = split_images(found.images, args.test, args.seed, args.groups or said.groups, args.split, args.input)
+    facts = bring(found, split, args.out, name, said.channels if args.channels is None else args.channels)
     for line in [f"Classes: {', '.join(found.classes)}", *found.said, *facts.lines]:
         print(line)
     for doubt in facts.doubts:

@@ -31,6 +31,7 @@ def test_a_table_of_groups_lies_in_the_folder(tmp_path):
         ("name: [", r"dataset\.yaml cannot be read as YAML: "),
         ("name: a/b", r"name in \S+dataset\.yaml must be a name without"),
         ("classes: [a]", "classes in .* must be a list of 2 to 255"),
+        ("classes: [a, cat, 'Cat ']", "classes in .* must be a list of 2 to 255 different names"),
         ("classes: {a: b}", "classes in .* must be a list of 2 to 255"),
         ("groups: 3", "groups in .* must be a pattern as text"),
         ("channels: 0", "channels in .* must be auto, a number from 1 to 64"),

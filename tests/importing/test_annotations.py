@@ -109,6 +109,25 @@ def test_what_an_empty_photograph_means_is_asked(tmp_path, sheet):
     assert found.said[0] == "Photographs on which nothing is drawn: 1 (leave-out)."
 
 
+def test_another_file_that_is_broken_is_named_as_it_may_hold_annotations(tmp_path, sheet):
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / "b.json").write_text('{"shapes": [')
+    with pytest.raises(DataError, match=r"The annotations \S+b\.json cannot be read as JSON"):
+        gather([sheet], tmp_path, {})
+
+
+@pytest.mark.parametrize(("folder", "split"), [("valid", "val"), ("Test", "test"), ("train/test", None), ("new", None)])
+def test_folders_of_splits_say_the_split(tmp_path, sheet, folder, split):
+    photo(tmp_path / folder / "b.png")
+    (image,) = gather([Sheet(tmp_path / folder / "notes.json", "b.png", CELLS)], tmp_path, {}).images
+    assert image.split == split
+
+
+def test_a_photograph_of_that_name_in_another_folder_is_said(tmp_path, sheet):
+    with pytest.raises(DataError, match=r"as is there, and images/a\.png is in another folder\. Put it there"):
+        gather([Sheet(sheet.source, "media/1/a.png", CELLS)], tmp_path, {})
+
+
 def test_photographs_that_no_annotation_names_are_said(tmp_path, sheet):
     photo(tmp_path / "images/more.png")
     assert gather([sheet], tmp_path, {}).said == [

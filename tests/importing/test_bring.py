@@ -135,6 +135,14 @@ def test_where_something_is_wrong_nothing_is_written(found, tmp_path, options, m
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
+def test_a_photograph_that_cannot_be_read_is_named(found, tmp_path):
+    given = found(2)
+    given.images[1].photo.unlink()
+    with pytest.raises(DataError, match=r"theirs/1\.png cannot be read: No such file"):
+        bring(given, split_images(given.images), tmp_path / "mine", "cells")
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
 def test_a_folder_that_is_there_is_left_alone(found, tmp_path):
     (tmp_path / "mine").mkdir()
     given = found(2)
@@ -154,6 +162,36 @@ def test_one_photograph_in_two_parts_is_refused(found, tmp_path):
         bring(given, split, tmp_path / "mine", "cells")
 
 
+def test_one_photograph_to_train_and_to_validate_on_is_refused(found, tmp_path):
+    given = found(3, photos={2: picture(0)})
+    split = split_images(given.images)._replace(parts={"i0": "train", "i1": "train", "i2": "val"})
+    with pytest.raises(DataError, match=r"i0 \(train\) and i2 \(val\) are one photograph"):
+        bring(given, split, tmp_path / "mine", "cells")
+
+
+def test_labels_of_which_nothing_can_be_learnt_are_refused(found, tmp_path):
+    given = found(2, {0: label_of(0) * 0, 1: label_of(0) * 0})
+    with pytest.raises(DataError, match="All counted pixels of the 2 training labels are background"):
+        bring(given, split_images(given.images), tmp_path / "mine", "cells")
+
+
+def test_errors_name_the_options_of_prepare_and_what_they_say_is_kept(found, tmp_path):
+    given = found(2, photos={1: np.stack([picture(1)] * 3, axis=-1)})
+    split = split_images(given.images)
+    with pytest.raises(DataError, match=r"unlike channels: .*theirs/0\.png; .*theirs/1\.png.* Set --channels 3, which"):
+        bring(given, split, tmp_path / "mine", "cells")
+    bring(given, split, tmp_path / "mine", "cells", channels=3)
+    assert read_description(tmp_path / "mine").channels == 3
+    deep = [Labelled(name, lambda: picture(0) / np.float32(255), lambda: label_of(0), "a.nii") for name in ("a", "b")]
+    with pytest.raises(DataError, match=r"whose black and white nothing tells\. .*: --value-range 0 1, say"):
+        bring(Found(deep, CLASSES), split_images(deep), tmp_path / "deep", "cells")
+
+
+def test_having_something_is_not_odd_where_most_images_have_nothing(found, tmp_path):
+    given = found(8, {at: label_of(at) * (at > 5) for at in range(8)})
+    assert bring(given, split_images(given.images), tmp_path / "mine", "cells").unlike == []
+
+
 def test_looking_writes_a_page_alone(found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     large = label_of(0)
@@ -163,7 +201,7 @@ def test_looking_writes_a_page_alone(found, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["check.html", "theirs"]
     assert facts.lines[:2] == ["Sizes (height x width): 24 x 32 (8)", "Photographs: 1 channel of 8 bits, png (8)"]
     assert facts.lines[2].startswith("train: 8 images; background 8")
-    assert any("i0 and i5 are one photograph: remove one" in doubt for doubt in facts.doubts)
+    assert any("i0, i5 are one photograph: keep one" in doubt for doubt in facts.doubts)
     assert {*facts.unlike} == {"i6", "i7"}
     page = (tmp_path / "check.html").read_text()
     assert page.index("i6 (train)") < page.index("i0 (train)") and page.count("<img") == 16

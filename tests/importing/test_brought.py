@@ -1,6 +1,8 @@
 """From the files of other programs to the layout of data=folder, by the program."""
 
 import json
+import os
+import signal
 
 import nibabel
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 from unet_lightning import prepare
 from unet_lightning.data.description import read_description
 from unet_lightning.data.folder import FolderDataset
+from unet_lightning.importing import writing
 
 CELLS = np.zeros((12, 16), np.uint8)
 CELLS[2:6, 1:9], CELLS[7:11, 4:15] = 1, 2
@@ -115,6 +118,16 @@ def test_no_word_about_a_patient_leaves_a_dicom_file(tmp_path, capsys):
     said = capsys.readouterr()
     for word in ("4711", "0815", "Doe"):
         assert word.encode() not in written and word not in said.out + said.err
+
+
+def test_a_signal_leaves_nothing_behind(tmp_path, monkeypatch):
+    coco(tmp_path / "in")
+    monkeypatch.setattr(writing, "_write_photo", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        prepare.main(["folder", str(tmp_path / "in"), "--out", str(tmp_path / "new/out")])
+    assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_an_error_leaves_nothing_behind(tmp_path):

@@ -104,6 +104,12 @@ def test_what_does_not_fit_the_photograph_is_named(tmp_path, segmentation, messa
         READER.read(tmp_path, {}).images[0].label()
 
 
+def test_an_outline_that_stands_alone_is_one(tmp_path):
+    write(tmp_path, changed("annotations", 1, segmentation=[4, 2, 6, 2, 6, 4, 4, 4]))
+    (image,) = READER.read(tmp_path, {}).images
+    assert image.label()[:, 4:].tolist() == [[1, 1], [0, 0], [2, 2], [2, 2]]
+
+
 def test_several_files_are_one_data_set(tmp_path):
     other = changed("images", 0, file_name="b.png")
     other["categories"] = [{"id": 3, "name": "cell"}, {"id": 1, "name": "fibre"}]

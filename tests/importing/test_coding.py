@@ -96,6 +96,18 @@ def test_colours_are_found_and_shown(decode):
     assert said[2] == "Colour #FF0000 is colour_FF0000 (25.00% of the pixels)."
 
 
+def test_names_do_not_tell_which_colour_is_which(decode):
+    label = [[(0, 0, 0), (255, 0, 0), (0, 0, 255)]]
+    with pytest.raises(
+        DataError, match=r"3 colours, such as #000000, .*--classes does not tell which is which: give a"
+    ):
+        decode(label, classes=["background", "artery", "vein"])
+    assert decode([[(0, 0, 0), (255, 0, 0)]], classes=["background", "artery"])[1] == [[[0, 1]]]
+    one_hot = np.eye(3, dtype=np.uint8)[[[0, 1, 2]]]
+    with pytest.raises(DataError, match="--classes does not tell which is which"):
+        decode(one_hot, suffix="npy", classes=["background", "artery", "vein"])
+
+
 def test_a_table_of_colours_names_them(decode, tmp_path):
     table = tmp_path / "colours.txt"
     table.write_text("255 0 0 cell\n0,0,0,background\n#0000ff nucleus\n64 void\n255 255 0\tcell\n")
@@ -124,6 +136,7 @@ def test_a_table_without_background_says_what_is_left_out(decode, tmp_path):
         ("0 0 0 a\nnothing\n", "Line 2 of .* has no colour and name"),
         ("0 0 0 a\n0 0 0 b\n", "has the colour #000000 twice: a and b"),
         ("0 0 0 a\n", "The classes in .* must be a list of 2"),
+        ('{"red": [255, 0, 0]}', "has no line of a colour and a name, such as 128 0 0 disc"),
     ],
 )
 def test_a_table_that_is_wrong_is_refused(decode, tmp_path, text, message):

@@ -112,6 +112,37 @@ def test_white_may_be_mistaken_and_says_so(save):
     assert labels(found) == {"a": [[1, 0, 1], [1, 1, 1]]}
 
 
+def test_files_that_are_left_out_are_said(save):
+    root = save(images__a=A, masks__a=A, images__b=A, other__c=A, __MACOSX__images__d=A)
+    for name in ("images/e.HEIC", "images/._a.png", ".DS_Store", "LICENSE"):
+        (root / name).touch()
+    assert read(root, {"empty": "leave-out"}).said[-1] == (
+        "Files that were left out: 1 without an ending (LICENSE), 2 .png (images/b.png, other/c.png), 1 "
+        ".heic (images/e.HEIC)."
+    )
+
+
+def test_images_without_a_file_of_a_class_are_counted(save):
+    root = save(images__a=A, images__b=A, labels__a_cup=A, labels__a_disc=B, labels__b_cup=A)
+    said = read(root, {"several": "classes"}).said
+    assert said[1:] == ["Images without a file of disc, which have nothing of it: 1."]
+
+
+def test_fields_of_view_of_some_images_alone_are_refused(save):
+    root = save(images__a=A, images__b=A, masks__a=A, masks__b=A, fov__a=A)
+    with pytest.raises(DataError, match="No field of view for the images b, as others have"):
+        read(root, {})
+
+
+def test_a_range_of_numbers_is_kept(save):
+    root = save(images__a=A, masks__a=A)
+    assert read(root, {"value_range": [0, 4095]}).value_range == (0, 4095)
+    with pytest.raises(ConfigError, match="--value-range must be two numbers, the lower first"):
+        read(root, {"value_range": [1, 1]})
+    write_description(root, Description(value_range=(0, 1)))
+    assert read(root, {}).value_range == (0, 1)
+
+
 def test_images_of_a_validation_split_are_told(save):
     found = read(save(train__images__a=A, train__labels__a=A, val__images__b=A, val__labels__b=A), {})
     assert [image.split for image in found.images] == ["train", "val"]

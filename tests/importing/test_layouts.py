@@ -1,6 +1,6 @@
 import pytest
 
-from unet_lightning.errors import DataError
+from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.layouts import files_of, holds_labels
 
 
@@ -104,28 +104,22 @@ def test_a_folder_without_labels_is_not_recognised(tree):
     assert not holds_labels(tree("images/a.png", "annotations/a.json"))
 
 
-def test_a_table_of_paths_says_everything(tree):
-    root = tree("a.csv")
-    (root / "a.csv").write_text(
-        "image,label,patient,split,class\nx/1.png,y/p.png,P1,train,disc\nx/1.png,y/q.png,P1,train,cup\n"
-    )
-    (files,) = files_of(root / "a.csv", {})
-    assert (files.image_id, files.photo, files.group, files.split) == ("1", root / "x/1.png", "P1", "train")
-    assert files.labels == {root / "y/p.png": "disc", root / "y/q.png": "cup"}
+def test_a_folder_of_an_image_that_is_unlike_the_others_is_named(tree):
+    root = tree("n1/images/x.png", "n1/masks/1.png", "n2/images/y.png", "n3/images/z.png", "n3/masks/1.png")
+    with pytest.raises(DataError, match=r"others are \S+n2 \(1 photographs, 0 labels\)\. Add what is missing"):
+        files_of(root, {})
+    assert holds_labels(root)
+    assert [*found(root, empty="background")] == ["n1", "n2", "n3"]
+    assert [*found(root, empty="leave-out")] == ["n1", "n3"]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("photo,region\na,b\n", "has the columns photo, region: expected one of image, photo"),
-        ("image,label\na.png,\n", "Line 2 of .* lacks the path"),
-        ("image,label,split\na.png,b.png,dev\n", "Line 2 of .* has the split dev"),
-        ("image,label\na.png,b.png\nc/a.png,d.png\n", "Line 3 of .* gives image a another photograph"),
-        ("image,label\na.png,b.png\na.png,b.png\n", r"Line 3 of .* gives the label b\.png once more"),
-    ],
-)
-def test_a_table_that_is_wrong_is_refused(tree, text, message):
-    root = tree("a.csv")
-    (root / "a.csv").write_text(text)
-    with pytest.raises(DataError, match=message):
-        files_of(root / "a.csv", {})
+@pytest.mark.parametrize("option", ["images", "labels", "fov"])
+def test_a_folder_that_is_named_must_be_there(tree, option):
+    with pytest.raises(ConfigError, match=rf"No folder nope in \S+ or in a folder of it, as --{option} says"):
+        files_of(tree("images/a.png", "masks/a.png"), {option: "nope"})
+    assert found(tree("train/images/a.png", "train/drawn/a.png"), labels="drawn")
+
+
+def test_fields_of_view_may_lie_in_folders_of_splits(tree):
+    root = tree("images/train/a.png", "labels/train/a.png", "fov/train/a.png")
+    assert files_of(root, {})[0].fov == root / "fov/train/a.png"

@@ -88,6 +88,20 @@ def test_only_slices_with_a_label_are_taken_where_asked(case):
         READER.read(case, WINDOW | {"slices": "labelled"})
 
 
+def test_slices_that_show_nothing_are_left_out_unless_they_have_a_label(case):
+    volume(case / "images/p1.nii.gz", np.where(np.arange(2) == 1, NUMBERS, -1000).astype(np.int16))
+    found = READER.read(case, WINDOW)
+    assert [image.image_id for image in found.images] == ["p1_1"]
+    assert "Slices of one grey, which show nothing, were left out: 1." in found.said
+    with pytest.raises(
+        DataError, match=r"p1\.nii\.gz has a label in axial slices 1, of which \S+p1\.nii\.gz shows one grey"
+    ):
+        READER.read(case, {"window": (500, 900), "axis": "axial"})
+    volume(case / "labels/p1.nii.gz", MARKED * 0)
+    with pytest.raises(DataError, match=r"No slice in .* shows anything: nothing is left"):
+        READER.read(case, {"window": (500, 900), "axis": "axial"})
+
+
 def test_pixels_that_are_no_squares_are_said(case):
     assert any(
         "Pixels are no squares: 2 x 1 mm (height x width) in p1." == line for line in READER.read(case, WINDOW).said

@@ -42,15 +42,21 @@ def draw(folder, label, names=("P1_a", "P1_b", "P2_a", "P3_a")):
     [
         ((), "Give --out data/mine to write the data set there, or --check"),
         (("--out", "x", "--check"), "Give --out data/mine"),
-        (("--out", "x", "--several", "classes"), r"The name of labels/P1_a\.png tells no class"),
+        (("--out", "x", "--several", "classes"), r"The name of theirs/labels/P1_a\.png tells no class"),
         (("--out", "x", "--format", "tiles"), "--format must be one of images"),
         (("--out", "x", "--test", "0.3"), r"look as if images were of 3 patients"),
-        (("--out", "images"), "images is there already"),
+        (("--out", "."), "is there already"),
+        (("--out", "theirs/x"), "theirs/x is in theirs, which is never changed: give another --out, beside it"),
+        (("--out", "a: b"), r"--name must be a name without / \\ and :, found a: b"),
+        (
+            ("--out", "x", "--classes", "cell,background"),
+            "--classes names the background first, found cell, background",
+        ),
         (("--out", "x", "--colours", "none.txt"), r"The file of colours none\.txt cannot be read"),
     ],
     ids=str,
 )
 def test_what_cannot_be_prepared_is_one_line_of_error(in_process, tmp_path, arguments, message):
-    draw(tmp_path, np.eye(8, dtype=np.uint8))
-    assert re.search(message, in_process("prepare", "folder", ".", *arguments))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
+    draw(tmp_path / "theirs", np.eye(8, dtype=np.uint8))
+    assert re.search(message, in_process("prepare", "folder", "theirs", *arguments))
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]

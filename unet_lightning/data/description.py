@@ -76,7 +76,8 @@ def write_description(root: Path, description: Description) -> None:
     write_text(root / FILE, head + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def _checked_name(value: Any, what: str) -> str:
+def checked_name(value: Any, what: str) -> str:
+    """The name of a data set; ConfigError where it cannot be part of a file name."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise ConfigError(f"{what} must be a name without / \\ and :, found {value}.")
     return value
@@ -89,8 +90,8 @@ def checked_classes(value: Any, what: str) -> list[str]:
     # They are parts of the names of files, which on some systems are the same in capitals.
     if not named or len({*map(_folded, names)}) < len(names) or not 2 <= len(names) <= IGNORE:
         raise ConfigError(
-            f"{what} must be a list of 2 to {IGNORE} different names without / \\ : and control "
-            f"characters, background first, such as [background, cell]; found {value}."
+            f"{what} must be a list of 2 to {IGNORE} different names (capitals and spaces around do not count) without "
+            f"/ \\ : and control characters, background first, such as [background, cell]; found {value}."
         )
     return names
 
@@ -141,11 +142,11 @@ def checked_task(value: Any, what: str) -> str:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", name).casefold().strip()
 
 
 CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
-    "name": _checked_name,
+    "name": checked_name,
     "classes": checked_classes,
     "groups": _checked_groups,
     "channels": _checked_channels,

@@ -101,6 +101,16 @@ def doubts(shares: Shares, most: float = SegmentationDataset.most_foreground) ->
     return []
 
 
+def check_not_single(shares: Shares) -> None:
+    """Raises DataError where the labels to train on hold a single class."""
+    if len(shares.missing) == len(shares.classes) - 1:
+        only = next(name for name in shares.classes if name not in shares.missing)
+        raise DataError(
+            f"All counted pixels of the {len(shares.images)} training labels are {only}: nothing can be learnt. Check "
+            "the label files: masks are black and white (0 and 255), labels of several classes hold their numbers."
+        )
+
+
 def check_labels(train: SegmentationDataset, val: SegmentationDataset, aloud: bool = True) -> None:
     """Says the classes' shares in one line, and what is doubtful about them; refuses what cannot be right.
 
@@ -119,12 +129,7 @@ def check_labels(train: SegmentationDataset, val: SegmentationDataset, aloud: bo
         if len(part)
     }
     first = next(iter(parts.values()))
-    if len(first.missing) == len(first.classes) - 1:
-        only = next(name for name in first.classes if name not in first.missing)
-        raise DataError(
-            f"All counted pixels of the {len(train)} training labels are {only}: nothing can be learnt. Check the "
-            "label files: masks are black and white (0 and 255), labels of several classes hold their numbers."
-        )
+    check_not_single(first)
     if len(first.classes) == 2 and (share := first.whole_foreground) > train.most_foreground:
         raise ConfigError(
             f"{first.classes[VESSEL]} covers {share:.1%} of the counted pixels of the {len(train)} training labels, at "

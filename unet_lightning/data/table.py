@@ -1,4 +1,4 @@
-"""Tables that people give: CSV, with commas or semicolons."""
+"""Tables that people give: CSV, with commas, semicolons or tabs."""
 
 import csv
 from collections.abc import Sequence
@@ -9,17 +9,39 @@ from unet_lightning.text import some
 
 
 def read_rows(path: Path, what: str) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns of a CSV file in small letters, and its rows; DataError where it cannot be read."""
+    """The columns of a CSV file in small letters, and its rows.
+
+    Raises:
+        DataError: it cannot be read, or a row has more cells than there are columns, as where a comma lacks quotes.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
             file.seek(0)
-            rows = csv.DictReader(file, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
-            columns = [name.strip().lower() for name in rows.fieldnames or ()]
-            rows.fieldnames = columns
-            return columns, [{name: (row[name] or "").strip() for name in columns} for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            rows = csv.DictReader(file, delimiter=max(",;\t", key=first.count), strict=True)
+            columns = rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+            found = [*rows]
+    except UnicodeDecodeError as error:
+        raise DataError(f"The {what} {path} is no text in UTF-8 ({error}). Save it as `CSV UTF-8`.") from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"The {what} {path} cannot be read: {error}.") from error
+    if twice := sorted({name for name in columns if name and columns.count(name) > 1}):
+        raise DataError(f"The {what} {path} has two columns {twice[0]}: keep one.")
+    if long := next((row for row in found if None in row), None):
+        cells = [*filter(None, (long[name] for name in columns)), *long[None]]
+        raise DataError(
+            f"The {what} {path} has more cells than columns ({', '.join(columns)}) in a row: {', '.join(cells)}. What "
+            "holds a comma stands in quotes."
+        )
+    return columns, [{name: (row[name] or "").strip() for name in columns} for row in found]
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns of what may be a CSV file, in small letters, by its first line."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(10_000)
+    cells = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
+    return [name.strip().lower() for name in cells]
 
 
 def column(columns: Sequence[str], names: Sequence[str]) -> str | None:

@@ -10,10 +10,13 @@ from unet_lightning.data.layout import IMAGE_SUFFIXES
 from unet_lightning.data.opening import header_of
 from unet_lightning.errors import DataError
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Photo, Pixels
+from unet_lightning.importing.grey import kept_range
+from unet_lightning.importing.paths import SPLITS
 from unet_lightning.importing.shapes import BACKGROUNDS, IGNORED, Shape, Size, paint
+from unet_lightning.importing.values import annotation_files, json_of
 from unet_lightning.text import as_id, some
 
-OPTIONS = frozenset({"classes", "overlap", "empty", "line_width"})
+OPTIONS = frozenset({"classes", "overlap", "empty", "line_width", "value_range"})
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ def gather(
     if empty and asked["empty"] == "leave-out":
         sheets = [sheet for sheet in sheets if sheet.shapes]
     photographs = Photographs(root)
+    _check_others(path, {sheet.source for sheet in sheets})
     found = [(sheet, photographs.find(sheet.photo, sheet.source) or sheet.embedded) for sheet in sheets]
     pairs = [(sheet, photo) for sheet, photo in found if photo is not None]
     if missing := [sheet for sheet, photo in found if photo is None]:
         raise DataError(
             f"No photograph {some([sheet.photo for sheet in missing])}, which {missing[0].source} names: looked in "
-            f"{root} and below. Put it there, or take it out of the annotations."
+            f"{root} and below, by as much of the path as is there{photographs.called_alike(missing[0].photo)}. Put it "
+            "there, or take it out of the annotations."
         )
     owners: dict[Path | str, Sheet] = {}
     for sheet, photo in pairs:
@@ -76,13 +81,27 @@ def gather(
             photo,
             partial(_label, sheet, photo, classes, later),
             str(sheet.source),
+            split=_split_of((photo if isinstance(photo, Path) else sheet.source).relative_to(root)),
         )
         for sheet, photo in pairs
     ]
     said = [*said, f"Photographs on which nothing is drawn: {len(empty)} ({asked['empty']})."] if empty else said
     if unused := photographs.unused({photo for _, photo in pairs}):
         said = [*said, f"Photographs that no annotation names, left out: {len(unused)} ({some(unused)})."]
-    return Found(images, classes, said)
+    return Found(images, classes, said, value_range=kept_range(asked))
+
+
+def _check_others(path: Path, known: Collection[Path]) -> None:
+    """Raises DataError where another JSON file is broken: annotations are known by what is in them."""
+    for file in annotation_files(path, ".json") if path.is_dir() else ():
+        if file not in known:
+            json_of(file)
+
+
+def _split_of(path: Path) -> str | None:
+    """The split that a path tells by its folders, where they are called train, val or test."""
+    said = {SPLITS[part.lower()] for part in path.parts[:-1] if part.lower() in SPLITS}
+    return said.pop() if len(said) == 1 else None
 
 
 def _classes(sheets: Sequence[Sheet], known: Sequence[str], asked: Options) -> list[str]:
@@ -150,6 +169,11 @@ class Photographs:
         if len(found) > 1:
             raise DataError(f"{source} names {name}, which may be {some(['/'.join(one) for one in found])}. Keep one.")
         return self.files[found[0]] if found else None
+
+    def called_alike(self, name: str) -> str:
+        """Files of that name in other folders, in words; empty where there are none."""
+        others = self._named.get(_parts(name)[-1], ())
+        return f", and {some(['/'.join(one) for one in others])} is in another folder" if others else ""
 
     def unused(self, used: Collection[Photo]) -> list[str]:
         """Those that are not among `used`."""

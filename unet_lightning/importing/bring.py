@@ -1,6 +1,7 @@
 """Brings images into the layout of `data=folder`, or only checks them, and says how to go on."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,9 @@ from unet_lightning.text import override_value
 SHEET = "check.html"
 
 
-def bring(found: Found, split: Split, out: Path | None, name: str) -> Checked:
+def bring(
+    found: Found, split: Split, out: Path | None, name: str, channels: int | Sequence[str] | None = None
+) -> Checked:
     """Writes images into the folder `out`, with check.html; or check.html alone, into the working folder.
 
     Args:
@@ -25,6 +28,7 @@ def bring(found: Found, split: Split, out: Path | None, name: str) -> Checked:
         split: into train and test.
         out: where nothing may be yet; None: images are only checked.
         name: of the data set.
+        channels: as which photographs will be read, a number or names; None: those of their files.
 
     Raises:
         UserError: something is wrong with an image; then nothing is written.
@@ -32,7 +36,7 @@ def bring(found: Found, split: Split, out: Path | None, name: str) -> Checked:
     with whole_folder(out) if out is not None else TemporaryDirectory() as place:
         folder = Path(place)
         most = FolderDataset.most_foreground if found.may_be_inverted else 1
-        made_of = write_folder(found, split, folder, name)
+        made_of = write_folder(found, split, folder, name, channels)
         parts = {part: FolderDataset(folder, part, groups="(.+)") for part in split.folders}
         facts = check_folder(parts, split, made_of, most)
         shares = facts.shares["train"]

@@ -1,8 +1,10 @@
 """What a folder of images holds, and what about it is doubtful: read as training reads it, one image at a time."""
 
+import re
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +15,11 @@ from unet_lightning.data.content import alike
 from unet_lightning.data.facts import Facts
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.data.groups import likely_groups
-from unet_lightning.data.shares import Shares, checked_shares, doubts
+from unet_lightning.data.shares import Shares, check_not_single, checked_shares, doubts
 from unet_lightning.errors import DataError, UserError
 from unet_lightning.importing.split import Split
 from unet_lightning.progress import counted
+from unet_lightning.text import some
 
 FEW = 6  # images, below which none is unlike the others
 FAR = 6  # robust standard deviations from the median
@@ -69,22 +72,24 @@ def check_folder(
     """
     images: list[Image] = []
     doubtful: list[str] = []
-    for dataset in datasets.values():
-        for index in counted(range(len(dataset)), "Checking"):
-            try:
+    with _by_origin(made_of):
+        for dataset in datasets.values():
+            for index in counted(range(len(dataset)), "Checking"):
                 image, near = _look_at(dataset, index, split, images)
-            except UserError as error:
-                raise DataError(_with_origins(str(error), made_of)) from error
-            images.append(image)
-            doubtful += near
+                images.append(image)
+                doubtful += near
+        doubtful += _copies(images)
     shares = {}
     for part in ("train", "val", "test"):
         if found := [image for image in images if image.part == part]:
             counts = torch.tensor([image.facts.counts for image in found])
             shares[part] = checked_shares([image.image_id for image in found], datasets["train"].classes, counts)
+    check_not_single(shares["train"])
     unlike = {**_odd_sizes(images), **_odd(images)}
     doubtful += [f"Of {part}: {doubt}" for part, found in shares.items() for doubt in doubts(found, most)]
-    doubtful += [f"{image_id} is unlike the others: {why}. Is it of this data set?" for image_id, why in unlike.items()]
+    if unlike:
+        whys = [f"{image_id} ({why})" for image_id, why in unlike.items()]
+        doubtful.append(f"Unlike the others: {some(whys)}. Are these of this data set?")
     if not split.groups and (likely := likely_groups([image.image_id for image in images])):
         doubtful.append(
             f"Names look as if images were of {len(likely[1])} patients: if so give --groups '{likely[0]}'; if each "
@@ -94,27 +99,36 @@ def check_folder(
 
 
 def _look_at(dataset: FolderDataset, index: int, split: Split, before: Sequence[Image]) -> tuple[Image, list[str]]:
-    """An image, and which of those `before` it is nearly the same as; DataError where it is in two parts."""
+    """An image, and which of those `before` in other parts it nearly is."""
     image_id, file, photo = dataset.image_ids[index], dataset.files[index].photo, dataset.photo(index)
     depth = "8 bits" if photo.dtype == torch.uint8 else "more than 8 bits"
     form = f"{len(photo)} channel{'s' * (len(photo) > 1)} of {depth}, {file.suffix[1:]}"
     size, facts = (photo.shape[1], photo.shape[2]), dataset.look_at(index)
     image = Image(image_id, split.parts[image_id], file, size, form, facts)
-    said = []
-    for other in (one for one in before if one.facts.content["photograph"] == facts.content["photograph"]):
-        if "test" in {image.part, other.part} and image.part != other.part:
+    digest = facts.content["photograph"]
+    apart = [one for one in before if one.part != image.part and one.facts.content["photograph"] != digest]
+    near = alike(photo, [other.facts.content["look"] for other in apart])
+    return image, [
+        f"{other.image_id} ({other.part}) and {image_id} ({image.part}) look alike: if they are of one photograph or "
+        "patient, put both into one group (--groups)."
+        for other in apart
+        if other.facts.content["look"] == near
+    ]
+
+
+def _copies(images: Sequence[Image]) -> list[str]:
+    """A line for each photograph that is there several times; DataError where it is in two parts."""
+    same: dict[str, list[Image]] = {}
+    for image in images:
+        same.setdefault(image.facts.content["photograph"], []).append(image)
+    for one, *others in same.values():
+        if other := next((other for other in others if other.part != one.part), None):
             raise DataError(
-                f"{other.image_id} ({other.part}) and {image_id} ({image.part}) are one photograph: {other.file} and "
-                f"{image.file}. An image is in one split: remove one, or put both into one group (--groups)."
+                f"{one.image_id} ({one.part}) and {other.image_id} ({other.part}) are one photograph: {one.file} and "
+                f"{other.file}. An image is in one split: remove one, or put both into one group (--groups)."
             )
-        said.append(f"{other.image_id} and {image_id} are one photograph: remove one.")
-    near = None if said else alike(photo, [one.facts.content["look"] for one in before if one.part != image.part])
-    for other in (one for one in before if one.facts.content["look"] == near and one.part != image.part):
-        said.append(
-            f"{other.image_id} ({other.part}) and {image_id} ({image.part}) look alike: if they are of one photograph "
-            "or patient, put both into one group (--groups)."
-        )
-    return image, said
+    copies = [[image.image_id for image in found] for found in same.values() if len(found) > 1]
+    return [f"{some(names)} are one photograph: keep one." for names in copies]
 
 
 def _lines(images: Sequence[Image], split: Split, shares: Mapping[str, Shares]) -> Sequence[str]:
@@ -157,13 +171,19 @@ def _odd(images: Sequence[Image]) -> dict[str, str]:
         middle = statistics.median_low(values)
         spread = max(SCALED * statistics.median_low(abs(value - middle) for value in values), 0.01)
         for image, value in zip(images, values, strict=True):
-            if len(images) >= FEW and abs(value - middle) > FAR * spread:
+            if len(images) >= FEW and middle > 0 and abs(value - middle) > FAR * spread:
                 found[image.image_id] = f"{what} {value:.1%}, the median {middle:.1%}"
     return found
 
 
-def _with_origins(message: str, made_of: Mapping[str, str]) -> str:
-    """A message that names the files that were given, not those that were written."""
-    for written, origin in made_of.items():
-        message = message.replace(written, origin)
-    return message
+@contextmanager
+def _by_origin(made_of: Mapping[str, str]) -> Iterator[None]:
+    """Lets errors name the files that were given, and options of `prepare`, not what was written and is typed later."""
+    try:
+        yield
+    except UserError as error:
+        message = str(error)
+        for written, origin in made_of.items():
+            message = message.replace(written, origin)
+        message = re.sub(r"data\.dataset\.value_range=\[(\S+), (\S+)\]", r"--value-range \1 \2", message)
+        raise DataError(re.sub(r"data\.dataset\.channels=", "--channels ", message)) from error

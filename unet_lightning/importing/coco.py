@@ -84,7 +84,8 @@ def _shapes(values: Any, name: str, number: int, where: str) -> list[Shape]:
             f"{where} ({name}) has no segmentation: expected polygons or run lengths. A box alone is no region: draw "
             "regions, or take the annotation out."
         )
-    outlines = [points(numbers(one, where), where, 3) for one in given]
+    several = given if isinstance(given[0], list) else [given]  # VIA writes one as it is
+    outlines = [points(numbers(one, where), where, 3) for one in several]
     return [Shape(name, partial(shapes.polygon, outline), f"annotation {number}") for outline in outlines]
 
 

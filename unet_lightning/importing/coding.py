@@ -165,9 +165,9 @@ def _found_colours(labels: Sequence[Seen], names: Sequence[str] | None) -> Codin
             pixels[colour] = pixels.get(colour, 0) + count
     first = 0 if 0 in pixels else max(pixels, key=lambda colour: pixels[colour])
     order = [first, *sorted({*pixels} - {first})]
-    if len(order) > MOST or len(names or order) != len(order):
+    if len(order) > MOST or (names and not len(names) == len(order) == 2):
         source = next(one.source for one in labels if one.coloured)
-        other = f"--classes names {len(names)}" if names else f"at most {MOST} are taken for classes"
+        other = "--classes does not tell which is which" if names else f"at most {MOST} are taken for classes"
         raise DataError(
             f"The labels have {len(order)} colours, such as {', '.join(map(hexadecimal, order[:8]))} (in {source}), "
             f"and {other}: {TABLE}."

@@ -30,7 +30,7 @@ def read_colours(path: Path) -> tuple[list[str], dict[int, int]]:
     first class is. A first line without a colour is a heading.
 
     Raises:
-        ConfigError: the file cannot be read, or a colour stands twice.
+        ConfigError: the file cannot be read, has no colours, or a colour stands twice.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -50,6 +50,8 @@ def read_colours(path: Path) -> tuple[list[str], dict[int, int]]:
                 raise ConfigError(f"{path} has the colour {hexadecimal(colour)} twice: {colours[colour]} and {name}.")
             if name not in names and name.lower() not in IGNORED:
                 names.append(name)
+    if not colours:
+        raise ConfigError(f"{path} has no line of a colour and a name, such as 128 0 0 disc.")
     names.sort(key=lambda name: name.lower() != "background")
     classes = checked_classes(names, f"The classes in {path}")
     return classes, {colour: classes.index(name) if name in classes else IGNORE for colour, name in colours.items()}

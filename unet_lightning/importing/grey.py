@@ -43,6 +43,12 @@ class Greys(NamedTuple):
         return f"Numbers from {self.low:g} to {self.high:g} were taken {kept}, others cut off at these."
 
 
+def kept_range(options: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The range of numbers that are kept as they are, where one is asked for; see `asked_greys`."""
+    greys = asked_greys(options)
+    return greys.kept_range if greys else None
+
+
 def asked_greys(options: Mapping[str, Any]) -> Greys | None:
     """What `window` or `value_range` says; None where neither is given.
 

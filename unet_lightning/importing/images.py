@@ -13,12 +13,16 @@ from unet_lightning.data.opening import check_turns, header_of
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.coding import Coding, coding_of, seen
 from unet_lightning.importing.found import Found, Label, Labelled, Options, Photo, Reader
-from unet_lightning.importing.layouts import Files, files_of, holds_labels
+from unet_lightning.importing.grey import kept_range
+from unet_lightning.importing.layouts import files_of, holds_labels
 from unet_lightning.importing.levels import ARRAYS, STACKS, Source, pages_of, read_array, read_levels, refuse_stack
+from unet_lightning.importing.paths import Files
 from unet_lightning.importing.shapes import Region, Shape, Size, paint
+from unet_lightning.text import some
 
 TAKES = frozenset(
     {"images", "labels", "fov", "classes", "colours", "threshold", "invert", "several", "overlap", "stack", "empty"}
+    | {"value_range"}
 )
 Merge = Callable[[Sequence[Label], Files], Label]  # makes one label of those of an image
 
@@ -34,12 +38,13 @@ def read(path: Path, options: Options) -> Found:
         raise ConfigError(
             "--overlap is for labels of several classes in files of their own: give --several classes too."
         )
-    images = files_of(path, options)
+    given = images = files_of(path, options)
+    _check_fields(given)
     if options.get("stack"):
         images = [page for files in images for page in _pages(files)]
     _check_several(images, options.get("several"))
     coding = coding_of([seen(read_levels(source)) for files in images for source, _ in files.drawn], options)
-    said = [*coding.said]
+    said = [*coding.said, *_left_out(path, given)]
     if held_out := [files.image_id for files in images if files.split == "val"]:
         said.append(
             f"The {len(held_out)} images of the validation split join those to train on, and are held out there."
@@ -49,18 +54,43 @@ def read(path: Path, options: Options) -> Found:
     if options.get("several") == "classes":
         names = sorted({name for files in images for name in files.labels.values()})
         classes = options.get("classes") or ["background", *names]
+        without = {name: sum(name not in files.labels.values() for files in images) for name in names}
+        said += [f"Images without a file of {name}, which have nothing of it: {n}." for name, n in without.items() if n]
         if unknown := [name for name in names if name not in classes[1:]]:
             raise DataError(f"Files of the class {', '.join(unknown)}, and --classes names {', '.join(classes)}.")
         merge = partial(_painted, classes, options.get("overlap") == "later")
     sure = len(classes) > 2 or "invert" in options or "colours" in options
-    return Found([_labelled(files, partial(_label, files, coding, merge)) for files in images], classes, said, not sure)
+    labelled = [_labelled(files, partial(_label, files, coding, merge)) for files in images]
+    return Found(labelled, classes, said, not sure, kept_range(options))
+
+
+def _left_out(path: Path, given: Sequence[Files]) -> list[str]:
+    """A line about the files of a folder that are none of an image: of other kinds, or in other folders."""
+    used = {one for files in given for one in (files.photo, *files.labels, files.fov)}
+    by_suffix: dict[str, list[str]] = {}
+    for one in sorted(path.rglob("*")) if path.is_dir() else ():
+        inner = one.relative_to(path)
+        if one not in used and not any(part.startswith((".", "__MACOSX")) for part in inner.parts) and one.is_file():
+            by_suffix.setdefault(one.suffix.lower() or "without an ending", []).append(inner.as_posix())
+    kinds = [f"{len(names)} {suffix} ({some(names, 2)})" for suffix, names in by_suffix.items()]
+    return [f"Files that were left out: {', '.join(kinds)}."] if kinds else []
+
+
+def _check_fields(images: Sequence[Files]) -> None:
+    """Raises DataError where some images have a field of view and others none."""
+    if len({one.fov is None for one in images}) > 1:
+        without = [one.image_id for one in images if one.fov is None]
+        raise DataError(
+            f"No field of view for the images {some(without)}, as others have: give all of them one, or none."
+        )
 
 
 def _described(path: Path) -> Options:
     """What a folder in the layout of `data=folder` says of itself; there masks/ beside labels/ are fields of view."""
     said = read_description(path)
-    ready = (path / FILE).is_file() and any([*path.glob("labels"), *path.glob("*/labels")])
-    known = {"classes": said.classes, "ignore": said.ignore, "fov": "masks" if ready else None}
+    ready = (path / FILE).is_file() and any(path.glob("**/labels")) and any(path.glob("**/masks"))
+    fov = "masks" if ready else None
+    known = {"classes": said.classes, "ignore": said.ignore, "value_range": said.value_range, "fov": fov}
     return {name: value for name, value in known.items() if value is not None}
 
 

@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from unet_lightning.data.groups import GROUPS
 from unet_lightning.data.layout import IMAGE_SUFFIXES, image_files
 from unet_lightning.data.pairs import EXAMPLE, FIELDS, LABELS, doubled, owners_of, paired, without_ending
-from unet_lightning.data.table import column, read_rows
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing.found import Options
-from unet_lightning.importing.levels import ARRAYS, Source
+from unet_lightning.importing.levels import ARRAYS
+from unet_lightning.importing.paths import SPLITS, Files, files_in_table, is_table
 from unet_lightning.text import as_id, some
 
 SUFFIXES = (*IMAGE_SUFFIXES, *ARRAYS)
-SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
-SPLITS |= {"test": "test", "testing": "test"}
 OF_PHOTOGRAPHS = re.compile(r"(?i)images?|imgs?|photos?|photographs?|pictures?|jpegimages|inputs?|raw|leftimg8bit")
 OF_LABELS = re.compile(
     r"(?i)labels?|gts?|ground[_ ]?truths?|targets?|annot(ation)?s?|segmentationclass|gtfine|(1st_)?manual"
@@ -27,25 +24,6 @@ FORMS = (
     "images/ with labels/ or masks/ (also below train/ and test/), photo_1.jpg beside photo_1_mask.png, a folder an "
     "image, or a CSV file of paths"
 )
-PHOTO_COLUMNS, LABEL_COLUMNS = ("image", "photo", "image_path", "path"), ("label", "mask", "label_path", "mask_path")
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of one image."""
-
-    image_id: str
-    photo: Path
-    labels: dict[Path, str] = field(default_factory=dict)  # with what its name or folder adds to the photograph's
-    fov: Path | None = None
-    group: str | None = None
-    split: str | None = None  # train, val or test
-    page: int | None = None  # of a stack, from 0, of the photograph and of its labels
-
-    @property
-    def drawn(self) -> list[tuple[Source, str]]:
-        """The pictures of labels, with what tells them apart."""
-        return [(Source(path, self.page), name) for path, name in self.labels.items()]
 
 
 @dataclass(frozen=True)
@@ -67,10 +45,13 @@ def files_of(path: Path, options: Options) -> list[Files]:
     if path.is_file():
         if named := [name for name in ("images", "labels", "fov", "empty") if name in options]:
             raise ConfigError(f"--{named[0]} is for folders, and {path} is a table of paths: leave it out.")
-        return _in_table(path)
+        return files_in_table(path)
+    for name in ("images", "labels", "fov"):
+        if name in options and not any((one / options[name]).is_dir() for one in (path, *_folders(path))):
+            raise ConfigError(f"No folder {options[name]} in {path} or in a folder of it, as --{name} says.")
     if parts := [*_parts(path, options)]:
         return [files for part in parts for files in _in_part(part, options.get("empty"))]
-    if each := [*_folders_of_images(path)]:
+    if each := _folders_of_images(path, options):
         return each
     raise DataError(
         f"No photographs with labels in {path}: looked for {FORMS}. Folders are named by --images and --labels."
@@ -80,20 +61,21 @@ def files_of(path: Path, options: Options) -> list[Files]:
 def holds_labels(path: Path) -> bool:
     """Whether an input looks as if it held photographs and labels as image files."""
     if path.is_file():
-        return path.suffix.lower() == ".csv" and all(_columns(read_rows(path, "table of images")[0]))
+        return is_table(path)
     try:
         parts = [*_parts(path, {})]
+        labels = (files for part in parts if _photos_in(part) for _, files in _labels_in(part))
+        return any(labels) or bool(_folders_of_images(path, {}))
     except DataError:  # which says more when it is read
         return True
-    labels = (files for part in parts if _photos_in(part) for _, files in _labels_in(part))
-    return any(labels) or any(_folders_of_images(path))
 
 
 def _parts(root: Path, options: Options) -> Iterator[Part]:
     splits = [(SPLITS[one.name.lower()], one) for one in _folders(root) if one.name.lower() in SPLITS]
     if whole := _part_in(root, None, options):
         inner = [one.name for one in _folders(whole.photos) if one.name.lower() in SPLITS]
-        parts = [Part(whole.photos / name, whole.labels / name, split=SPLITS[name.lower()]) for name in inner]
+        fields = {name: whole.fov / name if whole.fov else None for name in inner}
+        parts = [Part(whole.photos / name, whole.labels / name, fields[name], SPLITS[name.lower()]) for name in inner]
         yield from parts or [whole]
     elif splits:
         for split, base in splits:
@@ -188,14 +170,24 @@ def _add_longer(path: Path, owners: Mapping[str, Sequence[str]], labels: dict[st
     return True
 
 
-def _folders_of_images(root: Path) -> Iterator[Files]:
-    """A folder an image, with its photograph and its labels in folders, as of nuclei."""
+def _folders_of_images(root: Path, options: Options) -> list[Files]:
+    """A folder an image, with its photograph and its labels in folders, as of nuclei; DataError where some are so."""
+    found, unlike = [], []
     for folder in _folders(root):
-        part = _part_in(folder, None, {})
-        photos, labels = (_files(part.photos), _files(part.labels)) if part else ({}, {})
-        if len(photos) != 1 or not labels:
-            return
-        yield Files(as_id(folder.name), next(iter(photos.values())), {path: name for name, path in labels.items()})
+        part = _part_in(folder, None, options) or Part(folder / "images", folder / "masks")
+        photos, labels = _files(part.photos), _files(part.labels)
+        if len(photos) != 1 or not (labels or "empty" in options):
+            unlike.append(f"{folder} ({len(photos)} photographs, {len(labels)} labels)")
+        elif labels or options["empty"] == "background":
+            fov = next(iter(_files(part.fov).values()), None) if part.fov else None
+            (photo,) = photos.values()
+            found.append(Files(as_id(folder.name), photo, {path: name for name, path in labels.items()}, fov))
+    if found and unlike:
+        raise DataError(
+            f"{root} has a folder an image, with one photograph and its labels; others are {some(unlike)}. Add what is "
+            "missing, or take them out."
+        )
+    return found
 
 
 def _mixed(folder: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Path]]:
@@ -207,44 +199,10 @@ def _mixed(folder: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Pa
     return {name: path for name, path in files.items() if name not in labels | fields.keys()}, labels, fields
 
 
-def _in_table(path: Path) -> list[Files]:
-    columns, rows = read_rows(path, "table of images")
-    (photo, label), group = _columns(columns), column(columns, GROUPS)
-    if photo is None or label is None:
-        raise DataError(
-            f"{path} has the columns {', '.join(columns)}: expected one of {', '.join(PHOTO_COLUMNS)} and one of "
-            f"{', '.join(LABEL_COLUMNS)}; image_id, class, fov, split and one of {', '.join(GROUPS)} may be there too."
-        )
-    found: dict[str, Files] = {}
-    for number, row in enumerate(rows, start=2):
-        if not row[photo] or not row[label]:
-            raise DataError(f"Line {number} of {path} lacks the path of a photograph or of a label.")
-        image_id = as_id(row.get("image_id") or Path(row[photo]).stem)
-        split = SPLITS.get(row.get("split", "").lower()) if row.get("split") else None
-        if row.get("split") and split is None:
-            raise DataError(f"Line {number} of {path} has the split {row['split']}: expected train, val or test.")
-        fov = path.parent / row["fov"] if row.get("fov") else None
-        new = Files(image_id, path.parent / row[photo], {}, fov, row[group] or None if group else None, split)
-        one = found.setdefault(image_id, new)
-        if (one.photo, one.group, one.split) != (new.photo, new.group, new.split):
-            raise DataError(
-                f"Line {number} of {path} gives image {image_id} another photograph, group or split than before."
-            )
-        if (path.parent / row[label]) in one.labels:
-            raise DataError(f"Line {number} of {path} gives the label {row[label]} once more.")
-        one.labels[path.parent / row[label]] = row.get("class", "") or Path(row[label]).stem
-    return [*found.values()]
-
-
-def _columns(columns: Sequence[str]) -> tuple[str | None, str | None]:
-    """Those of photographs and of labels."""
-    return column(columns, PHOTO_COLUMNS), column(columns, LABEL_COLUMNS)
-
-
 def _files(folder: Path) -> dict[str, Path]:
     return image_files(folder, SUFFIXES)
 
 
 def _folders(folder: Path) -> list[Path]:
     inside = folder.iterdir() if folder.is_dir() else ()
-    return sorted(one for one in inside if one.is_dir() and not one.name.startswith("."))
+    return sorted(one for one in inside if one.is_dir() and not one.name.startswith((".", "__MACOSX")))

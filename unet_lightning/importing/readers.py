@@ -6,6 +6,7 @@ from pathlib import Path
 from unet_lightning.errors import ConfigError, DataError
 from unet_lightning.importing import coco, cvat, dicom, images, labelme, via, volumes
 from unet_lightning.importing.found import Found, Options, Reader
+from unet_lightning.importing.layouts import FORMS
 
 READERS: Sequence[Reader] = tuple(module.READER for module in (images, labelme, coco, cvat, via, volumes, dicom))
 
@@ -23,8 +24,13 @@ def read(path: Path, options: Options, form: str | None = None, readers: Sequenc
     chosen = [reader for reader in readers if (reader.recognises(path) if form is None else reader.name == form)]
     if form is not None and not chosen:
         raise ConfigError(f"--format must be one of {known}, found {form}.")
-    if len(chosen) != 1:
-        found = " and ".join(reader.name for reader in chosen) or f"none of {known}"
+    if not chosen:
+        raise DataError(
+            f"No images with labels in {path}: looked for {FORMS} (with the columns image and label); annotations of "
+            "LabelMe, COCO, CVAT or VIA; NIfTI; and DICOM. Where folders have other names: --images and --labels."
+        )
+    if len(chosen) > 1:
+        found = " and ".join(reader.name for reader in chosen)
         raise DataError(f"{path} looks like {found}: say what is meant by --format.")
     if unknown := [name for name in options if name not in chosen[0].takes]:
         raise ConfigError(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unet_lightning.data.table import read_rows
+from unet_lightning.data.table import columns_of, read_rows
 from unet_lightning.errors import DataError
 from unet_lightning.importing import shapes
 from unet_lightning.importing.annotations import OPTIONS, Sheet, gather
@@ -85,13 +85,12 @@ def _photographs(file: Path) -> Iterator[tuple[str, Sequence[Drawn]]]:
 
 
 def _of_table(file: Path) -> Iterator[tuple[str, list[Drawn]]]:
-    columns, rows = read_rows(file, "table of annotations")
-    if columns and columns[0].startswith("# "):
+    if ",".join(columns_of(file)).startswith("# "):
         raise DataError(
             f"{file} is a table of VIA 3, which leaves out what classes are called. Save the project (JSON)."
         )
     found: dict[str, list[Drawn]] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(read_rows(file, "table of annotations")[1], 2):
         where = f"{file}, row {number}"
         name = taken({"filename": row.get("filename") or row.get("#filename")}, "filename", str, where)
         keys = "shape_attributes", "region_attributes"

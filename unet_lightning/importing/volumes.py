@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet_lightning.data.pairs import LABELS, without_ending
 from unet_lightning.errors import ConfigError, DataError
@@ -62,11 +63,17 @@ def read(path: Path, options: Options) -> Found:
             f"Say which numbers are black and white: --window LOW HIGH makes 8 bits of them, --value-range LOW HIGH "
             f"keeps them. {photo} has {np.nanmin(numbers):g} to {np.nanmax(numbers):g}."
         )
-    looks, filled = [], {}
-    for one, (_, label) in pairs.items():
+    looks, filled, shown = [], {}, {}
+    for one, (photo, label) in pairs.items():
         voxels = _labels(label)
         looks.append(seen(Levels(str(label), np.unique(voxels)[None].astype(np.int64), False)))
         filled[one] = (voxels != 0).any(axis=tuple({0, 1, 2} - {axis}))
+        shown[one] = _shown(photo, axis, greys)
+        if hidden := np.flatnonzero(filled[one] & ~shown[one]).tolist():
+            raise DataError(
+                f"{label} has a label in {options['axis']} slices {some(hidden)}, of which {photo} shows one grey from "
+                f"{greys.low:g} to {greys.high:g}. Give other numbers, or correct the label."
+            )
     coding = coding_of_one(looks, options)
     images = [
         Labelled(
@@ -77,13 +84,17 @@ def read(path: Path, options: Options) -> Found:
             as_id(one),
         )
         for one, (photo, label) in pairs.items()
-        for place in range(len(filled[one]))
-        if filled[one][place] or options.get("slices") != "labelled"
+        for place in np.flatnonzero(filled[one] if options.get("slices") == "labelled" else shown[one]).tolist()
     ]
     if not images:
-        raise DataError(f"No slice in {path} has a label. Leave out --slices labelled, or give other labels.")
+        raise DataError(
+            f"No slice in {path} {'has a label' if options.get('slices') else 'shows anything'}: nothing is left. Give "
+            "other labels, other numbers for black and white, or no --slices."
+        )
     whole = sum(len(one) for one in filled.values())
     said = [*coding.said, greys.said, f"{len(images)} of {whole} {options['axis']} slices of {len(pairs)} volumes."]
+    if blank := sum(int((~one).sum()) for one in shown.values()):
+        said.append(f"Slices of one grey, which show nothing, were left out: {blank}.")
     said += _doubts(heads, axis)
     return Found(images, coding.classes, said, value_range=greys.kept_range)
 
@@ -187,6 +198,14 @@ def _read(file: Path, _time: int) -> Pixels:
 
 def _voxels(file: Path) -> Pixels:
     return _read(file, file.stat().st_mtime_ns)
+
+
+def _shown(file: Path, axis: int, greys: Greys) -> NDArray[np.bool_]:
+    """Which slices have several greys, `(N,)`: scanners and resampling add blank ones, all alike."""
+    across = tuple({0, 1, 2} - {axis})
+    least, most = (np.clip(found(_voxels(file), axis=across), greys.low, greys.high) for found in (np.min, np.max))
+    shown: NDArray[np.bool_] = ~(least == most)
+    return shown
 
 
 def _labels(file: Path) -> Pixels:

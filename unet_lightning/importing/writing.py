@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,10 +53,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def write_folder(found: Found, split: Split, root: Path, name: str) -> dict[str, str]:
+def write_folder(
+    found: Found, split: Split, root: Path, name: str, channels: int | Sequence[str] | None = None
+) -> dict[str, str]:
     """Writes photographs, labels, fields of view, split.csv and dataset.yaml into an empty folder.
 
-    Photographs are copied as they are, but for those that are turned by a tag, and for arrays.
+    Photographs are copied as they are, but for those that are turned by a tag, and for arrays; `channels` are those as
+    which they will be read.
 
     Returns:
         of each written file what it was made of.
@@ -77,11 +80,11 @@ def write_folder(found: Found, split: Split, root: Path, name: str) -> dict[str,
         made_of |= {str(photo): origin, str(target): image.source}
         if image.fov is not None:
             mask = _place(part / "masks", f"{image.image_id}{image.fov.suffix.lower()}")
-            shutil.copyfile(image.fov, mask)
+            _copy(image.fov, mask)
             made_of[str(mask)] = str(image.fov)
     write_rows(split.rows(), root / FILE)
     groups, level = FILE if split.groups else None, IGNORED_LEVEL if ignored else None
-    write_description(root, Description(name, found.classes, groups, None, found.value_range, ignore=level))
+    write_description(root, Description(name, found.classes, groups, channels, found.value_range, ignore=level))
     return made_of
 
 
@@ -114,8 +117,18 @@ def _write_photo(image: Labelled, folder: Path) -> Path:
         open_image(image.photo, "photograph").image.save(path)
         return path
     path = _place(folder, f"{image.image_id}{image.photo.suffix.lower()}")
-    shutil.copyfile(image.photo, path)
+    _copy(image.photo, path)
     return path
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copies a file; DataError where it cannot be read, which is no fault of where it goes."""
+    try:
+        with source.open("rb"):
+            pass
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror}. May you read it?") from error
+    shutil.copyfile(source, path)
 
 
 def _place(folder: Path, name: str) -> Path:
