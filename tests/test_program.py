@@ -41,6 +41,10 @@ def test_an_error_is_one_line():
         (["modle=unet"], "No field modle in the config. Near: model"),
         (["model.base_c=[3"], "no viable alternative"),
         (["-m", "model.base_c=1,2", "sweep=nowhere"], "Could not find 'sweep/nowhere'"),
+        (
+            ["-m", "loss=focal,tversky", "loss.gamma=2"],
+            "No field loss.gamma before loss=focal,tversky is taken, job by",
+        ),
     ],
 )
 def test_a_wrong_override_ends_at_once_with_one_line(in_process, arguments, message):

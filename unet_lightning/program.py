@@ -115,6 +115,9 @@ def explain(error: Exception, config_name: str, given: Sequence[str] = ()) -> st
     if unknown is None:
         return said
     key = unknown[1]
+    group = key.partition(".")[0] + "="
+    if swept := next((word for word in given if word.startswith(group) and "," in word), None):
+        return f"No field {key} before {swept} is taken, job by job. In such a sweep ++{key}=... sets it in all jobs."
     near = nearest(key, list(_fields(config_name, given)))
     meant = f" Near: {', '.join(near)}." if near else ""
     if any(word.startswith(("resume=", "rerun=")) for word in given):
