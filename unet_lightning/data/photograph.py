@@ -63,9 +63,10 @@ def read_photo(path: Path, form: Form = RGB, window: Window | None = None) -> Te
     if layout is not None and (
         window is not None or not layout.by_pillow or layout.height * layout.width > most_pixels()
     ):
+        pixels = read_bands(path, layout, window)
         if layout.channels == 4 and layout.colours and not layout.alpha and form[:2] == RGB[:2]:
-            return _shaped(read_bands(path, layout, window)[:3], False, None, form, path, window is None)
-        return _shaped(read_bands(path, layout, window), layout.alpha, None, form, path, window is None)
+            pixels = pixels[:3]
+        return _shaped(pixels, layout.alpha, None, form, path, window is None)
     picture = open_image(path, "photograph")
     if picture.deep and picture.image.mode in ("LA", "RGB", "RGBA"):
         deep = _deep_colours(path, picture.image)

@@ -37,8 +37,7 @@ def read_binary(path: Path, what: str) -> Tensor:
             f"The {what} has {depth}: {path}. Black and white are expected, as grey, palette or 8-bit RGB: save it as "
             "8-bit grey PNG of 0 and 255."
         )
-    if "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
-        raise DataError(f"The {what} is partly transparent: {path}. Flatten it to black and white first.")
+    check_opaque(image, path, what)
     if image.mode == "P":
         return _read_palette_mask(image, path, what)
 
@@ -161,6 +160,12 @@ def _mask(
         if len(values) > MAX_VALUES:
             break
     return torch.from_numpy(pixels), values
+
+
+def check_opaque(image: Image.Image, path: Path, what: str) -> None:
+    """Raises DataError where what is drawn is more transparent in some pixels than in others."""
+    if "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
+        raise DataError(f"The {what} is partly transparent: {path}. Flatten it first.")
 
 
 def opaque(image: Image.Image) -> Image.Image:

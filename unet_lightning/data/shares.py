@@ -66,8 +66,7 @@ def checked_shares(image_ids: Sequence[str], classes: Sequence[str], counts: Ten
 
 def class_pixels(part: SegmentationDataset) -> list[int]:
     """The counted pixels of each class in the labels of some images."""
-    counts = shares_in(part).counts
-    return [int(count) for count in counts.sum(0)]
+    return [int(count) for count in shares_in(part).counts.sum(0)]
 
 
 def classes_of(part: SegmentationDataset | None) -> dict[str, Any]:

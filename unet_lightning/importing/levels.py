@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.data.opening import open_image
 from unet_lightning.data.palette import Colour
-from unet_lightning.data.reading import DEEP_MODES, opaque, stored_numbers
+from unet_lightning.data.reading import DEEP_MODES, check_opaque, opaque, stored_numbers
 from unet_lightning.errors import DataError
 from unet_lightning.importing.colours import as_number
 from unet_lightning.importing.found import Pixels
@@ -70,8 +70,7 @@ def read_levels(source: Source) -> Levels:
     refuse_stack(source.path)
     picture = open_image(source.path, "label")
     image = picture.image
-    if "A" in image.getbands() and len(image.getchannel("A").getcolors() or ()) != 1:
-        raise DataError(f"The label is partly transparent: {source}. Flatten it first.")
+    check_opaque(image, source.path, "label")
     if image.mode == "P":
         flat = image.getpalette() or []
         palette = [(flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat), 3)]
