@@ -1,4 +1,4 @@
-"""Files that are complete or absent: written under a temporary name, then renamed."""
+"""Files and folders that are complete or absent: written under a temporary name, then renamed."""
 
 import contextlib
 import csv
@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from filelock import lock_descriptor, unlock_descriptor
 
-from unet_lightning.errors import UserError
+from unet_lightning.errors import ConfigError, UserError
 from unet_lightning.text import as_cell
 
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds between attempts to rename
@@ -47,6 +48,34 @@ def writing(path: Path) -> Iterator[None]:
         raise UserError(
             f"Cannot write {path}: {error.strerror or error}. Is there room, and may you write there?"
         ) from error
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder that takes the place of `path` when the block ends without an error.
+
+    Raises:
+        ConfigError: there is something at `path`, or nothing can be written there.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} is there already, and is not written over: remove it, or give another --out.")
+    new = [parent for parent in path.absolute().parents if not parent.exists()]  # the innermost first
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as temporary:
+            folder = Path(temporary) / "data"
+            folder.mkdir()
+            yield folder
+            take_place(folder, path)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {path}: {error.strerror or error} ({error.filename}). Is there room, and may you write "
+            "there?"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # they hold the folder
+            for parent in new:
+                parent.rmdir()
 
 
 def take_place(temporary: Path, path: Path) -> None:

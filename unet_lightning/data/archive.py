@@ -13,6 +13,7 @@ from unet_lightning.data.opening import open_image
 from unet_lightning.data.photograph import read_photo
 from unet_lightning.data.reading import read_binary
 from unet_lightning.errors import DataError, UserError
+from unet_lightning.files import whole_folder
 
 MAX_FILES = 2_000  # DRIVE has 140
 MAX_UNPACKED = 2 * 1024**3  # bytes; DRIVE has 30 MB
@@ -24,24 +25,19 @@ PIXEL_MODES = {"photo": ("RGB",), "fov": ("L", "1", "P"), "label": ("L", "1", "P
 def import_drive(archives: Sequence[Path], out: Path) -> Path:
     """Unpacks the official archives (training.zip and test.zip, or one zip that holds them) into `out`/DRIVE.
 
-    DataError, and nothing left behind, where an archive is missing, broken or hostile, a file is missing or not as
-    expected, or DRIVE/ exists already.
+    UserError, and nothing left behind, where an archive is missing, broken or hostile, a file is missing or not as
+    expected, DRIVE/ exists already, or nothing can be written there.
     """
     target = out / "DRIVE"
     if target.exists():
         raise DataError(f"{target} exists already: remove it first, or use it: data.root={value_path(target)}")
     if os.path.lexists(out) and not out.is_dir():
         raise DataError(f"{out} is not a folder: give --out another name.")
-    # In `out`, or in the folder that it will be made in, so that the rename stays within one file system.
-    there = next(folder for folder in (out, *out.parents) if folder.exists())
-    with TemporaryDirectory(prefix=".drive-", dir=there) as temporary:
-        unpacked, checked = Path(temporary) / "unpacked", Path(temporary) / "DRIVE"
+    with whole_folder(target) as checked, TemporaryDirectory(prefix=".drive-", dir=out) as unpacked:
         room = MAX_UNPACKED
         for archive in archives:
-            room = unpack(archive, unpacked, room)
-        sort_files(unpacked, checked)
-        out.mkdir(parents=True, exist_ok=True)
-        checked.rename(target)
+            room = unpack(archive, Path(unpacked), room)
+        sort_files(Path(unpacked), checked)
     return target
 
 

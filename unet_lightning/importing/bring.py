@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from unet_lightning.commands import command, value_path
 from unet_lightning.data.folder import FolderDataset
 from unet_lightning.errors import ConfigError
+from unet_lightning.files import whole_folder
 from unet_lightning.importing.check import Checked, check_folder
 from unet_lightning.importing.found import Found
 from unet_lightning.importing.sheet import write_sheet
 from unet_lightning.importing.split import Split
-from unet_lightning.importing.writing import whole_folder, write_folder
+from unet_lightning.importing.writing import write_folder
 from unet_lightning.text import override_value
 
 SHEET = "check.html"

@@ -1,11 +1,8 @@
-"""Writes images into the layout of `data=folder`: all of them, or nothing."""
+"""Writes images into the layout of `data=folder`."""
 
-import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import tifffile
@@ -14,8 +11,8 @@ from PIL import Image
 from unet_lightning.data.description import Description, write_description
 from unet_lightning.data.labels import BACKGROUND, IGNORE, VESSEL
 from unet_lightning.data.opening import header_of, open_image
-from unet_lightning.errors import ConfigError, DataError
-from unet_lightning.files import take_place, write_rows
+from unet_lightning.errors import DataError
+from unet_lightning.files import write_rows
 from unet_lightning.importing.found import Found, Labelled
 from unet_lightning.importing.split import FILE, Split
 from unet_lightning.progress import counted
@@ -23,34 +20,6 @@ from unet_lightning.progress import counted
 IGNORED_LEVEL = 128  # of pixels that do not count, in labels of two classes, which are black and white
 LEVELS = np.full(256, IGNORED_LEVEL, np.uint8)
 LEVELS[[BACKGROUND, VESSEL]] = 0, 255
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yields a temporary folder that takes the place of `path` when the block ends without an error.
-
-    Raises:
-        ConfigError: there is something at `path`, or nothing can be written there.
-    """
-    if path.exists():
-        raise ConfigError(f"{path} is there already, and is not written over: remove it, or give another --out.")
-    new = [parent for parent in path.absolute().parents if not parent.exists()]  # the innermost first
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as temporary:
-            folder = Path(temporary) / "data"
-            folder.mkdir()
-            yield folder
-            take_place(folder, path)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write {path}: {error.strerror or error} ({error.filename}). Is there room, and may you write "
-            "there?"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):  # they hold the folder
-            for parent in new:
-                parent.rmdir()
 
 
 def write_folder(
