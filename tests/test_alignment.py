@@ -112,9 +112,14 @@ def test_each_new_pixel_has_the_class_at_its_centre():
 
 
 def test_panels_show_photograph_ground_truth_and_prediction_in_place():
+    class Photographs(list):
+        image_ids, classes = ("21",), ("background", "vessel")
+
+        def photo(self, index):
+            return self[index].image
+
     sample, panels = photograph(), Panels(side=188)
-    data = SimpleNamespace(image_ids=["21"], classes=["background", "vessel"], samples=[sample])
-    data.photo = lambda index: sample.image
+    data = Photographs([sample])
     called = panels._small(sample.target.as_subclass(torch.Tensor))
     shown = panels._picture(SimpleNamespace(datamodule=SimpleNamespace(val=data)), "21", called)
     assert shown.photo.shape == (3, 188, 182)

@@ -14,7 +14,7 @@ from unet_lightning.metrics.summary import summarise
 ROOT = Path(__file__).parents[2]
 GREEN = 1
 
-samples = SyntheticDataset(ROOT / "data/synthetic", "test").samples
+samples = SyntheticDataset(ROOT / "data/synthetic", "test")
 targets = [sample.target for sample in samples]
 levels = range(8, 160, 4)
 scores = {

@@ -103,7 +103,7 @@ def pairs(material: Any, rng: random.Random) -> Callable[[], object]:
         expected.setdefault(unicodedata.normalize("NFC", name), []).append((10 * number, drawn))
 
     def run() -> None:
-        samples = FolderDataset(material.work, "train").samples
+        samples = FolderDataset(material.work, "train")
         truth = [one for several in expected.values() for one in several]
         compare(len(samples), len(truth))
         compare(len({sample.image_id for sample in samples}), len(truth))

@@ -23,6 +23,9 @@ class Drawn:
         labels = [torch.tensor([one], dtype=torch.uint8) for one in targets]
         self.samples = [Sample(None, label, name) for label, name in zip(labels, "12", strict=True)]
 
+    def __iter__(self):
+        return iter(self.samples)
+
 
 def test_with_two_classes_all_of_either_stand_beside_the_network():
     data = Drawn("background", "cell")

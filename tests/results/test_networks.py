@@ -1,6 +1,5 @@
 import shutil
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -109,8 +108,10 @@ def test_a_data_set_elsewhere_is_the_same_data_set(tiny_run, tmp_path):
 
 
 def test_the_threshold_is_the_best_for_the_images_that_are_named():
-    samples = [Sample(torch.zeros(3, 1, 2), torch.tensor([[1, 0]]), name) for name in "ab"]
-    dataset = SimpleNamespace(image_ids=["a", "b"], samples=samples)
+    class Drawn(list):
+        image_ids = ("a", "b")
+
+    dataset = Drawn(Sample(torch.zeros(3, 1, 2), torch.tensor([[1, 0]]), name) for name in "ab")
     maps = Maps(dataset, "val", [torch.tensor([[[0.2, 0.1]]]), torch.tensor([[[0.9, 0.8]]])], {})
     assert choose_threshold(maps, ["a"]) == 0.11
     assert choose_threshold(maps, ["b"]) == 0.81

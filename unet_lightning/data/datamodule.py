@@ -109,7 +109,7 @@ class SegmentationDataModule(L.LightningDataModule):
         """Decodes the photographs, and computes the normalisation unless it is known."""
         if stage in ("fit", "validate") and self.val is None:
             self.train, self.val = self.photographs("train"), self.photographs("val")
-            _ = self.train.samples, self.val.samples, self.train.facts, self.val.facts  # so that errors come early
+            _ = self.train.facts, self.val.facts  # so that errors come early
             check_labels(self.train, self.val, self._rank_and_world_size[0] == 0)
             warn_of_copies(self.train, self.val, self._rank_and_world_size[0] == 0)
             if self.mean is None:

@@ -3,7 +3,7 @@
 import copy
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 import torch
@@ -154,6 +154,9 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < len(self):

@@ -76,14 +76,14 @@ class DecodedImages:
     def photo(self, index: int) -> Tensor:
         """The photograph, `(C, H, W)`: uint8, or float32 in [0, 1] where it has more than 8 bits. It needs no label."""
         path = self.files[index].photo
-
-        def make() -> Tensor:
-            return read_photo(path, self.found_form)
-
+        make = partial(read_photo, path, self.found_form)
         return make() if self.in_windows(index) else self._get(path, path, make)
 
     def target(self, index: int) -> Tensor:
-        """The first observer's label with IGNORE outside the field of view, `(H, W)` uint8; see `samples`."""
+        """The first observer's label with IGNORE outside the field of view, `(H, W)` uint8.
+
+        DataError where an image of the data set has none.
+        """
         path = self._labels()[index]
         return self._get(path, path, lambda: self._target(index, path, "label"))
 

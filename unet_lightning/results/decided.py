@@ -44,5 +44,5 @@ def chosen_on(images: Sequence[Seen], maps: Maps) -> Maps:
 def choose_threshold(maps: Maps, image_ids: Iterable[str]) -> float:
     """The threshold with the best Dice on some of the images."""
     chosen = [maps.dataset.image_ids.index(image_id) for image_id in image_ids]
-    targets = [maps.dataset.samples[index].target for index in chosen]
+    targets = [maps.dataset[index].target for index in chosen]
     return best_threshold([maps.probabilities[index][0] for index in chosen], targets)[0]

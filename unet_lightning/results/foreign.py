@@ -91,11 +91,11 @@ def read_maps(folder: Path, data: Mapping[str, Any], split: str, threshold: floa
             )
         if said[-1] is None:  # ours are of photographs as they are shown
             check_turns(record.photo, found[0], "probability map")
-        measured = levels[dataset.samples[index].target != IGNORE]
+        measured = levels[dataset[index].target != IGNORE]
         ranges[found[0]] = (white, float(measured.min()), greatest(measured, white))
         maps.append(levels.div_(white)[None])
     alone = check_scale(ranges, USUAL_THRESHOLD if threshold is None else threshold)
-    for (path, (white, low, high)), sample in zip(ranges.items(), dataset.samples, strict=True):
+    for (path, (white, low, high)), sample in zip(ranges.items(), dataset, strict=True):
         if path in alone and bool((sample.target == VESSEL).any()):
             name = many_of(dataset.classes[VESSEL])
             ends = f"holds {low:g} to {high:g} of {white}"

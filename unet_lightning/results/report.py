@@ -82,7 +82,7 @@ def write_class_report(
     called = map(called_of, zip(*evaluation.images.values(), strict=True))
     pictures = {
         sample.image_id: class_pictures_of(sample, numbers, colours)
-        for sample, numbers in zip(evaluation.dataset.samples, called, strict=True)
+        for sample, numbers in zip(evaluation.dataset, called, strict=True)
     }
     parts = {
         "table": class_table(evaluation, figures),

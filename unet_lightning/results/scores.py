@@ -75,7 +75,7 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
     protocol, trivial = protocol_of(maps, instances), trivial_maps(dataset, maps.frequent)
     names = [MODEL] if len(classes) == 2 else [of_class(name) for name in classes[1:]]
     images: dict[str, list[MeasuredImage]] = {name: [] for name in names}
-    for sample, probability, threshold in zip(dataset.samples, maps.probabilities, maps.thresholds, strict=True):
+    for sample, probability, threshold in zip(dataset, maps.probabilities, maps.thresholds, strict=True):
         vessels = decide(probability, threshold)
         for number, name in enumerate(names):
             target = one_against_rest(sample.target, number + 1)
@@ -85,7 +85,7 @@ def evaluate_maps(maps: Maps, tolerance: float = TOLERANCE, instances: bool = Fa
         if any(one.second_label is not None for one in dataset.files):
             print(f"No figures of the {terms.second}: they are measured with two classes alone.")
         called = [called_of(one) for one in zip(*images.values(), strict=True)]
-        targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
+        targets = [sample.target.as_subclass(Tensor) for sample in dataset]
         figures = summarise_classes(called, targets, maps.probabilities, len(classes), **how)
         each = {of_class(name): one for name, one in zip(classes, figures.each, strict=True)}
         return Evaluation(maps, images, {MODEL: figures.mean} | each, protocol, figures, trivial)
@@ -161,7 +161,7 @@ def protocol_of(maps: Maps, instances: bool = False) -> Protocol:
 
 def labels_of(dataset: SegmentationDataset) -> tuple[str, list[str]]:
     """What the labels hold, and what is doubtful about them; DataError where nothing counts in one."""
-    first = shares_of(dataset.image_ids, dataset.classes, [sample.target for sample in dataset.samples])
+    first = shares_of(dataset.image_ids, dataset.classes, [sample.target for sample in dataset])
     doubtful = doubts(first, dataset.most_foreground)
     if second := [target for index in range(len(dataset)) if (target := dataset.second_target(index)) is not None]:
         if len(second) == len(dataset):

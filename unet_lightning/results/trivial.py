@@ -24,7 +24,7 @@ def trivial_maps(dataset: SegmentationDataset, frequent: int | None) -> dict[str
     With two classes of either; with more of the most `frequent` one of the training labels, by its number (None where
     that is not known: of the labels measured).
     """
-    targets = [sample.target.as_subclass(Tensor) for sample in dataset.samples]
+    targets = [sample.target.as_subclass(Tensor) for sample in dataset]
     if len(dataset.classes) > 2 and frequent is None:
         frequent = int(shares_of(dataset.image_ids, dataset.classes, targets).counts.sum(0).argmax())
     size = len(dataset.classes)

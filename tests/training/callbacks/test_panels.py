@@ -38,10 +38,13 @@ class Photographs:
         target = torch.zeros(size, dtype=torch.uint8)
         target[:, 0], target[:, -1] = 1, IGNORE
         photo = torch.full((3, *size), 200, dtype=torch.uint8)
-        self.samples = [Sample(photo, target, image_id) for image_id in IDS]
+        self.sample = Sample(photo, target, None)
+
+    def __getitem__(self, index):
+        return self.sample._replace(image_id=IDS[index])
 
     def photo(self, index):
-        return self.samples[index].image
+        return self[index].image
 
 
 def trainer(*loggers, epoch=0, every=1, photographs=None):
@@ -61,7 +64,7 @@ def validate(panels, trainer, order=IDS):
     """A validation that finds a vessel everywhere."""
     panels.on_validation_epoch_start(trainer, None)
     for number, image_id in enumerate(order):
-        sample = trainer.datamodule.val.samples[IDS.index(image_id)]
+        sample = trainer.datamodule.val[IDS.index(image_id)]
         logits = torch.stack([torch.zeros(sample.target.shape), torch.ones(sample.target.shape)])[None]
         batch = Batch(sample.image[None].float(), sample.target[None].long(), [image_id])
         panels.on_validation_batch_end(trainer, None, {"logits": logits}, batch, number)

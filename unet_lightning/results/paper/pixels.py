@@ -33,7 +33,7 @@ class Pixels:
 
     def target(self, image: str) -> Tensor:
         """The first observer's label, `(H, W)` integer, IGNORE where nothing counts."""
-        return self._chosen(self.dataset.samples[self.places[image]].target.as_subclass(Tensor))
+        return self._chosen(self.dataset[self.places[image]].target.as_subclass(Tensor))
 
     def second(self, image: str) -> Tensor | None:
         """The second observer's, if there is one."""

@@ -82,7 +82,7 @@ class Panels(Callback):
         """What is shown of one photograph."""
         photographs = _photographs(trainer)
         index = photographs.image_ids.index(image_id)
-        classes, target = photographs.classes, photographs.samples[index].target.as_subclass(Tensor)
+        classes, target = photographs.classes, photographs[index].target.as_subclass(Tensor)
         truth = self._small(target.masked_fill(target == IGNORE, len(classes)))
         photo = self._small(shown(photographs.photo(index).as_subclass(Tensor)))
         return Picture(image_id, photo, truth, prediction, classes)
