@@ -1,7 +1,7 @@
 """What glibc does with memory that was freed. With another C library nothing here has an effect.
 
 By itself it gives large blocks back to the system, whose kernel fills them with zeros each time that they are asked for
-again: a third of the time of a training step on a CPU.
+again: a good part of the time of a training step on a CPU.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ MANY = 65536  # blocks; glibc's own number
 def keep_freed_blocks() -> None:
     """Keeps what is freed for the next one that asks: right where sizes come again, as in training.
 
-    Takes about a quarter more memory where blocks are large: see experiments/benchmarks.
+    Takes up to a third more memory where blocks are large: see experiments/benchmarks.
     """
     _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
 

@@ -18,8 +18,8 @@ MANY_CORES = 8  # from so many on a CPU trains twice the width
 PIXELS = {"cpu": 4 * 256**2, "cuda": 16 * 256**2, "mps": 8 * 256**2}  # of a step
 MOST_BATCH = 16
 # A pixel of a crop needs 80 bytes for each of base_c channels until the step is over (measured, base_c 8 to 32), and
-# gradients, workspaces and copies about half as much again.
-BYTES = 130
+# gradients, workspaces, copies and freed memory that is kept on a CPU take as much again (see experiments/benchmarks).
+BYTES = 160
 SHARE = 0.5  # of the memory may be filled by a step
 EPOCH = 40  # steps, so that validations are as far apart for few images as for many
 STEPS = {"cpu": 1600, "cuda": 3000, "mps": 2000}  # of a training
