@@ -113,7 +113,7 @@ def test_real_photographs_have_their_published_size_and_a_field_of_view_of_918_p
 
 
 def test_real_observers_draw_a_tenth_of_the_field_of_view_and_agree_mostly(real_chase):
-    first = torch.stack([sample.target for sample in real_chase.samples])
+    first = torch.stack([sample.target for sample in real_chase])
     second = torch.stack([real_chase.second_target(index) for index in range(28)])
     inside = first != IGNORE
     assert torch.equal(inside, second != IGNORE)

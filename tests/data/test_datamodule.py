@@ -84,7 +84,7 @@ def test_statistics_are_of_the_training_pixels_inside_the_field_of_view(module):
 
 
 def test_pixels_outside_the_field_of_view_do_not_change_the_statistics(module):
-    samples = module().photographs("train").samples
+    samples = module().photographs("train")
     spoilt = [moments_of(image.masked_fill(target == IGNORE, 200), target != IGNORE) for image, target, _ in samples]
     assert channel_statistics(spoilt) == channel_statistics(
         moments_of(one.image, one.target != IGNORE) for one in samples

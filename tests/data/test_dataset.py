@@ -95,7 +95,7 @@ def test_a_field_of_view_is_found_once_a_photograph(disc, monkeypatch):
     monkeypatch.setattr(decoded, "find_field_of_view", lambda photo: calls.append(photo) or found(photo))
     dataset = SegmentationDataset([disc], fov="auto")
     for _ in range(2):
-        _ = dataset.field_of_view(0), [*dataset.samples], dataset.second_target(0)
+        _ = dataset.field_of_view(0), [*dataset], dataset.second_target(0)
     assert len(calls) == 1
 
 
@@ -109,7 +109,7 @@ def test_where_one_image_cannot_be_read_there_are_no_samples_of_the_others(files
     dataset = SegmentationDataset([files, replace(files, image_id="22", label=files.label.with_name("gone.gif"))])
     for _ in range(2):
         with pytest.raises(DataError, match=r"No label of image 22: looked for \S*gone\.gif"):
-            _ = [*dataset.samples]
+            _ = [*dataset]
 
 
 def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
@@ -117,7 +117,7 @@ def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
     dataset = SegmentationDataset([files, unlabelled])
     assert dataset.photo(1).tolist() == PHOTO.transpose(2, 0, 1).tolist()
     assert dataset.field_of_view(1).tolist() == FOV.astype(bool).tolist()
-    for ask in (lambda: [*dataset.samples], lambda: dataset[0], lambda: dataset.second_target(1)):
+    for ask in (lambda: [*dataset], lambda: dataset[0], lambda: dataset.second_target(1)):
         with pytest.raises(DataError, match=r"No label for image 22 of dataset.* Predict it, or add its label"):
             ask()
     assert dataset.subset(["21"])[0].image_id == "21"
@@ -156,7 +156,7 @@ def test_photographs_without_labels_can_be_predicted_and_not_measured(files):
 def test_what_is_wrong_with_a_file_is_named(files, name, spoil, message):
     spoil(files.photo.with_name(name))
     with pytest.raises(DataError, match=message):
-        _ = [*SegmentationDataset([files]).samples]
+        _ = [*SegmentationDataset([files])]
 
 
 def test_a_second_label_of_another_size_is_refused(files):
@@ -193,7 +193,7 @@ def test_a_label_that_may_be_turned_against_its_photograph_is_refused(tmp_path, 
         paths["label"] = turned(tmp_path / "label.png", drawn * 255, photo_tag)
     expected = rf"photograph \S*photo\.tif has orientation tag {photo_tag or 1} and the .* of image 21 \S* {tag or 1} "
     with pytest.raises(DataError, match=expected + r".*-auto-orient.* remove the tag"):
-        _ = [*SegmentationDataset([ImageFiles("21", photo, **paths)]).samples]
+        _ = [*SegmentationDataset([ImageFiles("21", photo, **paths)])]
 
 
 @pytest.mark.parametrize("tag", [2, UPSIDE_DOWN, ASIDE, OTHER_SIDE])
@@ -213,7 +213,7 @@ def test_samples_are_decoded_once_and_share_the_photograph(files):
     dataset = SegmentationDataset([files])
     first = dataset[0]
     files.photo.unlink()
-    again = dataset.samples[0]
+    again = dataset[0]
     assert again.image.data_ptr() == dataset.photo(0).data_ptr() == first.image.data_ptr()
     assert torch.equal(again.target, first.target)
 
@@ -228,11 +228,11 @@ def test_subset_has_the_order_asked_for(tmp_path):
 def test_subset_keeps_what_the_data_set_is_and_nothing_that_it_has_read(files):
     dataset = SegmentationDataset([replace(files, image_id=image_id) for image_id in ("a", "b")], fov="none")
     dataset.name, dataset.classes = "mine", ["background", "vessel"]
-    _ = [*dataset.samples], dataset.field_of_view(0)
+    _ = [*dataset], dataset.field_of_view(0)
     chosen = dataset.subset(["b"])
     assert (chosen.name, chosen.classes, chosen.fov) == ("mine", ["background", "vessel"], "none")
-    assert [sample.image_id for sample in chosen.samples] == ["b"]
-    assert [sample.image_id for sample in dataset.samples] == ["a", "b"]
+    assert [sample.image_id for sample in chosen] == ["b"]
+    assert [sample.image_id for sample in dataset] == ["a", "b"]
 
 
 def test_an_image_that_is_given_twice_is_refused(files):
@@ -253,7 +253,7 @@ def test_subset_refuses_unknown_ids(tmp_path, unknown):
 
 def test_a_data_set_can_be_sent_to_another_process_with_what_it_has_read(files):
     dataset = SegmentationDataset([files])
-    _ = [*dataset.samples], dataset.field_of_view(0)
+    _ = [*dataset], dataset.field_of_view(0)
     files.photo.unlink()
     image, target, image_id = pickle.loads(pickle.dumps(dataset))[0]
     assert (type(image), type(target), image_id) == (tv_tensors.Image, tv_tensors.Mask, "21")

@@ -54,20 +54,20 @@ def test_missing_mask_ends_with_the_remedy_and_other_fields_of_view_need_none(co
     with pytest.raises(DataError, match=r"mask for image 21: .* Or set data\.dataset\.fov=auto\.$"):
         DriveDataset(copy, "train")
     for fov in ("auto", "none"):
-        assert len([*DriveDataset(copy, "train", fov=fov).samples]) == 20
+        assert len([*DriveDataset(copy, "train", fov=fov)]) == 20
 
 
 def test_download_without_test_labels_trains_and_predicts_but_cannot_be_tested_on(copy):
     shutil.rmtree(copy / "test/1st_manual")
     shutil.rmtree(copy / "test/2nd_manual")
-    assert len([*DriveDataset(copy, "train").samples]) == 20
+    assert len([*DriveDataset(copy, "train")]) == 20
     test = DriveDataset(copy, "test")
     assert len(test) == 20
     assert test.photo(0).shape == (3, 48, 46) and test.field_of_view(0).any()
     message = r"test images have no labels here: \S*test/1st_manual.* challenge.* split=val"
     for dataset in (test, test.subset(["07"]), DriveDataset(copy, "all")):
         with pytest.raises(DataError, match=message):
-            _ = [*dataset.samples]
+            _ = [*dataset]
         with pytest.raises(DataError, match=message):
             dataset.second_target(0)
 
@@ -89,7 +89,7 @@ def test_second_observer_may_be_missing(copy):
 
 
 def test_real_drive_has_its_published_sizes_and_shares(real_drive):
-    train, test = [*DriveDataset(real_drive, "train").samples], [*DriveDataset(real_drive, "test").samples]
+    train, test = [*DriveDataset(real_drive, "train")], [*DriveDataset(real_drive, "test")]
     assert len(train) == len(test) == 20
     assert {sample.image.shape for sample in train + test} == {(3, 584, 565)}
     inside = torch.cat([sample.target[sample.target != IGNORE] for sample in test])

@@ -65,7 +65,7 @@ def test_a_missing_file_is_named_with_its_image(root, name, words):
 def test_what_macos_leaves_behind_is_no_image(root):
     for path in [*root.glob("*/*.jpg"), *root.glob("*/*.tif")]:
         path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7")
-    assert len([*HRFDataset(root, "all").samples]) == 45
+    assert len([*HRFDataset(root, "all")]) == 45
 
 
 def test_a_folder_without_the_data_set_and_an_unknown_split_are_refused(root, tmp_path):

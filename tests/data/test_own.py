@@ -39,7 +39,7 @@ def dataset_of(*pairs, **named):
 )
 def test_a_pair_of_any_kind_is_a_sample_with_the_same_digests(given):
     found = dataset_of(given())
-    image, target, image_id = found.samples[0]
+    image, target, image_id = found[0]
     assert image_id == "image_0"
     assert (image.dtype, tuple(image.shape)) == (torch.uint8, (3, 20, 24))
     assert torch.equal(image.as_subclass(torch.Tensor), torch.from_numpy(photo()).permute(2, 0, 1))
@@ -53,7 +53,7 @@ def test_files_are_read_as_those_of_any_data_set_and_may_stand_beside_arrays(tmp
     Image.fromarray(label() * 255).save(tmp_path / "mask.png")
     found = dataset_of((tmp_path / "a.png", str(tmp_path / "mask.png")), (photo(), tmp_path / "mask.png"))
     assert found.content(0) == found.content(1)
-    assert found.samples[0].target.sum() == 6 * 7
+    assert found[0].target.sum() == 6 * 7
 
 
 def test_a_data_set_is_asked_by_number_and_a_generator_once():
@@ -80,9 +80,9 @@ def test_names_people_and_fields_of_view_come_along():
     found = dataset_of(*rows)
     assert found.image_ids == ["0", "1", "2"]
     assert found.groups == ["A", "B", "A"]
-    assert (found.samples[0].target == 255).sum() == 4 * 24
+    assert (found[0].target == 255).sum() == 4 * 24
     assert found.region.endswith("masks of the data set")
-    assert found.subset(["2"]).groups is None and found.subset(["2"]).samples[0].image_id == "2"
+    assert found.subset(["2"]).groups is None and found.subset(["2"])[0].image_id == "2"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_no_pair_is_said_at_once(pair, said):
 
 def test_sizes_that_differ_are_said_with_the_image():
     with pytest.raises(DataError, match=r"image image_0 differ in size: 20 x 24 .* 20 x 20 .* in <label image_0>"):
-        _ = dataset_of((photo(), label((20, 20)))).samples[0]
+        _ = dataset_of((photo(), label((20, 20))))[0]
 
 
 def test_sizes_are_looked_at_before_training():
@@ -152,7 +152,7 @@ def test_several_classes_are_named():
     made = label()
     made[0, 0] = 2
     found = data_of([(photo(), made)], classes=["background", "cell", "border"]).photographs("train")
-    assert int(found.samples[0].target.max()) == 2
+    assert int(found[0].target.max()) == 2
     with pytest.raises(ConfigError, match=r"holds 0 to 1 .* found 0, 1, 2"):
         data_of([(photo(), made)])
 
@@ -170,4 +170,4 @@ def test_an_item_without_a_label_can_be_shown_and_not_trained_on():
     found = GivenImages([Item(photo(), None, "x")])
     assert found.photo(0).shape == (3, 20, 24)
     with pytest.raises(DataError, match="No label for image x of images"):
-        _ = [*found.samples]
+        _ = [*found]

@@ -35,7 +35,7 @@ def test_same_seed_draws_the_same_bytes_and_another_seed_others(tmp_path):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_drawn_photographs_load_as_drive(tiny_drive, split):
-    for image, target, _ in DriveDataset(tiny_drive, split).samples:
+    for image, target, _ in DriveDataset(tiny_drive, split):
         assert image.shape == (3, 48, 46) and target.shape == (48, 46)
         assert set(target.unique().tolist()) == {0, 1, IGNORE}
         assert image[:, target == IGNORE].max() == 0

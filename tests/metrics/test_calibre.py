@@ -96,7 +96,7 @@ def test_a_vessel_of_two_calibres_is_parted_at_the_step():
 
 
 def test_widths_agree_with_a_search_over_all_pixels(tiny_drive):
-    target = DriveDataset(tiny_drive, "test").samples[0].target
+    target = DriveDataset(tiny_drive, "test")[0].target
     widths = vessel_widths(target)
     vessel, rest = np.argwhere((target == 1).numpy()), np.argwhere((target == 0).numpy())
     radius = cdist(vessel, rest).min(axis=1)  # (N,), from centre to centre
@@ -112,7 +112,7 @@ def test_widths_agree_with_a_search_over_all_pixels(tiny_drive):
 
 
 def test_turning_the_image_turns_the_widths_but_for_ties(tiny_drive):
-    target = DriveDataset(tiny_drive, "test").samples[1].target
+    target = DriveDataset(tiny_drive, "test")[1].target
     for turn in (torch.t, torch.fliplr, torch.flipud):
         turned = turn(thin_vessels(target)) == thin_vessels(turn(target))
         assert turned[turn(target) == 1].float().mean() > 0.97
@@ -150,7 +150,7 @@ def test_counts_by_hand(dtype):
 
 
 def test_thin_and_thick_are_all_vessel_pixels_and_ignored_ones_do_not_count(tiny_drive):
-    target, other = (sample.target for sample in DriveDataset(tiny_drive, "test").samples[:2])
+    target, other = (DriveDataset(tiny_drive, "test")[index].target for index in range(2))
     vessels = other == 1
     counts = count_by_calibre(vessels, target)
     assert counts.thin + counts.thick == int((target == 1).sum())

@@ -37,7 +37,7 @@ def columns(summary):
 def drawn(tiny_drive):
     """Maps, targets and probabilities of eight drawn photographs."""
     dataset = DriveDataset(tiny_drive, "test").subset([f"{number:02}" for number in range(1, 9)])
-    targets = [sample.target for sample in dataset.samples]
+    targets = [sample.target for sample in dataset]
     vessels = [dataset.second_target(index) == VESSEL for index in range(8)]
     generator = torch.Generator().manual_seed(0)
     noise = [torch.rand(target.shape, generator=generator) for target in targets]
@@ -224,7 +224,7 @@ def test_one_target_and_one_probability_an_image_are_needed():
 
 def test_the_second_observer_of_drive_scores_what_the_literature_says(real_drive):
     dataset = DriveDataset(real_drive, "test")
-    targets = [sample.target for sample in dataset.samples]
+    targets = [sample.target for sample in dataset]
     summary = summarise([dataset.second_target(index) == VESSEL for index in range(20)], targets)
     assert round(summary.mean["dice"], 4) == 0.7881
     pooled = [round(summary.pooled[name], 4) for name in ("dice", "accuracy", "sensitivity", "specificity")]

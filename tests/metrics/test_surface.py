@@ -75,7 +75,7 @@ def test_ignored_pixels_change_nothing():
 
 
 def test_figures_agree_with_distances_to_each_point_of_the_other_outline(tiny_drive):
-    target, other = (sample.target for sample in DriveDataset(tiny_drive, "test").samples[:2])
+    target, other = (DriveDataset(tiny_drive, "test")[index].target for index in range(2))
     vessels = (other == 1).roll(5, dims=0)
 
     def points(mask):

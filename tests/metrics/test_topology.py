@@ -12,7 +12,7 @@ from unet_lightning.metrics.topology import centreline, centreline_dice, compone
 @pytest.fixture(scope="module")
 def drawn(tiny_drive):
     """The vessel trees of two photographs, one as map and one as target."""
-    target, other = (sample.target for sample in DriveDataset(tiny_drive, "test").samples[:2])
+    target, other = (DriveDataset(tiny_drive, "test")[index].target for index in range(2))
     vessels = (other == 1).roll(5, dims=0)  # into the ignored rim too
     return vessels, target
 

@@ -47,7 +47,7 @@ def test_a_share_that_was_said_to_be_right_is_not_doubted(dataset):
 
 def test_a_label_without_a_pixel_that_counts_is_not_measured(dataset):
     photographs = dataset(RIGHT, RIGHT, np.full_like(RIGHT, 255))
-    photographs.samples[1].target.fill_(255)
+    photographs[1].target.fill_(255)
     with pytest.raises(DataError, match="No pixel counts in the label of image b"):
         labels_of(photographs)
 

@@ -4,7 +4,6 @@ import copy
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
 
 import torch
 from torch.utils.data import Dataset
@@ -95,12 +94,6 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
         chosen.patients = self.patients
         return chosen
 
-    @property
-    def samples(self) -> "Samples":
-        """All samples, each decoded when it is asked for; DataError where an image has no label."""
-        self._labels()
-        return Samples(self)
-
     def content(self, index: int) -> Content:
         """What an image is, whatever its files are called."""
         if index not in self._contents:
@@ -165,22 +158,3 @@ class SegmentationDataset(DecodedImages, Dataset[Sample]):
 
         target = tv_tensors.Mask(self.target(index))
         return Sample(tv_tensors.Image(self.photo(index)), target, self.image_ids[index])
-
-
-class Samples(Sequence[Sample]):
-    """The samples of a data set, of which those in memory are as many as fit."""
-
-    def __init__(self, dataset: SegmentationDataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Sample]: ...
-    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
-        if isinstance(index, slice):
-            return [self.dataset[one] for one in range(*index.indices(len(self)))]
-        return self.dataset[index + len(self) if index < 0 else index]

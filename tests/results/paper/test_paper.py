@@ -60,7 +60,7 @@ def measured(run, root, names, seed, noise, thresholds=None, **values):
     dataset = FolderDataset(root, "all", "none", names)
     chance = torch.Generator().manual_seed(seed)
     maps = []
-    for index, sample in enumerate(dataset.samples):
+    for index, sample in enumerate(dataset):
         there = torch.stack([sample.target.as_subclass(torch.Tensor) == name for name in range(1, len(names))]).float()
         maps.append(there * 0.6 + noise * (1 + index / 8) * torch.rand(there.shape, generator=chance) * 0.5)
     thresholds = thresholds or [0.5] * len(dataset)
