@@ -102,7 +102,7 @@ def test_the_tour_runs_and_leaves_nothing(execute, tmp_path):
     assert said(outputs, "stderr") == ""
     assert len(pictures(outputs)) == 6
     trained, *_ = re.findall(r"Best val/dice_per_image: (\S+)", said(outputs))
-    assert float(trained) > 0.5  # something was learnt
+    assert float(trained) > 0.3  # something was learnt: calling all of it vessels gives 0.2
     assert "4 jobs: 4 done" in said(outputs)
     assert "2 seeds" in said(outputs)  # the leaderboard of the sweep
     assert list(folder.iterdir()) == []
