@@ -17,7 +17,7 @@ MANY = 65536  # blocks; glibc's own number
 def keep_freed_blocks() -> None:
     """Keeps what is freed for the next one that asks: right where sizes come again, as in training.
 
-    Takes up to a third more memory where blocks are large: see experiments/benchmarks.
+    Takes more memory where blocks are large: see experiments/benchmarks.
     """
     _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
 

@@ -181,6 +181,17 @@ def test_no_pass_is_larger_than_a_tile(network):
     assert max(max(size) for size in sizes) == 320
 
 
+def test_freed_memory_is_kept_for_whole_photographs_and_returned_between_tiles(network, monkeypatch):
+    asked = []
+    for name in ("keep", "return"):
+        monkeypatch.setattr(
+            f"unet_lightning.inference.predictor.{name}_freed_blocks", lambda name=name: asked.append(name)
+        )
+    predictor_of(network)(photograph())
+    predictor_of(network, tile=320)(photograph((400, 700)))
+    assert asked == ["keep", "return"]
+
+
 def test_automatic_tiles_begin_above_a_megapixel():
     predictor = predictor_of(shaken("bilinear"))
     for size in ((584, 565), (960, 999), (605, 700), (1024, 1024)):  # DRIVE, CHASE_DB1, STARE

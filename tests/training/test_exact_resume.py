@@ -162,3 +162,19 @@ def test_the_best_figure_is_that_of_the_file_where_a_kill_has_left_a_later_best_
     run("run", "scheduler=none")
     assert run.best == pytest.approx(0.9)
     assert torch.load(path)["global_step"] == 3
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_run_whose_precision_was_timed_has_the_bits_of_one_whose_precision_was_typed(run, monkeypatch, workers):
+    monkeypatch.setattr("unet_lightning.training.precision.WORTH", 0.0)  # float32 stays, whatever the clock says
+    folders = [run(name, f"trainer.precision={name}", f"data.num_workers={workers}") for name in ("32-true", "auto")]
+    typed, timed = (torch.load(folder / "checkpoints/last.ckpt", weights_only=True) for folder in folders)
+    for name, value in typed["state_dict"].items():
+        assert torch.equal(value, timed["state_dict"][name]), name
+
+
+def test_training_keeps_what_is_freed(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("unet_lightning.training.run.keep_freed_blocks", lambda: asked.append("keep"))
+    run("one", "trainer.max_epochs=1")
+    assert asked == ["keep"]

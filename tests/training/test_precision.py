@@ -21,7 +21,7 @@ def task():
             self.seen = []
 
         def forward(self, x):
-            out = self.norm(self.conv(x))
+            out = nn.functional.dropout(self.norm(self.conv(x)), 0.5, self.training)  # draws
             self.seen.append(self.conv(x).dtype)
             return {"out": out}
 
