@@ -53,7 +53,7 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
     """Trains a configuration in a folder, or goes on with the run there; measures its best network on validation."""
     from unet_lightning.commands import shell_path
     from unet_lightning.training.attempt import Attempt
-    from unet_lightning.training.auto import said, sized
+    from unet_lightning.training.auto import said, sized, timed
     from unet_lightning.training.build import build_run
     from unet_lightning.training.folder import RunFolder
     from unet_lightning.training.measurable import command_of
@@ -75,10 +75,12 @@ def job(composed: dict[str, Any], folder: Path) -> float | None:
         # What is wrong comes up before the folder is a run.
         config, chosen = sized(config)
         if chosen and not rank:
-            for words in (*chosen, f"The same once more: {request.command_with(chosen)}"):
+            for words in chosen:
                 log.info(words)
         callbacks = {**(config["callbacks"] or {}), **callbacks_for(folder, (composed["sweep"] or {}).get("storage"))}
         built, data, task, trainer = build_run(config | {"callbacks": callbacks}, folder, checkpoint)
+        if chosen and not rank:
+            log.info(f"The same once more: {request.command_with([*chosen, *timed(config, built)])}")
         config = built | {"callbacks": config["callbacks"]}
         attempt = Attempt(run, config, kind, trainer, *request.typed(), sweep=folder.parent if in_sweep() else None)
         if checkpoint is None and trainer.is_global_zero:

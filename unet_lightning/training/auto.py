@@ -136,6 +136,11 @@ def sized(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return found, [f"Chosen for {facts} (what you type wins):", *lines]
 
 
+def timed(config: Mapping[str, Any], built: Mapping[str, Any]) -> list[str]:
+    """The precision of a run that is built, as one types it, where it was `auto` in its config."""
+    return [override(PRECISION, select(built, PRECISION))] if select(config, PRECISION) == AUTO else []
+
+
 def override(key: str, value: Any) -> str:
     """A value as one types it."""
     return f"{key}={'null' if value is None else value}"
