@@ -55,23 +55,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yields a temporary folder that takes the place of `path` when the block ends without an error.
 
     Raises:
-        ConfigError: there is something at `path`, or nothing can be written there.
+        UserError: there is something at `path`, or nothing can be written there.
     """
     if path.exists():
         raise ConfigError(f"{path} is there already, and is not written over: remove it, or give another --out.")
     new = [parent for parent in path.absolute().parents if not parent.exists()]  # the innermost first
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as temporary:
-            folder = Path(temporary) / "data"
-            folder.mkdir()
-            yield folder
-            take_place(folder, path)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write {path}: {error.strerror or error} ({error.filename}). Is there room, and may you write "
-            "there?"
-        ) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(prefix=f".{path.name[:40]}.", dir=path.parent) as temporary:
+                folder = Path(temporary) / "data"
+                folder.mkdir()
+                yield folder
+                take_place(folder, path)
     finally:
         with contextlib.suppress(OSError):  # they hold the folder
             for parent in new:
